@@ -1,0 +1,104 @@
+//! What readers hold: an immutable picture of the inventory.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::model::{Container, ContainerId, EngineInfo, EngineVersion, Network, ServiceCounters, ServiceKey};
+
+/// One picture. Cheap to clone through its `Arc`; a container that did not change is the same `Arc` in the next picture.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Grows by one with every published change.
+    pub generation: u64,
+    /// Containers of every state, sorted by (project, service, replica, id).
+    pub containers: Vec<Arc<Entry>>,
+    /// Expected services, sorted by key.
+    pub services: Vec<Arc<ServiceEntry>>,
+    /// Networks, sorted by name.
+    pub networks: Vec<Arc<Network>>,
+    /// The engine and how well we hear it.
+    pub engine: EngineStatus,
+}
+
+/// One container with what the agent adds to the engine's view.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The engine's view.
+    pub container: Container,
+    /// `replica` of every series: [`crate::model::Identity::replica`], or the container's name where two containers claim one identity.
+    pub replica: Arc<str>,
+    /// Somebody asked for the end of its last run (`docker stop`, `docker kill`).
+    pub stopped_by_person: bool,
+    /// Engine events `oom` of this container, over all its runs.
+    pub oom_events: u64,
+    /// When its image was built.
+    pub image_created: Option<Timestamp>,
+    /// When the engine last described it.
+    pub inspected_at: Timestamp,
+}
+
+/// One expected service, also when no container of it is left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceEntry {
+    /// Project and service.
+    pub key: ServiceKey,
+    /// Agent-kept counters.
+    pub counters: ServiceCounters,
+    /// Replicas that should run: its containers without one-off and completed ones; the last number once all are gone.
+    pub expected: u64,
+    /// Replicas running (paused included).
+    pub running: u64,
+    /// Replicas running whose health check passes, or which have none.
+    pub healthy: u64,
+    /// Replicas that did what they were started for.
+    pub completed: u64,
+    /// Replicas stopped by a person.
+    pub stopped: u64,
+}
+
+/// How well the engine is heard.
+#[derive(Clone, Debug, Default)]
+pub struct EngineStatus {
+    /// The event stream is open and the inventory complete.
+    pub connected: bool,
+    /// Last time the engine answered or sent anything; what it told is as old as this. `None` before the first answer.
+    pub heard_at: Option<Timestamp>,
+    /// Last reason for not being connected, for people; never holds a body or a secret.
+    pub trouble: Option<Arc<str>>,
+    /// `GET /version`.
+    pub version: Option<Arc<EngineVersion>>,
+    /// `GET /info`.
+    pub info: Option<Arc<EngineInfo>>,
+    /// Since when the first inventory is complete: the agent is ready.
+    pub ready_since: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// A container by id, linear: for people's requests, not for the scrape.
+    pub fn container(&self, id: &ContainerId) -> Option<&Arc<Entry>> {
+        self.containers.iter().find(|entry| entry.container.id == *id)
+    }
+}
+
+/// The reading end: wait-free, never blocks on the owner.
+#[derive(Clone, Debug, Default)]
+pub struct Reader(Arc<ArcSwap<Snapshot>>);
+
+impl Reader {
+    /// A reader of an empty inventory, and the end to publish through ([`Self::publish`]).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The newest picture.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Replaces the picture; only the inventory's owner (and tests) call it.
+    pub fn publish(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
+    }
+}

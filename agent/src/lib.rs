@@ -1,0 +1,24 @@
+//! spyhop: one small agent that looks around a Docker host.
+//!
+//! ```text
+//!  Docker socket -> engine --events--> inventory --Arc<Snapshot>--+-> collectors -> exposition -+
+//!                                                                 |       ^                     v
+//!  kernel files --------------------------------------> host -----|-------+                   http -> Prometheus, people
+//! ```
+//!
+//! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
+//!
+//! `main` `cli` `app` > `http` `config` > `collectors` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
+
+pub mod app;
+pub mod cli;
+pub mod collectors;
+pub mod config;
+pub mod engine;
+pub mod exposition;
+pub mod host;
+pub mod http;
+pub mod inventory;
+pub mod memory;
+pub mod model;
+pub mod telemetry;

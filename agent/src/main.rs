@@ -1,0 +1,3 @@
+//! The `spyhop` binary: arguments -> configuration -> logging -> run -> exit code.
+
+fn main() {}

@@ -1,0 +1,26 @@
+//! Plain values which every other part speaks: no I/O, no async, no serde, no import of ours.
+//!
+//! What could not be read is `None`, never 0. Times are absolute ([`jiff::Timestamp`]), durations [`std::time::Duration`],
+//! sizes bytes, CPU time nanoseconds.
+
+mod container;
+mod engine;
+mod host_sample;
+pub mod metric;
+mod network;
+mod sample;
+mod service;
+
+pub use container::{
+    Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, Mount,
+    NetworkMode, PublishedPort, RestartPolicy,
+};
+pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Image};
+pub use host_sample::{
+    CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,
+};
+pub use network::{Attachment, Network};
+pub use sample::{
+    ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
+};
+pub use service::{ExitClass, Identity, ServiceCounters, ServiceKey};

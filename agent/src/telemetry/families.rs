@@ -1,0 +1,104 @@
+//! Catalogue entries of the agent's own metrics; [`super::Metrics`] registers exactly these.
+
+use crate::model::metric::{Family, Group, Kind};
+
+const fn family(
+    name: &'static str,
+    kind: Kind,
+    unit: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Family {
+    Family { name, kind, unit, help, labels, since: "0.1.0", group: Group::Agent }
+}
+
+pub(super) const ENGINE_REQUESTS: Family = family(
+    "spyhop_engine_requests_total",
+    Kind::Counter,
+    "",
+    &["call", "outcome"],
+    "Requests to the container engine, by call and outcome.",
+);
+pub(super) const ENGINE_EVENTS: Family =
+    family("spyhop_engine_events_total", Kind::Counter, "", &[], "Events received from the container engine.");
+pub(super) const ENGINE_RECONNECTS: Family = family(
+    "spyhop_engine_reconnects_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Times the event stream of the container engine was opened again after it broke.",
+);
+pub(super) const ENGINE_REPAIRS: Family = family(
+    "spyhop_engine_repaired_answers_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Engine answers with words unknown to the API's own types which were read all the same.",
+);
+pub(super) const INVENTORY_RECONCILIATIONS: Family = family(
+    "spyhop_inventory_reconciliations_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Times the whole inventory was compared with the engine's list.",
+);
+pub(super) const REFUSED: Family = family(
+    "spyhop_refused_total",
+    Kind::Counter,
+    "",
+    &["reason"],
+    "Things beyond a ceiling which were left out, by ceiling.",
+);
+pub(super) const STATE_WRITES: Family = family(
+    "spyhop_state_writes_total",
+    Kind::Counter,
+    "",
+    &["outcome"],
+    "Writes of the state file which carries counters over a restart of the agent.",
+);
+pub(super) const SCRAPE_DURATION: Family = family(
+    "spyhop_scrape_duration_seconds",
+    Kind::Histogram,
+    "seconds",
+    &[],
+    "Time to read the kernel and write the page of one scrape, compression left out.",
+);
+pub(super) const SCRAPE_ERRORS: Family = family(
+    "spyhop_scrape_errors_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Kernel files which existed and could not be read or understood during a scrape.",
+);
+pub(super) const HTTP_REQUESTS: Family = family(
+    "spyhop_http_requests_total",
+    Kind::Counter,
+    "",
+    &["route", "code"],
+    "HTTP requests answered, by route and status code.",
+);
+pub(super) const HTTP_CONNECTIONS: Family =
+    family("spyhop_http_connections", Kind::Gauge, "", &[], "HTTP connections open now.");
+pub(super) const LOG_LINES_SUPPRESSED: Family = family(
+    "spyhop_log_lines_suppressed_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Lines of the agent's own log left out because the same message came too often.",
+);
+
+/// Everything [`super::Metrics`] registers.
+pub const SELF_FAMILIES: &[&Family] = &[
+    &ENGINE_REQUESTS,
+    &ENGINE_EVENTS,
+    &ENGINE_RECONNECTS,
+    &ENGINE_REPAIRS,
+    &INVENTORY_RECONCILIATIONS,
+    &REFUSED,
+    &STATE_WRITES,
+    &SCRAPE_DURATION,
+    &SCRAPE_ERRORS,
+    &HTTP_REQUESTS,
+    &HTTP_CONNECTIONS,
+    &LOG_LINES_SUPPRESSED,
+];

@@ -1,0 +1,215 @@
+//! The counters themselves. Clone the struct freely: all clones count into one registry.
+
+use std::sync::Arc;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    metrics::{counter::Counter, family::Family as Counters, gauge::Gauge, histogram::Histogram},
+    registry::{Metric, Registry},
+};
+
+use super::families;
+use crate::model::metric::{Family, Kind};
+
+/// Upper bounds of the scrape histogram: a scrape of 100 containers should land in the first, a stuck one past the last.
+const SCRAPE_BUCKETS: [f64; 8] = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
+
+/// Declares an enumeration whose label value is the word beside each variant.
+macro_rules! label_words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The label value.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+                self.as_str().encode(encoder)
+            }
+        }
+    };
+}
+
+label_words! {
+    /// Which engine call was made.
+    EngineCall {
+        /// `GET /_ping`.
+        Ping => "ping",
+        /// `GET /version`.
+        Version => "version",
+        /// `GET /info`.
+        Info => "info",
+        /// `GET /containers/json`.
+        List => "list",
+        /// `GET /containers/{id}/json`.
+        Inspect => "inspect",
+        /// `GET /networks`.
+        Networks => "networks",
+        /// `GET /images/{id}/json`.
+        Image => "image",
+        /// `GET /events`.
+        Events => "events",
+    }
+}
+
+label_words! {
+    /// How it ended.
+    Outcome {
+        /// As hoped.
+        Ok => "ok",
+        /// The thing asked for is gone: expected on a host that lives.
+        Gone => "gone",
+        /// Anything else.
+        Error => "error",
+    }
+}
+
+label_words! {
+    /// Which ceiling something was refused by.
+    Reason {
+        /// More containers than the inventory holds.
+        Containers => "containers",
+        /// More services than counters are kept for.
+        Services => "services",
+        /// More allow-listed labels on a container, or longer ones, than a series carries.
+        Labels => "labels",
+        /// More samples than the page carries.
+        Samples => "samples",
+        /// More interfaces or devices of a container than are read.
+        Devices => "devices",
+        /// More events waiting than the queue holds; the inventory is reconciled instead.
+        Events => "events",
+        /// More HTTP connections than are served at once.
+        Connections => "connections",
+        /// A request larger or slower than is accepted.
+        Requests => "requests",
+        /// More scrapes waiting than are queued.
+        Scrapes => "scrapes",
+        /// More files than the process may keep open; the rest is opened anew at each scrape.
+        Handles => "handles",
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    call: EngineCall,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: Reason,
+}
+
+/// Labels of an answered request: `route` is a name from the route table, never a path from the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HttpAnswer {
+    /// Route as the table spells it, `other` for what is not in it.
+    pub route: &'static str,
+    /// Status code.
+    pub code: u16,
+}
+
+/// Handles to every counter of the agent's own health.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    engine_requests: Counters<CallLabels, Counter>,
+    /// Events received.
+    pub engine_events: Counter,
+    /// Event streams opened after the first.
+    pub engine_reconnects: Counter,
+    /// Answers repaired before they could be read.
+    pub engine_repairs: Counter,
+    /// Whole comparisons with the engine's list.
+    pub reconciliations: Counter,
+    refused: Counters<ReasonLabel, Counter>,
+    state_writes: Counters<OutcomeLabel, Counter>,
+    /// Seconds a scrape took.
+    pub scrape_duration: Histogram,
+    /// Kernel files that could not be read.
+    pub scrape_errors: Counter,
+    http_requests: Counters<HttpAnswer, Counter>,
+    /// Connections open.
+    pub http_connections: Gauge,
+    /// Own log lines left out.
+    pub log_lines_suppressed: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let metrics = Self {
+            registry: Arc::default(),
+            engine_requests: register(&mut registry, &families::ENGINE_REQUESTS, Counters::default()),
+            engine_events: register(&mut registry, &families::ENGINE_EVENTS, Counter::default()),
+            engine_reconnects: register(&mut registry, &families::ENGINE_RECONNECTS, Counter::default()),
+            engine_repairs: register(&mut registry, &families::ENGINE_REPAIRS, Counter::default()),
+            reconciliations: register(&mut registry, &families::INVENTORY_RECONCILIATIONS, Counter::default()),
+            refused: register(&mut registry, &families::REFUSED, Counters::default()),
+            state_writes: register(&mut registry, &families::STATE_WRITES, Counters::default()),
+            scrape_duration: register(&mut registry, &families::SCRAPE_DURATION, Histogram::new(SCRAPE_BUCKETS)),
+            scrape_errors: register(&mut registry, &families::SCRAPE_ERRORS, Counter::default()),
+            http_requests: register(&mut registry, &families::HTTP_REQUESTS, Counters::default()),
+            http_connections: register(&mut registry, &families::HTTP_CONNECTIONS, Gauge::default()),
+            log_lines_suppressed: register(&mut registry, &families::LOG_LINES_SUPPRESSED, Counter::default()),
+        };
+        // A ceiling never reached must read 0, not be absent: alerts on it would otherwise miss its first refusal.
+        for reason in Reason::ALL {
+            metrics.refuse(*reason, 0);
+        }
+        Self { registry: Arc::new(registry), ..metrics }
+    }
+}
+
+impl Metrics {
+    /// The registry, for the page.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts one engine call.
+    pub fn engine_request(&self, call: EngineCall, outcome: Outcome) {
+        self.engine_requests.get_or_create(&CallLabels { call, outcome }).inc();
+    }
+
+    /// Counts something a ceiling refused.
+    pub fn refuse(&self, reason: Reason, count: u64) {
+        self.refused.get_or_create(&ReasonLabel { reason }).inc_by(count);
+    }
+
+    /// Counts one write of the state file.
+    pub fn state_write(&self, outcome: Outcome) {
+        self.state_writes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts one answered request.
+    pub fn http_request(&self, answer: &HttpAnswer) {
+        self.http_requests.get_or_create(answer).inc();
+    }
+}
+
+/// Registers under the catalogue's name. The registry appends `_total` to counters and a full stop to the help itself.
+fn register<M: Metric + Clone>(registry: &mut Registry, family: &Family, metric: M) -> M {
+    let name = match family.kind {
+        Kind::Counter => family.name.strip_suffix("_total").unwrap_or(family.name),
+        Kind::Info => family.name.strip_suffix("_info").unwrap_or(family.name),
+        Kind::Gauge | Kind::Histogram => family.name,
+    };
+    registry.register(name, family.help.trim_end_matches('.'), metric.clone());
+    metric
+}
