@@ -1,0 +1,17 @@
+//! What several test binaries and the benches share: peers which speak over real sockets and misbehave on command.
+
+#![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
+#![allow(unreachable_pub, reason = "the module is private to each binary which includes it")]
+
+pub mod agent;
+pub mod container;
+pub mod docker;
+pub mod image;
+pub mod page;
+pub mod page_rules;
+pub mod private_engine;
+pub mod process;
+pub mod prometheus;
+pub mod proxy;
+pub mod wait;
+pub mod wire;
