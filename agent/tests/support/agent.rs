@@ -43,8 +43,8 @@ impl Home {
         fs::create_dir(&state).expect("the state folder");
         let mut file = String::new();
         let _ = writeln!(file, "http:\n  listen: 127.0.0.1:0");
-        let _ = writeln!(file, "engine:\n  host: unix://{}", socket.display());
-        let _ = writeln!(file, "state_dir: {}", state.display());
+        let _ = writeln!(file, "engine:\n  address: unix://{}", socket.display());
+        let _ = writeln!(file, "state:\n  directory: {}", state.display());
         let _ = writeln!(file, "log:\n  format: json");
         file.push_str(more);
         fs::write(folder.path().join("spyhop.yml"), file).expect("the configuration file");
@@ -60,6 +60,12 @@ impl Home {
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("spyhop.yml")
+    }
+
+    /// Files in the state folder.
+    pub fn state_files(&self) -> Vec<PathBuf> {
+        let folder = fs::read_dir(self.folder.path().join("state")).expect("the state folder");
+        folder.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect()
     }
 
     /// Starts an agent and waits until its HTTP port is open; it may not be ready yet.

@@ -138,12 +138,10 @@ impl Running {
         self.docker.run(&arguments)
     }
 
-    /// `docker exec`; panics when the program fails.
+    /// Runs a shell script inside; panics when it fails.
     #[track_caller]
-    pub fn exec(&self, program: &[&str]) -> String {
-        let mut arguments = vec!["exec", self.id.as_str()];
-        arguments.extend(program);
-        self.docker.run(&arguments)
+    pub fn exec(&self, script: &str) -> String {
+        self.docker.run(&["exec", self.id.as_str(), "sh", "-c", script])
     }
 
     /// `docker inspect`.

@@ -24,6 +24,8 @@ pub enum Mood {
     Frozen,
     /// Passes everything on, each piece so much later.
     Slow(Duration),
+    /// Closes every new connection at once.
+    Closing,
 }
 
 /// How soon a change of mood reaches every connection.
@@ -125,6 +127,9 @@ impl Shared {
 
     fn serve(self: &Arc<Self>, client: UnixStream) {
         self.accepted.fetch_add(1, Ordering::SeqCst);
+        if *self.mood() == Mood::Closing {
+            return;
+        }
         let Ok(engine) = UnixStream::connect(&self.engine) else { return };
         let generation = self.generation.load(Ordering::SeqCst);
         for (from, to) in [(&client, &engine), (&engine, &client)] {
