@@ -4,6 +4,12 @@
 //! missing and none is made up. The truth is read before and after the scrape by code of the tests' own; what did not
 //! change in between (all of a frozen container) must be equal, what changed must lie between.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "an assumption that breaks fails the test, as it should"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -92,10 +98,13 @@ impl Fate {
     }
 }
 
+/// What makes a recipe one of its kind.
+type Shape<'a> = &'a dyn Fn(Recipe) -> Recipe;
+
 /// Containers of every kind there is, ninety-four in all; six more share a network.
 fn mixture(docker: &Docker) -> (Vec<Recipe>, Vec<Fate>) {
     let traffic = "while :; do dd if=/dev/zero of=/data bs=4096 count=64 conv=fsync 2>/dev/null; sleep 0.2; done";
-    let kinds: [(usize, Fate, &dyn Fn(Recipe) -> Recipe); 14] = [
+    let kinds: [(usize, Fate, Shape<'_>); 14] = [
         (20, Fate::Left, &|r| r.options(&["--memory", "64m", "--cpus", "0.5"])),
         (20, Fate::Paused, &|r| r.options(&["--memory", "64m", "--memory-reservation", "32m", "--pids-limit", "50"])),
         (10, Fate::Paused, &|r| r),

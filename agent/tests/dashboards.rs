@@ -3,6 +3,12 @@
 //! Promised: every expression of `fixtures/promql/dashboards.txt` gives data of its shape, on both Prometheus lines, and what
 //! cannot apply is listed with its reason and really gives nothing.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "an assumption that breaks fails the test, as it should"
+)]
+
 mod support;
 
 use support::{

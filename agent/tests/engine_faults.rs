@@ -3,6 +3,8 @@
 //! Promised: `/metrics` answers in time with fresh kernel values, what the engine told carries its age, nobody knocks more than
 //! once a second, and once the engine is back everything that happened meanwhile is known and counted once.
 
+#![expect(clippy::expect_used, reason = "an assumption that breaks fails the test, as it should")]
+
 mod support;
 
 use std::{

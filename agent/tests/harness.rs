@@ -3,6 +3,8 @@
 //! Promised: the page reader refuses what the formats refuse, the socket proxy has the moods it claims, both Prometheus lines
 //! are really asked, and the second engine can be killed without harm to the first.
 
+#![expect(clippy::unwrap_used, reason = "an assumption that breaks fails the test, as it should")]
+
 mod support;
 
 use std::{

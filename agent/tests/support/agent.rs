@@ -1,7 +1,6 @@
 //! The real binary as a child process, on a port of the kernel's choice, with its own configuration and state.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -41,12 +40,11 @@ impl Home {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         fs::create_dir(&state).expect("the state folder");
-        let mut file = String::new();
-        let _ = writeln!(file, "http:\n  listen: 127.0.0.1:0");
-        let _ = writeln!(file, "engine:\n  address: unix://{}", socket.display());
-        let _ = writeln!(file, "state:\n  directory: {}", state.display());
-        let _ = writeln!(file, "log:\n  format: json");
-        file.push_str(more);
+        let file = format!(
+            "http:\n  listen: 127.0.0.1:0\nengine:\n  address: unix://{}\nstate:\n  directory: {}\nlog:\n  format: json\n{more}",
+            socket.display(),
+            state.display()
+        );
         fs::write(folder.path().join("spyhop.yml"), file).expect("the configuration file");
         Self { folder, binary: binary.into(), environment: Vec::new() }
     }

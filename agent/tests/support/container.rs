@@ -19,6 +19,8 @@ pub enum Role {
     Hungry,
     /// Any shell script.
     Script(String),
+    /// What the image says, for images other than the test's own.
+    Image,
 }
 
 impl Role {
@@ -31,6 +33,7 @@ impl Role {
             // tail keeps its last line, and a file of zeros is one line without end.
             Self::Hungry => "tail /dev/zero".to_owned(),
             Self::Script(script) => script.clone(),
+            Self::Image => return Vec::new(),
         };
         vec!["sh".into(), "-c".into(), script]
     }
@@ -86,6 +89,12 @@ impl Recipe {
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
         self
+    }
+
+    /// Another image, doing what it is made for.
+    pub fn of_image(mut self, image: &str) -> Self {
+        image.clone_into(&mut self.image);
+        self.role(Role::Image)
     }
 
     /// Another name than the unique one, for a container made again under its old name.

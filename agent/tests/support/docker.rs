@@ -186,10 +186,9 @@ pub fn remove(docker: &Docker, ids: &[&str]) {
     }
     let mut arguments = vec!["rm", "--force", "--volumes"];
     arguments.extend(ids);
-    if let Err(reason) = docker.cli(&arguments) {
-        if !reason.contains("No such container") && !reason.contains("already in progress") {
-            eprintln!("{reason}");
-        }
+    let gone = |reason: &String| reason.contains("No such container") || reason.contains("already in progress");
+    if let Some(reason) = docker.cli(&arguments).err().filter(|reason| !gone(reason)) {
+        eprintln!("{reason}");
     }
 }
 

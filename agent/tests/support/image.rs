@@ -30,9 +30,11 @@ pub fn ensure(docker: &Docker) -> Result<String, String> {
 
 fn find() -> Result<PathBuf, String> {
     let named = std::env::var_os("SPYHOP_BUSYBOX").map(PathBuf::from);
+    let cached = super::prometheus::cache().map(|cache| cache.join("bin/busybox"));
     let usual = ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from);
     named
         .into_iter()
+        .chain(cached)
         .chain(usual)
         .find(|path| is_static(path))
         .ok_or_else(|| "no static busybox: install busybox-static or set SPYHOP_BUSYBOX".to_owned())

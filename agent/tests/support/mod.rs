@@ -1,6 +1,11 @@
 //! What several test binaries and the benches share: peers which speak over real sockets and misbehave on command.
 
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "an assumption that breaks fails the test, as it should"
+)]
 #![allow(unreachable_pub, reason = "the module is private to each binary which includes it")]
 
 pub mod agent;

@@ -1,7 +1,6 @@
 //! A real Prometheus that scrapes the agent every second, and what it has to say about that.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -71,8 +70,9 @@ impl Release {
     #[track_caller]
     pub fn start(&self, job: &str, target: SocketAddr) -> Prometheus {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut config = String::from("global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n");
-        let _ = writeln!(config, "  - job_name: {job}\n    static_configs:\n      - targets: ['{target}']");
+        let config = format!(
+            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n  - job_name: {job}\n    static_configs:\n      - targets: ['{target}']\n"
+        );
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, config).expect("the configuration");
         let log = folder.path().join("log");

@@ -9,7 +9,10 @@ use super::{
 
 /// The binary under test; only integration tests are told where it is.
 pub fn binary() -> &'static str {
-    option_env!("CARGO_BIN_EXE_spyhop").expect("cargo tells integration tests where the binary is")
+    let Some(path) = option_env!("CARGO_BIN_EXE_spyhop") else {
+        panic!("cargo tells integration tests where the binary is");
+    };
+    path
 }
 
 /// An engine and a ready agent.
