@@ -42,8 +42,8 @@ impl View<'_> {
         let policy = self.inspect["HostConfig"]["RestartPolicy"]["Name"].as_str().unwrap_or_default();
         let code = self.inspect["State"]["ExitCode"].as_i64();
         match self.status() {
-            "exited" if code == Some(0) && matches!(policy, "" | "no") => "completed",
             "exited" if self.stopped => "stopped",
+            "exited" if code == Some(0) && matches!(policy, "" | "no") => "completed",
             status => status,
         }
     }
