@@ -26,6 +26,10 @@ use crate::{
 /// More containers than this on one host are left out of the list and counted.
 pub const MAX_CONTAINERS: usize = 10_000;
 
+/// bollard writes whole answers, environments included, to the `log` crate at debug level. Cargo features compile that out; should
+/// they be lost one day, this no longer compiles.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Info as usize);
+
 /// bollard's own deadline covers headers only and counts whole seconds. Ours covers whole answers; this one must never be the first.
 const BOLLARD_TIMEOUT_SECONDS: u64 = 3600;
 

@@ -38,7 +38,8 @@ impl fmt::Display for Request {
             EngineCall::Events => "follow events",
         })?;
         match &self.id {
-            Some(id) => write!(f, " {}", id.chars().take(19).collect::<String>()),
+            // Twelve digits are how people know containers and images.
+            Some(id) => write!(f, " {:.12}", id.strip_prefix("sha256:").unwrap_or(id)),
             None => Ok(()),
         }
     }

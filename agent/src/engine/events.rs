@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use http::{Method, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -72,7 +72,7 @@ pub(super) fn follow(
             return step.map(|step| (step, (engine, Stage::Done)));
         }
     });
-    Box::pin(steps)
+    Box::pin(steps.fuse())
 }
 
 /// Sends the request and waits for the headers, which the engine sends at once.

@@ -9,4 +9,5 @@
     reason = "a panic is how test support says that a test is wrong"
 )]
 
+pub mod client;
 pub mod fake_engine;
