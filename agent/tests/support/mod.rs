@@ -1,18 +1,21 @@
 //! What several test binaries and the benches share: peers which speak over real sockets and misbehave on command.
 
-#![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
+#![allow(dead_code, unused_imports, reason = "every test binary compiles this module and uses its own part of it")]
+#![allow(unreachable_pub, reason = "the module is private to each binary which includes it")]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "an assumption that breaks fails the test, as it should"
+    clippy::string_slice,
+    reason = "a panic is how test support says that a test is wrong"
 )]
-#![allow(unreachable_pub, reason = "the module is private to each binary which includes it")]
 
 pub mod agent;
+pub mod client;
 pub mod container;
 pub mod docker;
 pub mod engine_view;
 pub mod facts;
+pub mod fake_engine;
 pub mod image;
 pub mod kernel;
 pub mod kernel_v1;
