@@ -17,7 +17,6 @@ mod load;
 mod real;
 mod report;
 mod start;
-#[path = "../../agent/tests/support/mod.rs"]
 mod support;
 mod synthetic;
 mod synthetic_v1;
@@ -73,8 +72,9 @@ fn run(effort: Effort) -> Result<Report> {
     start::size(&agent, &mut report)?;
     real::measure(&agent, effort, &mut report)?;
     for version in [crowd::Version::V1, crowd::Version::V2] {
-        crowd::measure(&agent, version, effort, &mut report)?;
+        crowd::thousand(&agent, version, effort, &mut report)?;
     }
+    crowd::lifecycles(&agent, effort, &mut report)?;
     Ok(report)
 }
 
