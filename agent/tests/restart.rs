@@ -27,7 +27,7 @@ fn exits(page: &Page, name: &str) -> f64 {
 #[test]
 fn counters_survive_sigterm() {
     let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
-    let home = Home::new(binary(), docker.socket());
+    let home = Home::new(&binary(), docker.socket());
     let agent = home.start();
     let container = docker.container("term").compose("restart", "term", 1).start();
     container.act(&["kill"]);
@@ -46,7 +46,7 @@ fn counters_survive_sigterm() {
 #[test]
 fn counters_survive_sigkill() {
     let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
-    let home = Home::new(binary(), docker.socket());
+    let home = Home::new(&binary(), docker.socket());
     let agent = home.start();
     let of = service("restart", "killed");
     let container = docker.container("killed").compose("restart", "killed", 1).start();
@@ -62,7 +62,7 @@ fn counters_survive_sigkill() {
 #[test]
 fn what_happened_meanwhile_is_counted() {
     let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
-    let home = Home::new(binary(), docker.socket());
+    let home = Home::new(&binary(), docker.socket());
     let agent = home.start();
     let container = docker.container("away").compose("restart", "away", 1).start();
     let gone = docker.container("gone").compose("restart", "gone", 1).start();
@@ -94,7 +94,7 @@ fn what_happened_meanwhile_is_counted() {
 #[test]
 fn a_broken_state_file_is_set_aside() {
     let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
-    let home = Home::new(binary(), docker.socket());
+    let home = Home::new(&binary(), docker.socket());
     home.start().terminate();
     let files: Vec<_> = home.state_files();
     assert!(!files.is_empty(), "there is a state file");

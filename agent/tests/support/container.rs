@@ -103,6 +103,11 @@ impl Recipe {
         self
     }
 
+    /// The name it will have.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// `docker run --detach`.
     #[track_caller]
     pub fn start(self) -> Running {

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -14,9 +14,11 @@ use std::{
 };
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use super::{
     container::{Recipe, Running},
+    facts::float,
     image,
 };
 
@@ -138,6 +140,20 @@ impl Docker {
         serde_json::from_str(&self.run(&arguments)).expect("docker inspect prints a JSON list")
     }
 
+    /// Everything the engine tells of containers of that name from now on.
+    #[track_caller]
+    pub fn watch(&self, name: &str) -> Watch {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let output = file.reopen().expect("a second handle");
+        let child = Command::new("docker")
+            .args(["--host", &format!("unix://{}", self.socket.display()), "events", "--format", "{{.Action}}"])
+            .args(["--filter", &format!("container={name}")])
+            .stdout(output)
+            .spawn()
+            .expect("docker runs");
+        Watch { child, file }
+    }
+
     fn remove_strays(&self) -> Result<(), String> {
         let filter = format!("label={OWNER}");
         let format = format!("{{{{.ID}}}} {{{{.Label \"{OWNER}\"}}}}");
@@ -147,6 +163,29 @@ impl Docker {
         let strays: Vec<_> = listed.lines().filter(owner_is_gone).filter_map(|line| line.split(' ').next()).collect();
         remove(self, &strays);
         Ok(())
+    }
+}
+
+/// The engine's own account of a container, to count by.
+#[derive(Debug)]
+pub struct Watch {
+    child: Child,
+    file: NamedTempFile,
+}
+
+impl Watch {
+    /// How often it has told this event.
+    pub fn count(&self, event: &str) -> f64 {
+        let told = std::fs::read_to_string(self.file.path()).unwrap_or_default();
+        float(told.lines().filter(|line| *line == event).count() as u64)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Both fail only when it has ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 

@@ -7,9 +7,10 @@ use super::{
     docker::{Docker, Turn},
 };
 
-/// The binary under test; only integration tests are told where it is.
-pub fn binary() -> &'static str {
-    let Some(path) = option_env!("CARGO_BIN_EXE_spyhop") else {
+/// The binary under test: `SPYHOP_BIN`, such as a release build, else the one cargo has built for this test.
+pub fn binary() -> String {
+    let built = || option_env!("CARGO_BIN_EXE_spyhop").map(str::to_owned);
+    let Some(path) = std::env::var("SPYHOP_BIN").ok().or_else(built) else {
         panic!("cargo tells integration tests where the binary is");
     };
     path
@@ -36,7 +37,7 @@ impl Scene {
 
     /// With the agent talking to the engine through another socket.
     pub fn on(docker: Docker, socket: &Path) -> Self {
-        let home = Home::new(binary(), socket);
+        let home = Home::new(&binary(), socket);
         Self { agent: home.start(), home, docker }
     }
 }
