@@ -4,6 +4,8 @@
 //! less than half (`benches/`). The hot families therefore come here; the agent's own counters stay in a prometheus-client
 //! registry and are appended by [`Page::registry`]. Tests hold both to the same output.
 
+use std::borrow::Cow;
+
 use prometheus_client::{encoding::text::encode_registry, registry::Registry};
 
 use super::{Format, LabelSet, Value, catalogue, classic, labels};
@@ -163,12 +165,13 @@ fn write_head(out: &mut Vec<u8>, family: &Family, format: Format) {
 }
 
 /// `HELP` text: backslash and newline are escaped, in OpenMetrics double quotes too.
-fn escape_help(help: &str, format: Format) -> String {
-    let escaped = help.replace('\\', "\\\\").replace('\n', "\\n");
-    match format {
-        Format::OpenMetrics => escaped.replace('"', "\\\""),
-        Format::Text => escaped,
+fn escape_help(help: &str, format: Format) -> Cow<'_, str> {
+    let quotes = format == Format::OpenMetrics;
+    if !help.contains(|c| matches!(c, '\\' | '\n') || (quotes && c == '"')) {
+        return Cow::Borrowed(help);
     }
+    let escaped = help.replace('\\', "\\\\").replace('\n', "\\n");
+    Cow::Owned(if quotes { escaped.replace('"', "\\\"") } else { escaped })
 }
 
 #[cfg(test)]

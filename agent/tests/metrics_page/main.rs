@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "a test may panic: that is how it fails"
 )]
 
