@@ -59,7 +59,11 @@ fn bollard_stays_in_the_engine_edge() {
 fn unsafe_code_stays_in_its_corner() {
     for file in sources().iter().filter(|file| part_of(file) != "memory") {
         let text = fs::read_to_string(file).unwrap();
-        assert!(!text.contains("unsafe {") && !text.contains("unsafe fn"), "{}: unsafe belongs to memory.rs", file.display());
+        assert!(
+            !text.contains("unsafe {") && !text.contains("unsafe fn"),
+            "{}: unsafe belongs to memory.rs",
+            file.display()
+        );
     }
 }
 
