@@ -118,9 +118,10 @@ fn host<'a, S>(app: &'a App<S>, snapshot: &'a Snapshot) -> Option<&'a str> {
 }
 
 async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {
-    let groups = match groups(request.uri.query()) {
-        Ok(groups) => groups,
-        Err(answer) => return answer,
+    let Ok(groups) = groups(request.uri.query()) else {
+        let known: Vec<_> = Group::ALL.into_iter().map(Group::as_str).collect();
+        let text = format!("collect[]: unknown group; there are: {}", known.join(", "));
+        return Answer::text(StatusCode::BAD_REQUEST, text);
     };
     let format = Format::negotiate(accept(&request.headers).as_deref());
     let gzip = encoding::takes_gzip(&request.headers);
@@ -147,17 +148,15 @@ fn accept(headers: &HeaderMap) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// The groups of `?collect[]=`; other names are somebody else's and left alone.
-fn groups(query: Option<&str>) -> Result<Option<BTreeSet<Group>>, Answer> {
-    let mut groups = BTreeSet::new();
-    for (_, word) in query::pairs(query).filter(|(name, _)| name == "collect[]") {
-        let Some(group) = Group::from_word(&word) else {
-            let known: Vec<_> = Group::ALL.into_iter().map(Group::as_str).collect();
-            let text = format!("collect[]: unknown group; there are: {}", known.join(", "));
-            return Err(Answer::text(StatusCode::BAD_REQUEST, text));
-        };
-        groups.insert(group);
-    }
+/// A word in `?collect[]=` that names no group.
+#[derive(Debug, PartialEq, Eq)]
+struct UnknownGroup;
+
+/// The groups of `?collect[]=`, `None` without any; other names are somebody else's and left alone.
+fn groups(query: Option<&str>) -> Result<Option<BTreeSet<Group>>, UnknownGroup> {
+    let words = query::pairs(query).filter(|(name, _)| name == "collect[]");
+    let groups: BTreeSet<_> =
+        words.map(|(_, word)| Group::from_word(&word).ok_or(UnknownGroup)).collect::<Result<_, _>>()?;
     Ok((!groups.is_empty()).then_some(groups))
 }
 

@@ -113,9 +113,9 @@ fn write_containers(page: &mut String, view: &View<'_>) -> fmt::Result {
     }
     page.push_str("</tbody>\n</table>\n</div>\n");
     if containers.len() > ROWS {
-        write!(
+        writeln!(
             page,
-            "<p>{} more are left out here; <a href=\"/api/v1/containers\">/api/v1/containers</a> has them all.</p>\n",
+            "<p>{} more are left out here; <a href=\"/api/v1/containers\">/api/v1/containers</a> has them all.</p>",
             containers.len() - ROWS
         )?;
     }
