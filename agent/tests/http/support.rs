@@ -262,6 +262,12 @@ impl Client {
         }
     }
 
+    /// Waits until the server has closed in order, without a reset that could have overtaken its answer.
+    pub(crate) async fn ended(mut self) {
+        let rest = soon("the end of the connection", self.stream.read_buf(&mut self.read)).await;
+        assert_eq!(rest.expect("an end, not a reset"), 0, "{:?}", String::from_utf8_lossy(&self.read));
+    }
+
     /// Waits until the server has closed, by whatever means, and gives what it still said.
     pub(crate) async fn closed(mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.read);
