@@ -1,28 +1,17 @@
-//! (to come)
+//! Text for Prometheus: the catalogue of every family, and the page their samples are written on.
+//!
+//! This part knows formats and names. It knows nothing of containers, of Docker or of who asks: collectors say which family
+//! and which value, [`Page`] turns that into OpenMetrics 1.0 or the classic text format. The one scrape thread owns the
+//! pages; everything here is plain computation.
 
-/// Text format of the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// OpenMetrics 1.0.
-    OpenMetrics,
-    /// Prometheus text 0.0.4.
-    Text,
-}
+pub mod catalogue;
+mod classic;
+mod format;
+mod labels;
+mod page;
+mod value;
 
-impl Format {
-    /// What the `Accept` header asks for.
-    pub fn negotiate(accept: Option<&str>) -> Self {
-        match accept {
-            Some(accept) if accept.contains("application/openmetrics-text") => Self::OpenMetrics,
-            _ => Self::Text,
-        }
-    }
-
-    /// `Content-Type` of the answer.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-        }
-    }
-}
+pub use format::{Format, negotiate};
+pub use labels::{LabelSet, MAX_LABEL_NAME, MAX_LABEL_VALUE, label_name};
+pub use page::{FamilyWriter, MAX_SAMPLES_PER_FAMILY, Page};
+pub use value::Value;
