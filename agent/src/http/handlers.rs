@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     collectors::{self, ScrapeError},
-    exposition::Format,
+    exposition::{self, Format},
     inventory::Snapshot,
     model::metric::Group,
     telemetry::{HttpAnswer, Reason},
@@ -123,7 +123,7 @@ async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {
         let text = format!("collect[]: unknown group; there are: {}", known.join(", "));
         return Answer::text(StatusCode::BAD_REQUEST, text);
     };
-    let format = Format::negotiate(accept(&request.headers).as_deref());
+    let format = exposition::negotiate(accept(&request.headers).as_deref());
     let gzip = encoding::takes_gzip(&request.headers);
     if request.method == Method::HEAD {
         // The kernel is not read for a page nobody gets.

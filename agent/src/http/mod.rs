@@ -99,3 +99,13 @@ pub trait Scrape: Send + Sync + 'static {
     /// Whether pages can still be made.
     fn alive(&self) -> bool;
 }
+
+impl Scrape for collectors::Scraper {
+    async fn scrape(&self, request: collectors::Request) -> Result<ScrapeBody, ScrapeError> {
+        Self::scrape(self, request).await
+    }
+
+    fn alive(&self) -> bool {
+        Self::alive(self)
+    }
+}
