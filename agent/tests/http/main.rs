@@ -7,5 +7,6 @@ mod answers;
 mod containers;
 mod limits;
 mod requests;
+mod scraper;
 mod shutdown;
 mod support;

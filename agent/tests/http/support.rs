@@ -72,7 +72,7 @@ impl Server {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client { stream: soon("a connection", TcpStream::connect(self.address)).await.unwrap(), read: Vec::new() }
+        Client::to(self.address).await
     }
 
     /// One `GET` on a connection of its own.
@@ -207,6 +207,10 @@ pub(crate) struct Response {
 }
 
 impl Client {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
+        Self { stream: soon("a connection", TcpStream::connect(address)).await.unwrap(), read: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         soon("the client's write", self.stream.write_all(bytes.as_ref())).await.unwrap();
     }

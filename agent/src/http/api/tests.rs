@@ -1,4 +1,4 @@
-//! Field names and shapes, held by the examples of `docs/api.md`: `UPDATE_DOCS=1 cargo test` writes them anew.
+//! Field names and shapes, held by the examples of `docs/api.md`: `UPDATE_GOLDEN=1 cargo test` writes them anew.
 
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
@@ -200,10 +200,10 @@ fn the_documentation_is_in_step() {
         write!(block, "```json\n{value}\n```\n").unwrap();
         expected = put(&expected, name, &block);
     }
-    if std::env::var_os("UPDATE_DOCS").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &expected).unwrap();
     } else {
-        assert!(found == expected, "docs/api.md is out of step: run again with UPDATE_DOCS=1 and read the difference");
+        assert!(found == expected, "docs/api.md is out of step: run again with UPDATE_GOLDEN=1 and read the difference");
     }
 }
 
