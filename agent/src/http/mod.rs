@@ -46,7 +46,7 @@ pub struct Settings {
     /// From the end of a request's head to the start of its answer.
     pub answer_timeout: Duration,
     /// How long a client may take nothing of an answer that waits for it.
-    pub stall_timeout: Duration,
+    pub write_timeout: Duration,
     /// From the first byte of an answer to its last.
     pub transfer_timeout: Duration,
     /// How long requests in flight may go on after a shutdown was asked for.
@@ -66,7 +66,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(125),
             // Longer than Prometheus' own 10 s: whoever still waits gets an answer.
             answer_timeout: Duration::from_secs(15),
-            stall_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
             transfer_timeout: Duration::from_secs(60),
             // Within the 10 s an engine gives a container between SIGTERM and SIGKILL.
             drain_timeout: Duration::from_secs(5),

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A client silent in `Fresh` or `Idle` is told the end of the stream and hyper closes in peace; one late in `Head` gets
-//! an error of kind [`io::ErrorKind::TimedOut`]. Writing has its own two clocks: no progress at all for `stall_timeout`,
+//! an error of kind [`io::ErrorKind::TimedOut`]. Writing has its own two clocks: no progress at all for `write_timeout`,
 //! and the whole answer within `transfer_timeout`.
 //!
 //! hyper reads no further request before an answer is flushed, so a client that sends without reading is held by the
@@ -98,7 +98,7 @@ pub(super) struct Patient<S> {
     turn: Arc<Turn>,
     header_timeout: Duration,
     idle_timeout: Duration,
-    stall_timeout: Duration,
+    write_timeout: Duration,
     transfer_timeout: Duration,
     phase: Phase,
     turns_seen: u64,
@@ -119,7 +119,7 @@ impl<S> Patient<S> {
             turn,
             header_timeout: settings.header_timeout,
             idle_timeout: settings.idle_timeout,
-            stall_timeout: settings.stall_timeout,
+            write_timeout: settings.write_timeout,
             transfer_timeout: settings.transfer_timeout,
             phase: Phase::Fresh,
             turns_seen: 0,
@@ -158,7 +158,7 @@ impl<S> Patient<S> {
             Poll::Pending => {
                 if !self.stalled {
                     self.stalled = true;
-                    self.write_clock.as_mut().reset(until.min(now + self.stall_timeout));
+                    self.write_clock.as_mut().reset(until.min(now + self.write_timeout));
                 }
                 ready!(self.write_clock.as_mut().poll(cx));
                 return Poll::Ready(Err(late("the client takes nothing of the answer")));

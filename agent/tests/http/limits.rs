@@ -50,7 +50,7 @@ async fn silent_and_idle_connections_are_let_go_in_peace() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_cut_and_costs_the_others_nothing() {
-    let server = Server::with(|settings| settings.stall_timeout = SHORT).await;
+    let server = Server::with(|settings| settings.write_timeout = SHORT).await;
     server.scraper.gives(Ok(Bytes::from(vec![b'x'; BIG])));
     let mut stuck = server.connect().await;
     stuck.request("GET", "/metrics", "").await;

@@ -27,7 +27,7 @@ pub(super) struct Container<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     image_created_at: Option<Timestamp>,
     state: &'static str,
-    /// Did what it was started for: restart policy `no`, exit code 0.
+    /// Did what it was started for: restart policy `no`, exit code 0, and nobody ended it.
     completed: bool,
     /// Somebody asked for the end of its last run.
     stopped_by_person: bool,
@@ -158,7 +158,7 @@ impl<'a> Container<'a> {
             image_id: container.image_id.as_deref(),
             image_created_at: entry.image_created,
             state: container.state.as_str(),
-            completed: container.completed(),
+            completed: container.completed() && !entry.stopped_by_person,
             stopped_by_person: entry.stopped_by_person,
             created_at: container.created,
             started_at: container.started_at,

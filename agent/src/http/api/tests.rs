@@ -10,8 +10,8 @@ use crate::{
     inventory::{EngineStatus, Entry, ServiceEntry},
     model::{
         Attachment, Container, ContainerId, ContainerState, EngineInfo, EngineVersion, Health, HealthCheck,
-        HealthResult, HealthStatus, Identity, Labels, Limits, Mount, Network, NetworkMode, PublishedPort,
-        RestartPolicy, ServiceCounters,
+        HealthResult, HealthStatus, Identity, Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
+        ServiceCounters,
     },
 };
 
@@ -154,7 +154,6 @@ pub(in crate::http) fn snapshot() -> Snapshot {
         generation: 7,
         containers: vec![Arc::new(bare("forgotten")), Arc::new(full())],
         services: vec![Arc::new(service)],
-        networks: Vec::<Arc<Network>>::new(),
         engine: EngineStatus {
             connected: true,
             heard_at: Some(time("2026-03-01T12:00:00Z")),
@@ -163,6 +162,7 @@ pub(in crate::http) fn snapshot() -> Snapshot {
             info: Some(Arc::new(info)),
             ready_since: Some(time("2026-03-01T09:30:00Z")),
         },
+        ..Snapshot::default()
     }
 }
 
@@ -203,7 +203,10 @@ fn the_documentation_is_in_step() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &expected).unwrap();
     } else {
-        assert!(found == expected, "docs/api.md is out of step: run again with UPDATE_GOLDEN=1 and read the difference");
+        assert!(
+            found == expected,
+            "docs/api.md is out of step: run again with UPDATE_GOLDEN=1 and read the difference"
+        );
     }
 }
 

@@ -159,8 +159,8 @@ fn write_row(page: &mut String, entry: &Entry, now: Timestamp) -> fmt::Result {
 /// The state in a word, and how to show it.
 fn state(entry: &Entry) -> (&'static str, &'static str) {
     match entry.container.state {
-        ContainerState::Exited if entry.container.completed() => ("", "completed"),
         ContainerState::Exited if entry.stopped_by_person => ("", "stopped"),
+        ContainerState::Exited if entry.container.completed() => ("", "completed"),
         state @ ContainerState::Running => ("good", state.as_str()),
         state @ (ContainerState::Created | ContainerState::Removing) => ("", state.as_str()),
         state @ (ContainerState::Paused | ContainerState::Unknown) => ("warn", state.as_str()),

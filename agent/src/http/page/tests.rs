@@ -73,6 +73,7 @@ fn hostile_texts_stay_text() {
 fn states_have_the_words_of_the_metrics() {
     for (state, exit_code, policy, by_person, expected) in [
         (ContainerState::Exited, Some(0), RestartPolicy::No, false, "completed (0)"),
+        (ContainerState::Exited, Some(0), RestartPolicy::No, true, "stopped (0)"),
         (ContainerState::Exited, Some(137), RestartPolicy::Always, true, "stopped (137)"),
         (ContainerState::Exited, Some(1), RestartPolicy::No, false, "exited (1)"),
         (ContainerState::Exited, None, RestartPolicy::No, false, "exited"),

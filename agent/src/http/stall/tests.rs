@@ -125,7 +125,7 @@ async fn no_clock_runs_while_a_request_is_served() {
 async fn a_client_that_takes_nothing_is_cut() {
     let (mut io, _client, _turn) = connection();
     let (took, end) = timed(io.write_all(&[0; 100])).await;
-    assert_eq!((took, end.unwrap_err().kind()), (settings().stall_timeout, io::ErrorKind::TimedOut));
+    assert_eq!((took, end.unwrap_err().kind()), (settings().write_timeout, io::ErrorKind::TimedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +134,7 @@ async fn a_client_that_takes_a_byte_now_and_then_is_cut_in_the_end() {
     let sip = tokio::spawn(async move {
         let mut byte = [0];
         while client.read_exact(&mut byte).await.is_ok() {
-            sleep(settings().stall_timeout - Duration::from_secs(1)).await;
+            sleep(settings().write_timeout - Duration::from_secs(1)).await;
         }
     });
     let (took, end) = timed(io.write_all(&[0; 1000])).await;
