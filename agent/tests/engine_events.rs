@@ -49,6 +49,25 @@ async fn events_of_a_container_and_its_networks() {
 }
 
 #[tokio::test]
+async fn a_newer_engine_tells_of_the_death_last() {
+    let fake = FakeEngine::start(World::engine_28().with(FakeContainer::new("web").running(7)));
+    let (engine, _) = connect(&fake);
+    assert_eq!(&*engine.version().await.unwrap().negotiated, "1.51");
+    let mut events = engine.events(Timestamp::now(), None);
+    fake.stop_container("web");
+    let expected = [
+        EventKind::StopRequested { id: id("web"), signal: Some(15) },
+        EventKind::StopRequested { id: id("web"), signal: None },
+        EventKind::Changed(id("web")),
+        EventKind::NetworkChanged,
+        EventKind::Died { id: id("web"), exit_code: Some(143) },
+    ];
+    for kind in expected {
+        assert_eq!(next(&mut events).await.unwrap().unwrap().kind, kind);
+    }
+}
+
+#[tokio::test]
 async fn health_checks_themselves_are_filtered_by_the_engine() {
     let fake = FakeEngine::start(World::new().with(FakeContainer::new("web").running(7)));
     let (engine, _) = connect(&fake);

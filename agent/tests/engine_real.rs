@@ -361,19 +361,18 @@ async fn the_life_of_a_container_comes_as_events() {
             seen.push(event.kind);
         }
     }
+    // Network joined, paused, unpaused, network left; the last comes before or after the death, as engines differ.
+    let (changes, rest): (Vec<_>, Vec<_>) = seen.into_iter().partition(|kind| *kind == EventKind::Changed(id.clone()));
+    assert_eq!(changes.len(), 4);
     let expected = [
         EventKind::Created(id.clone()),
-        EventKind::Changed(id.clone()),
         EventKind::Started(id.clone()),
         EventKind::Health { id: id.clone(), status: HealthStatus::Healthy },
-        EventKind::Changed(id.clone()),
-        EventKind::Changed(id.clone()),
         EventKind::StopRequested { id: id.clone(), signal: Some(9) },
         EventKind::Died { id: id.clone(), exit_code: Some(137) },
-        EventKind::Changed(id.clone()),
         EventKind::Destroyed(id.clone()),
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(rest, expected);
     assert_eq!(lab.engine.container(&id).await.expect("an answer"), None);
 }
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  Engine ---- bollard ---- transport ---- unix socket
-//!    |  \                  (GET only, seven paths, byte ceilings, version in the path)
+//!    |  \                  (GET only, eight paths, byte ceilings, version in the path)
 //!    |   events ----------/
 //!    convert, lenient: bollard types -> model types
 //! ```
@@ -13,7 +13,7 @@
 //! # Why this can move into a process of its own
 //!
 //! Every method takes plain values and gives plain values: no handle, no borrowed body, no callback, no lock crosses. A broker
-//! which holds the socket has to answer seven calls and one stream, which is the whole list in [`transport`]:
+//! which holds the socket has to answer seven calls and one stream, which is the whole list in `transport.rs`:
 //!
 //! | call | request | answer |
 //! |---|---|---|

@@ -200,10 +200,15 @@ impl FakeEngine {
         self.container_event(name, "start", &[]);
     }
 
-    /// The first process ends: die, disconnect.
+    /// The first process ends: die, disconnect; or the other way round, see [`World::engine_28`].
     pub fn die(&self, name: &str, exit_code: i64) {
         self.change(name, |container| container.exited(exit_code));
-        self.container_event(name, "die", &[("exitCode", &exit_code.to_string())]);
+        let code = exit_code.to_string();
+        if self.world().death_last {
+            self.network_events(name, "disconnect");
+            return self.container_event(name, "die", &[("exitCode", &code), ("execDuration", "1")]);
+        }
+        self.container_event(name, "die", &[("exitCode", &code)]);
         self.network_events(name, "disconnect");
     }
 
@@ -225,10 +230,17 @@ impl FakeEngine {
         }
     }
 
-    /// `docker stop`: kill 15, die, stop. The real engine says `stop` after the death.
+    /// `docker stop`: kill 15, die, stop; or kill 15, stop, die, see [`World::engine_28`].
     pub fn stop_container(&self, name: &str) {
-        self.kill(name, 15);
-        self.container_event(name, "stop", &[]);
+        self.container_event(name, "kill", &[("signal", "15")]);
+        let stop_first = self.world().death_last;
+        if stop_first {
+            self.container_event(name, "stop", &[]);
+        }
+        self.die(name, 143);
+        if !stop_first {
+            self.container_event(name, "stop", &[]);
+        }
     }
 
     /// The kernel kills for lack of memory: oom, die 137.

@@ -9,8 +9,9 @@ use crate::model::{ContainerId, Event, EventKind, HealthStatus};
 
 /// What a line says: nothing, one thing, or two (joining a network changes the container and the network).
 ///
-/// Order of the real engine, as recorded: `docker stop` is kill, die, stop; `docker restart` is kill, die, stop, start, restart;
-/// a start is network connect, start; an end is die, network disconnect (at times twice).
+/// The order in which an end is told is not to be relied on. Recorded: Engine 20.10 says kill, die, network disconnect (at times
+/// twice), stop; Engine 28 says kill, stop, network disconnect, die. A restart adds start and restart after that, in both. A
+/// start is network connect, start.
 pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) -> Vec<Event> {
     let time = time(&line).unwrap_or(received);
     let actor = line.actor.unwrap_or_default();

@@ -98,6 +98,58 @@ fn network_modes_as_recorded() {
     );
 }
 
+/// The same containers as two engines eight major versions apart describe them.
+#[test]
+fn engine_28_says_the_same_as_engine_20() {
+    macro_rules! both {
+        ($file:literal) => {
+            [
+                recorded(include_str!(concat!("../../../tests/fixtures/engine/1.41/", $file, ".json"))),
+                recorded(include_str!(concat!("../../../tests/fixtures/engine/1.51/", $file, ".json"))),
+            ]
+        };
+    }
+    let pairs = [
+        both!("container-compose"),
+        both!("container-health"),
+        both!("container-exited"),
+        both!("container-created"),
+        both!("container-oom"),
+        both!("container-paused-host"),
+    ];
+    for [old, new] in pairs {
+        assert_eq!(
+            (&old.name, &old.image, &old.labels, &old.identity),
+            (&new.name, &new.image, &new.labels, &new.identity)
+        );
+        assert_eq!(
+            (old.state, old.exit_code, old.oom_killed),
+            (new.state, new.exit_code, new.oom_killed),
+            "{}",
+            old.name
+        );
+        assert_eq!(
+            (old.pid.is_some(), old.limits, &old.restart_policy),
+            (new.pid.is_some(), new.limits, &new.restart_policy)
+        );
+        assert_eq!((&old.ports, &old.mounts), (&new.ports, &new.mounts));
+        // The newer engine writes out what `default` stands for.
+        let resolved = |mode: &NetworkMode| match mode {
+            NetworkMode::Own(name) if &**name == "default" => NetworkMode::Own("bridge".into()),
+            other => other.clone(),
+        };
+        assert_eq!(resolved(&old.network_mode), new.network_mode);
+        let networks =
+            |c: &Container| c.networks.iter().map(|n| (n.network.clone(), n.addresses.len())).collect::<Vec<_>>();
+        assert_eq!(networks(&old), networks(&new));
+        let health = |c: &Container| c.health.as_ref().map(|h| (h.status, h.check, h.results.len()));
+        assert_eq!(health(&old), health(&new));
+    }
+    // The names it answers to moved to a list of their own.
+    let web = recorded(include_str!("../../../tests/fixtures/engine/1.51/container-compose.json"));
+    assert_eq!(web.networks[0].aliases.iter().map(|a| &**a).collect::<Vec<_>>(), ["f15813f722ed", "shop-web-1", "web"]);
+}
+
 #[test]
 fn an_empty_answer_is_a_container_of_which_nothing_is_known() {
     let empty = read(json!({}));
@@ -285,6 +337,26 @@ fn events_as_recorded() {
     assert_eq!(count(|kind| matches!(kind, EventKind::Health { status: HealthStatus::Healthy, .. })), 1);
     assert_eq!(count(|kind| matches!(kind, EventKind::Health { status: HealthStatus::Unhealthy, .. })), 1);
     assert_eq!(count(|kind| matches!(kind, EventKind::Other)), 0);
+}
+
+#[test]
+fn the_order_of_an_end_differs_between_engines() {
+    // Both orders are of one `docker stop` of the recorded container without a network of its own.
+    let order = |lines: &str, wanted: &str| -> Vec<&'static str> {
+        let read = |line| events(serde_json::from_str(line).unwrap(), Timestamp::UNIX_EPOCH);
+        let words = lines.lines().flat_map(read).filter_map(|event| match event.kind {
+            EventKind::StopRequested { id, signal: Some(_) } if id.as_str().starts_with(wanted) => Some("kill"),
+            EventKind::StopRequested { id, signal: None } if id.as_str().starts_with(wanted) => Some("stop"),
+            EventKind::Died { id, .. } if id.as_str().starts_with(wanted) => Some("die"),
+            EventKind::Started(id) if id.as_str().starts_with(wanted) => Some("start"),
+            _ => None,
+        });
+        words.collect()
+    };
+    let old = order(include_str!("../../../tests/fixtures/engine/1.41/events.ndjson"), "d6dca7039a31");
+    assert_eq!(old, ["start", "kill", "kill", "die", "stop", "start", "kill", "kill", "die", "stop"]);
+    let new = order(include_str!("../../../tests/fixtures/engine/1.51/events.ndjson"), "2f60ac0a339b");
+    assert_eq!(new, ["start", "kill", "kill", "stop", "die", "start", "kill", "kill", "stop", "die"]);
 }
 
 #[test]

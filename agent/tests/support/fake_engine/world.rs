@@ -25,6 +25,8 @@ pub struct World {
     pub images: BTreeMap<String, Value>,
     pub(super) faults: HashMap<Route, (Fault, bool)>,
     pub(super) separator: &'static str,
+    /// `die` comes after `stop` and the networks' `disconnect`, not before.
+    pub(super) death_last: bool,
 }
 
 impl Default for World {
@@ -49,6 +51,18 @@ impl World {
             images: BTreeMap::new(),
             faults: HashMap::new(),
             separator: "\n",
+            death_last: false,
+        }
+    }
+
+    /// The recorded Engine 28 (API 1.51), which tells an end in another order: kill, stop, disconnect, die.
+    pub fn engine_28() -> Self {
+        let recorded = |text: &str| -> Value { serde_json::from_str(text).expect("recorded answers are JSON") };
+        Self {
+            version: recorded(include_str!("../../fixtures/engine/1.51/version.json")),
+            info: recorded(include_str!("../../fixtures/engine/1.51/info.json")),
+            death_last: true,
+            ..Self::new()
         }
     }
 
