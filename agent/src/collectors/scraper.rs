@@ -7,7 +7,7 @@ use std::{
     collections::BTreeSet,
     fmt, io,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
@@ -70,6 +70,8 @@ enum Message {
 pub struct Scraper {
     queue: SyncSender<Message>,
     refresh_waits: Arc<AtomicBool>,
+    /// Upgrades while the thread runs: its end, a panic included, drops the other side.
+    thread: Weak<()>,
     metrics: Metrics,
 }
 
@@ -96,6 +98,11 @@ impl Scraper {
         }
     }
 
+    /// Whether the scrape thread still runs.
+    pub fn alive(&self) -> bool {
+        self.thread.strong_count() > 0
+    }
+
     /// Lets the thread take over the newest picture of the inventory, so that it closes the handles of containers that
     /// ended. Never waits; at most one refresh is queued, and none is needed where a scrape is.
     pub fn refresh(&self) {
@@ -117,11 +124,20 @@ pub fn spawn(
 ) -> io::Result<(Scraper, JoinHandle<()>)> {
     let (queue, inbox) = sync_channel(MAX_WAITING_SCRAPES);
     let refresh_waits = Arc::new(AtomicBool::new(false));
-    let scraper = Scraper { queue, refresh_waits: Arc::clone(&refresh_waits), metrics: metrics.clone() };
+    let running = Arc::new(());
+    let scraper = Scraper {
+        queue,
+        refresh_waits: Arc::clone(&refresh_waits),
+        thread: Arc::downgrade(&running),
+        metrics: metrics.clone(),
+    };
     let collector = Collector::new(source, reader, settings, metrics.clone());
     let mut worker =
         Worker { collector, gzip: Gzip::new(), page: Spare::default(), compressed: Spare::default(), metrics };
-    let thread = Builder::new().name("scrape".to_owned()).spawn(move || worker.run(&inbox, &refresh_waits))?;
+    let thread = Builder::new().name("scrape".to_owned()).spawn(move || {
+        let _running = running;
+        worker.run(&inbox, &refresh_waits);
+    })?;
     Ok((scraper, thread))
 }
 

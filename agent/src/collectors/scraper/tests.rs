@@ -188,9 +188,11 @@ async fn the_thread_ends_with_its_last_handle_or_its_source() {
     bench.thread.join().unwrap();
 
     let bench = start();
+    assert!(bench.scraper.alive());
     drop(bench.go_on);
     assert_eq!(bench.scraper.scrape(request(true)).await, Err(ScrapeError::Stopped));
     assert!(bench.thread.join().is_err());
+    assert!(!bench.scraper.alive(), "a panic is an end like any other");
     assert_eq!(bench.scraper.scrape(request(true)).await, Err(ScrapeError::Stopped));
 }
 
