@@ -76,22 +76,26 @@ impl Reading {
         }
     }
 
-    /// Takes over a picture. `false` when it is the one already held.
+    /// Takes over a picture. `true` when its containers are others than before.
+    ///
+    /// The engine is heard every few seconds, and each time there is a new picture: what did not change in it is not touched.
     pub(super) fn follow(&mut self, snapshot: Arc<Snapshot>, settings: &Settings, metrics: &Metrics) -> bool {
-        if Arc::ptr_eq(&self.snapshot, &snapshot) {
-            return false;
-        }
         let engine_name = snapshot.engine.info.as_ref().map(|info| Arc::clone(&info.name));
         let host_name = settings.host.clone().or(engine_name).unwrap_or_default();
         let renamed = host_name != self.host_name;
         self.host_name = host_name;
-        let refused = self.follow_containers(&snapshot, renamed, &settings.labels);
-        metrics.refuse(Reason::Labels, refused);
-        self.services = (snapshot.services.iter())
-            .map(|entry| ServiceRow { labels: service_labels(entry, &self.host_name), entry: Arc::clone(entry) })
-            .collect();
+        let changed = renamed || !same(self.rows.iter().map(|row| &row.entry), &snapshot.containers);
+        if changed {
+            let refused = self.follow_containers(&snapshot, renamed, &settings.labels);
+            metrics.refuse(Reason::Labels, refused);
+        }
+        if renamed || !same(self.services.iter().map(|row| &row.entry), &snapshot.services) {
+            self.services = (snapshot.services.iter())
+                .map(|entry| ServiceRow { labels: service_labels(entry, &self.host_name), entry: Arc::clone(entry) })
+                .collect();
+        }
         self.snapshot = snapshot;
-        true
+        changed
     }
 
     /// Rows of containers that stayed keep what they know; label sets are rendered only for those that changed.
@@ -145,6 +149,50 @@ impl Reading {
     }
 }
 
+/// Whether what is held is exactly these entries, in their order.
+fn same<'a, E: 'a>(held: impl ExactSizeIterator<Item = &'a Arc<E>>, entries: &[Arc<E>]) -> bool {
+    held.len() == entries.len() && held.zip(entries).all(|(held, entry)| Arc::ptr_eq(held, entry))
+}
+
 fn service_labels(entry: &ServiceEntry, host: &str) -> LabelSet {
     LabelSet::new([("host", host), ("project", entry.key.project.as_ref()), ("service", entry.key.service.as_ref())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{collectors::row::tests::entry, inventory::EngineStatus, model::EngineInfo};
+
+    fn follow(reading: &mut Reading, snapshot: Snapshot) -> bool {
+        reading.follow(Arc::new(snapshot), &Settings::default(), &Metrics::default())
+    }
+
+    fn addresses(reading: &Reading) -> Vec<*const u8> {
+        reading.rows.iter().map(|row| row.own.as_str().as_ptr()).collect()
+    }
+
+    #[test]
+    fn only_what_changed_is_rendered_anew() {
+        let mut reading = Reading::new();
+        let containers: Vec<_> = (1..4).map(|pid| Arc::new(entry(&format!("c{pid}"), pid))).collect();
+        let mut snapshot = Snapshot { containers, ..Snapshot::default() };
+        assert!(follow(&mut reading, snapshot.clone()));
+        let first = addresses(&reading);
+        assert!(!follow(&mut reading, snapshot.clone()), "the engine was heard, nothing else");
+        assert_eq!(addresses(&reading), first);
+
+        snapshot.containers[1] = Arc::new(entry("renamed", 2));
+        snapshot.containers.rotate_left(1);
+        assert!(follow(&mut reading, snapshot.clone()));
+        let second = addresses(&reading);
+        assert_eq!((second[1], second[2]), (first[2], first[0]), "rows follow the picture's order");
+        assert!(reading.rows[0].own.as_str().contains("service=\"renamed\""));
+
+        snapshot.engine = EngineStatus {
+            info: Some(Arc::new(EngineInfo { name: "whale".into(), ..EngineInfo::default() })),
+            ..EngineStatus::default()
+        };
+        assert!(follow(&mut reading, snapshot));
+        assert!(reading.rows.iter().all(|row| row.own.as_str().starts_with("host=\"whale\"")));
+    }
 }
