@@ -51,6 +51,12 @@ impl<S: Source> Collector<S> {
         Self { source, reader, settings, metrics, reading: Reading::new(), page: Page::new(Format::Text) }
     }
 
+    /// Goes on with other settings; what is kept of containers for rates stays.
+    pub fn configure(&mut self, settings: Settings) {
+        self.reading.relabel(&settings.labels);
+        self.settings = settings;
+    }
+
     /// Takes over the newest picture, so that the source lets go of containers that ended. Done by every scrape too.
     pub fn refresh(&mut self) {
         if self.reading.follow(self.reader.load(), &self.settings, &self.metrics) {

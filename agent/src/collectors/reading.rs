@@ -119,6 +119,13 @@ impl Reading {
         refused
     }
 
+    /// Renders the labels of every row anew, by another policy.
+    pub(super) fn relabel(&mut self, policy: &LabelPolicy) {
+        for row in &mut self.rows {
+            row.renew(Arc::clone(&row.entry), &self.host_name, policy);
+        }
+    }
+
     /// Every container the kernel accounts for now.
     pub(super) fn targets(&self) -> Vec<Target> {
         self.rows.iter().filter_map(|row| row.target()).collect()

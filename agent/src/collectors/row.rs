@@ -98,6 +98,7 @@ impl Row {
             // Interfaces of a shared namespace belong to its owner once: the host's are node_network_*, another
             // container's are on that container. `none` has nothing but loopback.
             network: matches!(container.network_mode, NetworkMode::Own(_)),
+            limits: container.limits,
         })
     }
 }

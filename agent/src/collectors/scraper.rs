@@ -62,6 +62,7 @@ pub enum ScrapeError {
 
 enum Message {
     Scrape(Request, oneshot::Sender<ScrapeBody>),
+    Configure(Box<Settings>),
     Refresh,
 }
 
@@ -101,6 +102,17 @@ impl Scraper {
     /// Whether the scrape thread still runs.
     pub fn alive(&self) -> bool {
         self.thread.strong_count() > 0
+    }
+
+    /// Replaces the settings from the next scrape on.
+    ///
+    /// # Errors
+    /// As [`Self::scrape`].
+    pub fn configure(&self, settings: Settings) -> Result<(), ScrapeError> {
+        self.queue.try_send(Message::Configure(Box::new(settings))).map_err(|error| match error {
+            TrySendError::Full(_) => ScrapeError::Busy,
+            TrySendError::Disconnected(_) => ScrapeError::Stopped,
+        })
     }
 
     /// Lets the thread take over the newest picture of the inventory, so that it closes the handles of containers that
@@ -155,6 +167,7 @@ impl<S: Source> Worker<S> {
         let began = Instant::now();
         while let Ok(message) = inbox.recv() {
             match message {
+                Message::Configure(settings) => self.collector.configure(*settings),
                 Message::Refresh => {
                     // Lowered first: a picture published from here on asks again.
                     refresh_waits.store(false, Ordering::Release);

@@ -127,7 +127,6 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &HOST_ROOTFS,
     &METRICS_COLLECT,
     &METRICS_CONTAINER_LABELS,
-    &METRICS_MAX_SAMPLES,
     &CONTAINERS_INCLUDE,
     &CONTAINERS_EXCLUDE,
     &SERVICES_FORGET_AFTER,
@@ -273,28 +272,19 @@ pub(super) static METRICS_CONTAINER_LABELS: Key<BTreeSet<String>> = key(
 )
 .reloads();
 
-pub(super) static METRICS_MAX_SAMPLES: Key<usize> = key(
-    "metrics.max_samples",
-    kinds::count::<1_000, 10_000_000>(),
-    || 200_000,
-    "Most samples of one family on the page; the rest is left out and counted.",
-);
-
 pub(super) static CONTAINERS_INCLUDE: Key<Vec<Pattern>> = key(
     "containers.include",
     kinds::PATTERNS,
     || ContainerFilter::default().include,
     "Containers to watch: those which at least one pattern matches, on the project or on the name.",
-)
-.reloads();
+);
 
 pub(super) static CONTAINERS_EXCLUDE: Key<Vec<Pattern>> = key(
     "containers.exclude",
     kinds::PATTERNS,
     Vec::new,
     "Containers to leave out although they are included. A container can also leave itself out with the label spyhop.enable=false.",
-)
-.reloads();
+);
 
 pub(super) static SERVICES_FORGET_AFTER: Key<Duration> = key(
     "services.forget_after",

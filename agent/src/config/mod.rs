@@ -88,6 +88,18 @@ pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Config {
+    /// Takes over what can change while the agent runs; every other value stays the one it was started with.
+    pub fn take_reloadable(&mut self, newer: Self) {
+        self.metrics.collect = newer.metrics.collect;
+        self.metrics.container_labels = newer.metrics.container_labels;
+        self.log.level = newer.log.level;
+        for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
+            if mine.key.facts().effect == Effect::Reload {
+                *mine = newer;
+            }
+        }
+    }
+
     /// Where secret files with relative names are looked up.
     pub fn secrets_directory(environment: &Environment) -> PathBuf {
         let set = environment.get(SECRETS_VARIABLE).and_then(Result::ok);

@@ -126,8 +126,6 @@ pub struct Metrics {
     pub collect: BTreeSet<Group>,
     /// Container labels on `container_*` series: whole keys, or the beginning of keys followed by `*`.
     pub container_labels: BTreeSet<String>,
-    /// Most samples of one family.
-    pub max_samples: usize,
 }
 
 /// Section `services`.
@@ -179,7 +177,6 @@ impl Config {
             metrics: Metrics {
                 collect: values.take(&keys::METRICS_COLLECT),
                 container_labels: values.take(&keys::METRICS_CONTAINER_LABELS),
-                max_samples: values.take(&keys::METRICS_MAX_SAMPLES),
             },
             containers: ContainerFilter {
                 include: values.take(&keys::CONTAINERS_INCLUDE),

@@ -1,6 +1,11 @@
 //! One container's kernel files, from the first reading until its run ends.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
@@ -13,7 +18,7 @@ use super::{
     roots::{Hierarchies, Roots},
     v1, v2,
 };
-use crate::model::ContainerSample;
+use crate::model::{ContainerSample, Spec};
 
 /// How far the engine's start time and the kernel's may lie apart for one process: the engine notes it after the start, and wall
 /// clocks are set now and then. A reused pid is younger by the life of the container, usually more.
@@ -37,13 +42,26 @@ pub(super) struct Files {
     network: Option<Handle>,
     /// The `id` label.
     path: Arc<str>,
+    limits: Option<Limits>,
 }
 
 #[derive(Debug)]
 enum Cgroup {
-    V1(Box<v1::Files>),
-    V2(Box<v2::Files>),
+    V1(Box<v1::Files>, Box<v1::Directories>),
+    V2(Box<v2::Files>, Option<PathBuf>),
 }
+
+/// Limits as they were read, and until when they count as fresh.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    spec: Spec,
+    pids: Option<u64>,
+    until: Instant,
+}
+
+/// How long limits are believed. The engine says when it changes them ([`super::Host::track`] hears of it); this is for the
+/// hand that writes into a cgroup past the engine. A third of the files would otherwise be read for nothing at every scrape.
+const LIMITS_FRESH: Duration = Duration::from_secs(60);
 
 impl Files {
     /// Finds and opens the files of a container's first process.
@@ -63,7 +81,7 @@ impl Files {
         let (cgroup, path) = if around.hierarchies.unified() {
             let folder =
                 around.hierarchies.v2.as_ref().zip(unified.as_ref()).and_then(|(mount, path)| mount.directory(path));
-            (Cgroup::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default())), unified)
+            (Cgroup::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder), unified)
         } else {
             let names = ["cpu", "cpuacct", "memory", "blkio", "pids"];
             let v1_paths = names.map(|name| (name, top(membership.v1(name))));
@@ -72,11 +90,11 @@ impl Files {
                 Some(name) => v1_paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
             });
             let label = top(membership.v1("memory").or_else(|| membership.v1("cpu")).or_else(|| membership.v2()));
-            (Cgroup::V1(Box::new(v1::Files::open(&directories))), label)
+            (Cgroup::V1(Box::new(v1::Files::open(&directories)), Box::new(directories)), label)
         };
         let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
         let path = path.map_or_else(|| format!("/{id}"), |path| cgroup::label(&path)).into();
-        let files = Self { cgroup, network, path };
+        let files = Self { cgroup, network, path, limits: None };
         // The process may have ended, and its pid been given away, while its files were opened one by one.
         match read_once(&process.join("cgroup"), 64 * 1024) {
             Ok(again) if again == bytes => Ok(files),
@@ -87,21 +105,39 @@ impl Files {
     /// Number of files held.
     pub(super) fn count(&self) -> usize {
         let cgroup = match &self.cgroup {
-            Cgroup::V1(files) => files.count(),
-            Cgroup::V2(files) => files.count(),
+            Cgroup::V1(files, _) => files.count(),
+            Cgroup::V2(files, _) => files.count(),
         };
         cgroup + usize::from(self.network.is_some())
+    }
+
+    /// Forgets the limits: the engine has changed them.
+    pub(super) fn limits_changed(&mut self) {
+        self.limits = None;
+    }
+
+    fn limits(&mut self) -> Limits {
+        if let Some(limits) = self.limits.filter(|limits| Instant::now() < limits.until) {
+            return limits;
+        }
+        let (spec, pids) = match &self.cgroup {
+            Cgroup::V1(_, directories) => directories.limits(),
+            Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
+        };
+        *self.limits.insert(Limits { spec, pids, until: fresh_until(&self.path) })
     }
 
     /// Reads everything.
     ///
     /// # Errors
     /// [`Gone`] when the cgroup has been removed.
-    pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
+    pub(super) fn read(&mut self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         match &self.cgroup {
-            Cgroup::V1(files) => files.read(tick_ns, reading, into)?,
-            Cgroup::V2(files) => files.read(reading, into)?,
+            Cgroup::V1(files, _) => files.read(tick_ns, reading, into)?,
+            Cgroup::V2(files, _) => files.read(reading, into)?,
         }
+        let limits = self.limits();
+        (into.spec, into.pids.limit) = (limits.spec, limits.pids);
         if into.cgroup_path.as_ref() != Some(&self.path) {
             into.cgroup_path = Some(Arc::clone(&self.path));
         }
@@ -114,6 +150,13 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// A time a bit after [`LIMITS_FRESH`], different for each container, so that their limits are not all read in one scrape.
+fn fresh_until(path: &str) -> Instant {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    Instant::now() + LIMITS_FRESH + Duration::from_millis(hasher.finish() % 30_000)
 }
 
 /// Whether a process started when the engine says the container did: field 22 of `/proc/<pid>/stat`, clock ticks since boot.

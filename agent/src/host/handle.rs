@@ -16,9 +16,13 @@ pub(super) const MOUNTS_CEILING: usize = 4 * 1024 * 1024;
 pub(super) enum Shape {
     /// One record: a read that does not fill the buffer has seen all of it.
     Single,
-    /// A table handed out in pieces of whole rows: the end is where a read gives nothing.
+    /// A table handed out in pieces of whole rows, each at least a page minus one row while there is more.
     Table,
 }
+
+/// The kernel fills a page (4096 bytes) with rows before it hands them out, so less than this, with room for the longest row
+/// there is, is the end of a table (fs/seq_file.c).
+const LAST_PIECE: usize = 3072;
 
 /// An open file of procfs or a cgroup hierarchy.
 #[derive(Debug)]
@@ -71,7 +75,11 @@ impl Handle {
                 Err(error) => return Err(sort(error)),
             };
             length += read;
-            if read == 0 || (self.shape == Shape::Single && read < space) {
+            let ended = match self.shape {
+                Shape::Single => read < space,
+                Shape::Table => read < LAST_PIECE && read < space,
+            };
+            if read == 0 || ended {
                 return Ok(buffer.0.get(..length).unwrap_or_default());
             }
         }

@@ -39,7 +39,7 @@ use self::{
     roots::Hierarchies,
 };
 use crate::{
-    model::{ContainerId, ContainerSample, HostSample, MachineSample},
+    model::{ContainerId, ContainerSample, HostSample, Limits, MachineSample},
     telemetry::{Metrics, Reason},
 };
 
@@ -49,7 +49,7 @@ pub use self::roots::Roots;
 const RESERVED_DESCRIPTORS: u64 = 256;
 
 /// What to read of one container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Engine id.
     pub id: ContainerId,
@@ -59,6 +59,15 @@ pub struct Target {
     pub started_at: Option<Timestamp>,
     /// It has a network namespace of its own.
     pub network: bool,
+    /// What the engine was asked for: where it changes, limits are read again.
+    pub limits: Limits,
+}
+
+impl Target {
+    /// Whether the same files serve both.
+    fn is_same_run(&self, other: &Self) -> bool {
+        (self.pid, self.started_at, self.network) == (other.pid, other.started_at, other.network)
+    }
 }
 
 /// The container's cgroup has vanished: it has no figures.
@@ -76,7 +85,8 @@ pub struct Host {
     filesystems: Option<filesystems::Table>,
     names: io::Names,
     reading: Reading,
-    machine: Option<MachineSample>,
+    machine: MachineSample,
+    availability: Vec<(&'static str, bool)>,
     /// Files of containers held now, and how many may be.
     held: usize,
     ceiling: usize,
@@ -128,19 +138,22 @@ impl Host {
             network: Handle::table(&proc.join("1/net/dev")).ok(),
             pressure: pressure::Files::open(|resource| proc.join("pressure").join(resource)),
         };
-        Self {
+        let mut host = Self {
             root: RootFiles::open(&around.hierarchies),
             node,
             filesystems: filesystems::Table::open(&around.roots),
             names: io::Names::new(&around.roots.sys),
             reading: Reading::default(),
-            machine: Some(machine),
+            machine,
+            availability: Vec::new(),
             tracked: HashMap::new(),
             held: 0,
             ceiling: descriptor_ceiling(),
             around,
             metrics,
-        }
+        };
+        host.availability = host.find_availability();
+        host
     }
 
     /// Says which containers have processes from now on. Files of others, and of another run of the same one, are closed at once;
@@ -149,8 +162,13 @@ impl Host {
         let wanted: HashSet<&ContainerId> = targets.iter().map(|target| &target.id).collect();
         self.tracked.retain(|id, _| wanted.contains(id));
         for target in targets {
-            match self.tracked.get(&target.id) {
-                Some(known) if known.target == *target => {}
+            match self.tracked.get_mut(&target.id) {
+                Some(known) if known.target.is_same_run(target) => {
+                    if known.target.limits != target.limits {
+                        known.target.limits = target.limits;
+                        known.files.as_mut().into_iter().for_each(Files::limits_changed);
+                    }
+                }
                 _ => {
                     let tracked = Tracked { target: target.clone(), files: None, over_ceiling: false };
                     self.tracked.insert(target.id.clone(), tracked);
@@ -166,7 +184,7 @@ impl Host {
     /// [`Gone`] when its cgroup has vanished, or it is not tracked.
     pub fn container(&mut self, id: &ContainerId, into: &mut ContainerSample) -> Result<(), Gone> {
         let tracked = self.tracked.get_mut(id).ok_or(Gone)?;
-        let files = match tracked.files.take() {
+        let mut files = match tracked.files.take() {
             Some(files) => {
                 self.held -= files.count();
                 files
@@ -251,12 +269,16 @@ impl Host {
     }
 
     /// Facts of the machine, read once at start.
-    pub fn machine(&mut self) -> MachineSample {
-        self.machine.get_or_insert_with(|| machine::read(&self.around.roots)).clone()
+    pub fn machine(&self) -> MachineSample {
+        self.machine.clone()
     }
 
-    /// Which groups of kernel files can be read here, for `spyhop_collector_available`.
+    /// Which groups of kernel files can be read here, found out once at start: mounts and controllers do not come later.
     pub fn availability(&self) -> Vec<(&'static str, bool)> {
+        self.availability.clone()
+    }
+
+    fn find_availability(&self) -> Vec<(&'static str, bool)> {
         let hierarchies = &self.around.hierarchies;
         let controller = |name: &str| {
             hierarchies.v1.contains_key(name)

@@ -111,7 +111,7 @@ impl Tree {
 }
 
 fn target() -> Target {
-    Target { id: ContainerId::new(ID), pid: PID, started_at: None, network: true }
+    Target { id: ContainerId::new(ID), pid: PID, started_at: None, network: true, limits: Limits::default() }
 }
 
 fn read(host: &mut Host) -> Result<ContainerSample, Gone> {
@@ -144,6 +144,23 @@ fn every_file_of_v1_is_read() {
     assert_eq!((sample.spec.memory_limit_bytes, sample.spec.memory_reservation_bytes), (Some(67_108_864), None));
     assert!(sample.spec.memory_known && !sample.spec.swap_known);
     assert_eq!(sample.network.map(|interfaces| interfaces.len()), Some(1));
+}
+
+#[test]
+fn limits_are_read_again_when_the_engine_changed_them() {
+    let tree = Tree::new();
+    tree.v1();
+    let mut host = tree.host();
+    assert_eq!(read(&mut host).unwrap().spec.memory_limit_bytes, Some(67_108_864));
+    tree.write(&format!("sys/fs/cgroup/memory/docker/{ID}/memory.limit_in_bytes"), "134217728\n");
+    assert_eq!(read(&mut host).unwrap().spec.memory_limit_bytes, Some(67_108_864), "believed for a minute");
+    let held = host.open_handles();
+    let limits = Limits { memory_bytes: Some(134_217_728), ..Limits::default() };
+    host.track(&[Target { limits, ..target() }]);
+    assert_eq!(host.open_handles(), held, "the run is the same: its files stay open");
+    let mut sample = ContainerSample::default();
+    host.container(&ContainerId::new(ID), &mut sample).unwrap();
+    assert_eq!(sample.spec.memory_limit_bytes, Some(134_217_728));
 }
 
 #[test]
@@ -209,7 +226,7 @@ fn a_container_that_ended_is_gone_and_leaves_no_handle() {
     let mut host = tree.host();
     read(&mut host).unwrap();
     let held = host.open_handles();
-    assert!(held > 10, "{held}");
+    assert_eq!(held, 10, "one a file that is read at each scrape");
     host.track(&[]);
     assert_eq!(host.open_handles(), 0);
     assert_eq!(host.container(&ContainerId::new(ID), &mut ContainerSample::default()), Err(Gone));

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Gone,
-    handle::Handle,
+    handle::{CGROUP_CEILING, Handle, read_once},
     io::{self, V1Table},
     parse, pressure,
     reading::Reading,
     roots::{Hierarchies, Mount},
 };
-use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Pids, Spec};
+use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Spec};
 
 /// Directories of one container, one for each controller that is there; a hybrid host has pressure on the v2 side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,28 +41,44 @@ impl Directories {
     }
 }
 
+impl Directories {
+    /// Reads the limits, which change so rarely that their files are not kept open.
+    pub(super) fn limits(&self) -> (Spec, Option<u64>) {
+        let read = |folder: &Option<PathBuf>, name: &str| read_once(&folder.as_ref()?.join(name), CGROUP_CEILING).ok();
+        let number = |folder, name| read(folder, name).and_then(|bytes| parse::single(&bytes));
+        let limit = |folder, name| read(folder, name).and_then(|bytes| parse::limit(&bytes));
+        let memory_limit = read(&self.memory, "memory.limit_in_bytes");
+        let swap_limit = read(&self.memory, "memory.memsw.limit_in_bytes");
+        let spec = Spec {
+            cpu_quota_us: limit(&self.cpu, "cpu.cfs_quota_us"),
+            cpu_period_us: number(&self.cpu, "cpu.cfs_period_us"),
+            cpu_shares: number(&self.cpu, "cpu.shares"),
+            cpu_weight: None,
+            memory_known: memory_limit.is_some(),
+            memory_limit_bytes: memory_limit.as_deref().and_then(parse::limit),
+            swap_known: swap_limit.is_some(),
+            swap_limit_bytes: swap_limit.as_deref().and_then(parse::limit),
+            memory_reservation_bytes: limit(&self.memory, "memory.soft_limit_in_bytes"),
+        };
+        (spec, limit(&self.pids, "pids.max"))
+    }
+}
+
 /// The open files.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     cpu_usage: Option<Handle>,
     cpu_stat: Option<Handle>,
     throttling: Option<Handle>,
-    quota: Option<Handle>,
-    period: Option<Handle>,
-    shares: Option<Handle>,
     memory_usage: Option<Handle>,
     memory_stat: Option<Handle>,
     memory_max_usage: Option<Handle>,
     memory_kernel: Option<Handle>,
     memory_failcnt: Option<Handle>,
     oom_control: Option<Handle>,
-    memory_limit: Option<Handle>,
-    memory_soft_limit: Option<Handle>,
-    swap_limit: Option<Handle>,
     io_bytes: Option<Handle>,
     io_requests: Option<Handle>,
     pids_current: Option<Handle>,
-    pids_max: Option<Handle>,
     pressure: pressure::Files,
 }
 
@@ -72,24 +88,18 @@ impl Files {
         let open = |folder: &Option<PathBuf>, name: &str| Handle::single(&folder.as_ref()?.join(name)).ok();
         let table = |names: [&str; 3]| {
             let folder = at.blkio.as_ref()?;
-            names.into_iter().find_map(|name| Handle::table(&folder.join(name)).ok())
+            names.into_iter().find_map(|name| Handle::single(&folder.join(name)).ok())
         };
         Self {
             cpu_usage: open(&at.cpuacct, "cpuacct.usage"),
             cpu_stat: open(&at.cpuacct, "cpuacct.stat"),
             throttling: open(&at.cpu, "cpu.stat"),
-            quota: open(&at.cpu, "cpu.cfs_quota_us"),
-            period: open(&at.cpu, "cpu.cfs_period_us"),
-            shares: open(&at.cpu, "cpu.shares"),
             memory_usage: open(&at.memory, "memory.usage_in_bytes"),
             memory_stat: open(&at.memory, "memory.stat"),
             memory_max_usage: open(&at.memory, "memory.max_usage_in_bytes"),
             memory_kernel: open(&at.memory, "memory.kmem.usage_in_bytes"),
             memory_failcnt: open(&at.memory, "memory.failcnt"),
             oom_control: open(&at.memory, "memory.oom_control"),
-            memory_limit: open(&at.memory, "memory.limit_in_bytes"),
-            memory_soft_limit: open(&at.memory, "memory.soft_limit_in_bytes"),
-            swap_limit: open(&at.memory, "memory.memsw.limit_in_bytes"),
             io_bytes: table([
                 "blkio.throttle.io_service_bytes_recursive",
                 "blkio.throttle.io_service_bytes",
@@ -101,7 +111,6 @@ impl Files {
                 "blkio.bfq.io_serviced_recursive",
             ]),
             pids_current: open(&at.pids, "pids.current"),
-            pids_max: open(&at.pids, "pids.max"),
             pressure: at.unified.as_ref().map_or_else(pressure::Files::default, |folder| {
                 pressure::Files::open(|resource| folder.join(format!("{resource}.pressure")))
             }),
@@ -114,22 +123,15 @@ impl Files {
             &self.cpu_usage,
             &self.cpu_stat,
             &self.throttling,
-            &self.quota,
-            &self.period,
-            &self.shares,
             &self.memory_usage,
             &self.memory_stat,
             &self.memory_max_usage,
             &self.memory_kernel,
             &self.memory_failcnt,
             &self.oom_control,
-            &self.memory_limit,
-            &self.memory_soft_limit,
-            &self.swap_limit,
             &self.io_bytes,
             &self.io_requests,
             &self.pids_current,
-            &self.pids_max,
         ];
         single.into_iter().flatten().count() + self.pressure.count()
     }
@@ -138,11 +140,7 @@ impl Files {
     pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         into.cpu = self.cpu(tick_ns, reading)?;
         into.memory = self.memory(reading)?;
-        into.pids = Pids {
-            current: reading.value(self.pids_current.as_ref(), parse::single)?,
-            limit: reading.value(self.pids_max.as_ref(), parse::limit)?,
-        };
-        into.spec = self.spec(reading)?;
+        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
         into.io.clear();
         for (file, table) in [(&self.io_bytes, V1Table::Bytes), (&self.io_requests, V1Table::Requests)] {
             if let Some(bytes) = reading.bytes(file.as_ref())? {
@@ -203,20 +201,6 @@ impl Files {
         memory.working_set =
             memory.usage.zip(memory.inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
         Ok(memory)
-    }
-
-    fn spec(&self, reading: &mut Reading) -> Result<Spec, Gone> {
-        Ok(Spec {
-            cpu_quota_us: reading.value(self.quota.as_ref(), parse::limit)?,
-            cpu_period_us: reading.value(self.period.as_ref(), parse::single)?,
-            cpu_shares: reading.value(self.shares.as_ref(), parse::single)?,
-            cpu_weight: None,
-            memory_known: self.memory_limit.is_some(),
-            memory_limit_bytes: reading.value(self.memory_limit.as_ref(), parse::limit)?,
-            swap_known: self.swap_limit.is_some(),
-            swap_limit_bytes: reading.value(self.swap_limit.as_ref(), parse::limit)?,
-            memory_reservation_bytes: reading.value(self.memory_soft_limit.as_ref(), parse::limit)?,
-        })
     }
 }
 

@@ -2,26 +2,25 @@
 
 use std::path::Path;
 
-use super::{Gone, handle::Handle, io, parse, pressure, reading::Reading};
-use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Pids, Spec};
+use super::{
+    Gone,
+    handle::{CGROUP_CEILING, Handle, read_once},
+    io, parse, pressure,
+    reading::Reading,
+};
+use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Spec};
 
 /// The open files.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     cpu_stat: Option<Handle>,
-    cpu_max: Option<Handle>,
-    cpu_weight: Option<Handle>,
     memory_current: Option<Handle>,
     memory_stat: Option<Handle>,
     memory_peak: Option<Handle>,
     memory_events: Option<Handle>,
-    memory_max: Option<Handle>,
-    memory_low: Option<Handle>,
     swap_current: Option<Handle>,
-    swap_max: Option<Handle>,
     io_stat: Option<Handle>,
     pids_current: Option<Handle>,
-    pids_max: Option<Handle>,
     pressure: pressure::Files,
 }
 
@@ -31,19 +30,13 @@ impl Files {
         let open = |name: &str| Handle::single(&folder.join(name)).ok();
         Self {
             cpu_stat: open("cpu.stat"),
-            cpu_max: open("cpu.max"),
-            cpu_weight: open("cpu.weight"),
             memory_current: open("memory.current"),
             memory_stat: open("memory.stat"),
             memory_peak: open("memory.peak"),
             memory_events: open("memory.events"),
-            memory_max: open("memory.max"),
-            memory_low: open("memory.low"),
             swap_current: open("memory.swap.current"),
-            swap_max: open("memory.swap.max"),
             io_stat: open("io.stat"),
             pids_current: open("pids.current"),
-            pids_max: open("pids.max"),
             pressure: pressure::Files::open(|resource| folder.join(format!("{resource}.pressure"))),
         }
     }
@@ -52,19 +45,13 @@ impl Files {
     pub(super) fn count(&self) -> usize {
         let single = [
             &self.cpu_stat,
-            &self.cpu_max,
-            &self.cpu_weight,
             &self.memory_current,
             &self.memory_stat,
             &self.memory_peak,
             &self.memory_events,
-            &self.memory_max,
-            &self.memory_low,
             &self.swap_current,
-            &self.swap_max,
             &self.io_stat,
             &self.pids_current,
-            &self.pids_max,
         ];
         single.into_iter().flatten().count() + self.pressure.count()
     }
@@ -73,11 +60,7 @@ impl Files {
     pub(super) fn read(&self, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         into.cpu = self.cpu(reading)?;
         into.memory = self.memory(reading)?;
-        into.pids = Pids {
-            current: reading.value(self.pids_current.as_ref(), parse::single)?,
-            limit: reading.value(self.pids_max.as_ref(), parse::limit)?,
-        };
-        into.spec = self.spec(reading)?;
+        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
         into.io.clear();
         if let Some(bytes) = reading.bytes(self.io_stat.as_ref())? {
             let refused = io::read_v2(bytes, &mut into.io);
@@ -138,21 +121,27 @@ impl Files {
             memory.usage.zip(memory.inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
         Ok(memory)
     }
+}
 
-    fn spec(&self, reading: &mut Reading) -> Result<Spec, Gone> {
-        let (cpu_quota_us, cpu_period_us) = reading.bytes(self.cpu_max.as_ref())?.map_or((None, None), cpu_max);
-        Ok(Spec {
-            cpu_quota_us,
-            cpu_period_us,
-            cpu_shares: None,
-            cpu_weight: reading.value(self.cpu_weight.as_ref(), parse::single)?,
-            memory_known: self.memory_max.is_some(),
-            memory_limit_bytes: reading.value(self.memory_max.as_ref(), parse::limit)?,
-            swap_known: self.swap_max.is_some(),
-            swap_limit_bytes: reading.value(self.swap_max.as_ref(), parse::limit)?,
-            memory_reservation_bytes: reading.value(self.memory_low.as_ref(), parse::limit)?.filter(|low| *low > 0),
-        })
-    }
+/// Reads the limits, which change so rarely that their files are not kept open; the second value is that of pids.
+pub(super) fn limits(folder: &Path) -> (Spec, Option<u64>) {
+    let read = |name: &str| read_once(&folder.join(name), CGROUP_CEILING).ok();
+    let limit = |name: &str| read(name).and_then(|bytes| parse::limit(&bytes));
+    let (cpu_quota_us, cpu_period_us) = read("cpu.max").as_deref().map_or((None, None), cpu_max);
+    let memory_max = read("memory.max");
+    let swap_max = read("memory.swap.max");
+    let spec = Spec {
+        cpu_quota_us,
+        cpu_period_us,
+        cpu_shares: None,
+        cpu_weight: read("cpu.weight").and_then(|bytes| parse::single(&bytes)),
+        memory_known: memory_max.is_some(),
+        memory_limit_bytes: memory_max.as_deref().and_then(parse::limit),
+        swap_known: swap_max.is_some(),
+        swap_limit_bytes: swap_max.as_deref().and_then(parse::limit),
+        memory_reservation_bytes: limit("memory.low").filter(|low| *low > 0),
+    };
+    (spec, limit("pids.max"))
 }
 
 /// `cpu.max`: quota (or `max`) and period in microseconds.
