@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# What the lab's set-up scripts share. Sourced, never run; the sourcing script has set `set -euo pipefail`.
+#
+# Every script is idempotent and says nothing when there is nothing to do. Whatever is fetched goes into one cache folder
+# outside the clone, so that a second clone finds it there.
+
+SPYHOP_CACHE="${SPYHOP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spyhop}"
+
+# Progress goes to standard error: standard output belongs to whoever asked a script for a value.
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+    printf '%s: error: %s\n' "${0##*/}" "$1" >&2
+    shift
+    if (($# > 0)); then printf '    %s\n' "$@" >&2; fi
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root: directly, else through sudo. The hint is what a person without either should do by hand.
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif have sudo; then
+        sudo -- "$@"
+    else
+        die "this needs root, and there is no sudo here" "run as root: ${*@Q}"
+    fi
+}
+
+# Runs a quiet command and shows what it said only when it failed.
+quietly() {
+    local output status=0
+    output="$("$@" 2>&1)" || status=$?
+    if ((status != 0)); then printf '%s\n' "$output" >&2; fi
+    return "$status"
+}
+
+# Installs packages of this machine's own release. apt waits for a lock that somebody else holds instead of failing; the
+# index is refreshed only when the packages are not known or cannot be fetched with the index at hand.
+apt_install() {
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "$@")
+    have apt-get || die "$* missing, and this is not a Debian-like machine (no apt-get)" "install it by hand, then run this again"
+    say "installing $*"
+    as_root "${install[@]}" >/dev/null 2>&1 && return
+    quietly as_root apt-get -o DPkg::Lock::Timeout=120 update -qq || die "apt-get update failed" "see the lines above"
+    quietly as_root "${install[@]}" || die "could not install $*" "see the lines above"
+}
+
+# wait_for SECONDS COMMAND...: polls until the command succeeds; fails when the time is up.
+wait_for() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= deadline)); then return 1; fi
+        sleep 0.2
+    done
+}
