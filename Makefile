@@ -53,7 +53,7 @@ lint: cargo ## check format, lints, scripts and dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run compose/lab/*.sh; else echo 'lint: no shellcheck here, scripts not checked'; fi
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error check --config .deny.toml bans licenses sources; \
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked --log-level error check bans licenses sources; \
 	else echo 'lint: no cargo-deny here, dependencies not checked'; fi
 
 .PHONY: bench
