@@ -18,15 +18,16 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command as root: directly, else through sudo. The hint is what a person without either should do by hand.
+# Ends with what to do by hand when COMMAND cannot be run as root from here.
+need_root() {
+    if ((EUID == 0)) || have sudo; then return; fi
+    die "this needs root, and there is no sudo here" "run as root: ${*@Q}"
+}
+
+# Runs a command as root: directly, else through sudo.
 as_root() {
-    if ((EUID == 0)); then
-        "$@"
-    elif have sudo; then
-        sudo -- "$@"
-    else
-        die "this needs root, and there is no sudo here" "run as root: ${*@Q}"
-    fi
+    need_root "$@"
+    if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi
 }
 
 # Runs a quiet command and shows what it said only when it failed.
@@ -41,7 +42,8 @@ quietly() {
 # index is refreshed only when the packages are not known or cannot be fetched with the index at hand.
 apt_install() {
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "$@")
-    have apt-get || die "$* missing, and this is not a Debian-like machine (no apt-get)" "install it by hand, then run this again"
+    have apt-get || die "$* not here, and this is not a Debian-like machine (no apt-get)" "install it by hand, then run this again"
+    need_root "${install[@]}"
     say "installing $*"
     as_root "${install[@]}" >/dev/null 2>&1 && return
     quietly as_root apt-get -o DPkg::Lock::Timeout=120 update -qq || die "apt-get update failed" "see the lines above"

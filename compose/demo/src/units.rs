@@ -21,6 +21,13 @@ impl Malformed {
 }
 
 /// A duration: a number and its unit (`ms`, `s`, `m`, `h`), or a bare `0`; at most a day.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use spyhop_demo::units::duration;
+/// assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+/// assert!(duration("5").is_err(), "five of what?");
+/// ```
 pub fn duration(text: &str) -> Result<Duration, Malformed> {
     let malformed = || Malformed::new(text, "a duration of at most a day, such as `250ms`, `1.5s`, `2m`");
     if text == "0" {
