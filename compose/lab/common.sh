@@ -38,6 +38,18 @@ quietly() {
     return "$status"
 }
 
+# Refreshes the package index. Unlike an installation, apt does not wait for this lock by itself.
+apt_update() {
+    local deadline=$((SECONDS + 120)) said
+    until said="$(as_root env LC_ALL=C apt-get update -qq 2>&1)"; do
+        if [[ $said != *"lock"* ]] || ((SECONDS >= deadline)); then
+            printf '%s\n' "$said" >&2
+            die "apt-get update failed" "see the lines above"
+        fi
+        sleep 2
+    done
+}
+
 # Installs packages of this machine's own release. apt waits for a lock that somebody else holds instead of failing; the
 # index is refreshed only when the packages are not known or cannot be fetched with the index at hand.
 apt_install() {
@@ -46,7 +58,7 @@ apt_install() {
     need_root "${install[@]}"
     say "installing $*"
     as_root "${install[@]}" >/dev/null 2>&1 && return
-    quietly as_root apt-get -o DPkg::Lock::Timeout=120 update -qq || die "apt-get update failed" "see the lines above"
+    apt_update
     quietly as_root "${install[@]}" || die "could not install $*" "see the lines above"
 }
 
