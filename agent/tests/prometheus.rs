@@ -1,0 +1,79 @@
+//! Both Prometheus lines scrape the agent without a word of complaint.
+//!
+//! Promised: the target is up in the format each of them asks for, no sample is refused, `promtool check metrics` finds nothing in
+//! our own families, and in inherited names exactly what `fixtures/promql/promtool_inherited.txt` lists.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::{
+    container::Role,
+    docker::Turn,
+    prometheus::Release,
+    scene::Scene,
+    wait::{eventually, holds},
+};
+
+/// Findings which come with names that are not ours to change.
+const INHERITED: &str = include_str!("fixtures/promql/promtool_inherited.txt");
+
+#[test]
+fn both_lines_scrape_without_a_warning() {
+    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
+    let loops = scene.docker.container("loops").options(&["--restart", "always"]).role(Role::ExitAfter(0.3, 1)).start();
+    let steady = scene.docker.container("steady").options(&["--memory", "32m"]).health("1s").start();
+    for release in Release::both() {
+        let server = release.start("spyhop", scene.agent.address);
+        eventually("ten scrapes", || {
+            let scrapes = server.number("count_over_time(up{job=\"spyhop\"}[1m])")?;
+            holds(scrapes >= 10.0, || format!("{scrapes} scrapes"))
+        });
+        assert_eq!(server.number("min_over_time(up{job=\"spyhop\"}[1m])"), Ok(1.0), "{}", release.version);
+        let target = server.target().expect("one target");
+        assert_eq!(target["lastError"], "", "{}", release.version);
+        assert_eq!(server.complaints(), [""; 0], "{}", release.version);
+        // What it took in is what a careful reader counts on the page: nothing was dropped on the way.
+        let scraped = server.number("scrape_samples_scraped").expect("Prometheus counts samples");
+        let kept = server.number("scrape_samples_post_metric_relabeling").expect("and those it kept");
+        assert_eq!(scraped, kept);
+        assert!(server.number(&format!("container_last_seen{{name=\"{}\"}}", steady.name)).is_ok());
+        let asked = scene.agent.scrape_openmetrics();
+        let first = asked.samples.len().abs_diff(scene.agent.scrape().samples.len());
+        assert!(first <= 40, "both formats carry the same series, but for the looping container: {first} apart");
+    }
+    drop(loops);
+}
+
+#[test]
+fn staleness_ends_the_series_of_a_container() {
+    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
+    for release in Release::both() {
+        let container = scene.docker.container("leaves").start();
+        let server = release.start("spyhop", scene.agent.address);
+        let expression = format!("container_memory_usage_bytes{{name=\"{}\"}}", container.name);
+        eventually("its series", || server.number(&expression));
+        container.remove();
+        eventually("their end, without waiting five minutes", || {
+            let left = server.query(&expression)?;
+            holds(left.elements.is_empty(), || format!("{left:?}"))
+        });
+    }
+}
+
+#[test]
+fn promtool_finds_nothing_but_inherited_names() {
+    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
+    let _container =
+        scene.docker.container("looked-at").options(&["--memory", "32m", "--cpus", "0.5"]).health("1s").start();
+    let page = scene.agent.get("/metrics", &[("Accept", "text/plain;version=0.0.4")]).expect("the agent answers");
+    let listed: BTreeSet<&str> = INHERITED.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    for release in Release::both() {
+        let findings = release.check_metrics(page.text());
+        let ours: Vec<_> = findings.iter().filter(|finding| finding.starts_with("spyhop_")).collect();
+        assert!(ours.is_empty(), "{}: {ours:?}", release.version);
+        let found: BTreeSet<&str> = findings.iter().map(String::as_str).collect();
+        let new: Vec<_> = found.difference(&listed).collect();
+        assert!(new.is_empty(), "{}, not listed:\n{new:#?}", release.version);
+    }
+}
