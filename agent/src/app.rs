@@ -65,13 +65,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
 
     let shutdown = CancellationToken::new();
     let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
-    let app = http::App {
-        scraper: scraper.clone(),
-        inventory: reader,
-        metrics,
-        host: config.host.name.clone().map(Into::into),
-        settings: http_settings(&config),
-    };
+    let app = http::App { scraper: scraper.clone(), inventory: reader, metrics, settings: http_settings(&config) };
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
 
     let mut reload = Reload { config, sources, log, scraper };
@@ -102,7 +96,6 @@ fn collector_settings(config: &Config) -> collectors::Settings {
     collectors::Settings {
         groups: config.metrics.collect.clone(),
         labels: LabelPolicy::new(&config.metrics.container_labels),
-        host: config.host.name.clone().map(Into::into),
         ..collectors::Settings::default()
     }
 }
@@ -130,6 +123,7 @@ fn start_inventory(
     shutdown: &CancellationToken,
 ) -> JoinHandle<()> {
     let settings = inventory::Settings {
+        host: config.host.name.clone().map(Into::into),
         state_dir: config.state.directory.clone(),
         forget_after: config.services.forget_after,
         filter: config.containers.clone(),

@@ -51,7 +51,7 @@ async fn the_server_survives_a_lack_of_descriptors() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(next + LEFT as u64), ..before }).unwrap();
 
     let metrics = Metrics::default();
-    let app = App { scraper: Nothing, inventory: Reader::new(), metrics: metrics.clone(), host: None, settings };
+    let app = App { scraper: Nothing, inventory: Reader::new(), metrics: metrics.clone(), settings };
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
     let answered = |mut client: TcpStream| async move {

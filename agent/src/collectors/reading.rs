@@ -80,8 +80,7 @@ impl Reading {
     ///
     /// The engine is heard every few seconds, and each time there is a new picture: what did not change in it is not touched.
     pub(super) fn follow(&mut self, snapshot: Arc<Snapshot>, settings: &Settings, metrics: &Metrics) -> bool {
-        let engine_name = snapshot.engine.info.as_ref().map(|info| Arc::clone(&info.name));
-        let host_name = settings.host.clone().or(engine_name).unwrap_or_default();
+        let host_name = snapshot.host.clone().unwrap_or_default();
         let renamed = host_name != self.host_name;
         self.host_name = host_name;
         let changed = renamed || !same(self.rows.iter().map(|row| &row.entry), &snapshot.containers);
@@ -168,7 +167,7 @@ fn service_labels(entry: &ServiceEntry, host: &str) -> LabelSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{collectors::row::tests::entry, inventory::EngineStatus, model::EngineInfo};
+    use crate::collectors::row::tests::entry;
 
     fn follow(reading: &mut Reading, snapshot: Snapshot) -> bool {
         reading.follow(Arc::new(snapshot), &Settings::default(), &Metrics::default())
@@ -195,10 +194,7 @@ mod tests {
         assert_eq!((second[1], second[2]), (first[2], first[0]), "rows follow the picture's order");
         assert!(reading.rows[0].own.as_str().contains("service=\"renamed\""));
 
-        snapshot.engine = EngineStatus {
-            info: Some(Arc::new(EngineInfo { name: "whale".into(), ..EngineInfo::default() })),
-            ..EngineStatus::default()
-        };
+        snapshot.host = Some("whale".into());
         assert!(follow(&mut reading, snapshot));
         assert!(reading.rows.iter().all(|row| row.own.as_str().starts_with("host=\"whale\"")));
     }

@@ -1,6 +1,6 @@
 //! What the collectors are told once, at start.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use super::LabelPolicy;
 use crate::model::metric::Group;
@@ -12,15 +12,13 @@ pub struct Settings {
     pub groups: BTreeSet<Group>,
     /// Which labels of a container its `container_*` series carry.
     pub labels: LabelPolicy,
-    /// `host` of every own series; `None`: the engine's name for its host.
-    pub host: Option<Arc<str>>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { groups: Group::ALL.into(), labels: LabelPolicy::default(), host: None, build: Build::default() }
+        Self { groups: Group::ALL.into(), labels: LabelPolicy::default(), build: Build::default() }
     }
 }
 

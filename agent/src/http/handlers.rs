@@ -96,7 +96,7 @@ async fn respond<S: Scrape>(shared: &Shared<S>, endpoint: Option<Endpoint>, requ
     }
     let app = &shared.app;
     let snapshot = app.inventory.load();
-    let view = api::View { snapshot: &snapshot, host: host(app, &snapshot), now: Timestamp::now() };
+    let view = api::View { snapshot: &snapshot, host: snapshot.host.as_deref(), now: Timestamp::now() };
     let filter = api::Filter::from_query(request.uri.query());
     match endpoint {
         Endpoint::Metrics => metrics(&app.scraper, request).await,
@@ -109,12 +109,6 @@ async fn respond<S: Scrape>(shared: &Shared<S>, endpoint: Option<Endpoint>, requ
         Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
     }
-}
-
-/// The name of this host: the configured one, else the engine's.
-fn host<'a, S>(app: &'a App<S>, snapshot: &'a Snapshot) -> Option<&'a str> {
-    let engine = snapshot.engine.info.as_ref().map(|info| info.name.as_ref());
-    app.host.as_deref().or(engine).filter(|name| !name.is_empty())
 }
 
 async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {

@@ -21,7 +21,6 @@ mod stall;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
 
@@ -85,8 +84,6 @@ pub struct App<S> {
     pub inventory: inventory::Reader,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
-    /// The configured name of this host; `None` takes the engine's.
-    pub host: Option<Arc<str>>,
     /// Ceilings and deadlines.
     pub settings: Settings,
 }

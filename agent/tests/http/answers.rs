@@ -198,5 +198,5 @@ async fn ready_comes_with_the_first_inventory_and_stays() {
 fn ready(connected: bool) -> Snapshot {
     let ready_since = "2026-03-01T09:30:00Z".parse().ok();
     let engine = EngineStatus { connected, heard_at: ready_since, ready_since, ..EngineStatus::default() };
-    Snapshot { engine, ..Snapshot::default() }
+    Snapshot { host: Some("harbour".into()), engine, ..Snapshot::default() }
 }

@@ -51,7 +51,8 @@ fn entry(project: &str, service: &str) -> Arc<Entry> {
 
 async fn server(containers: impl IntoIterator<Item = Arc<Entry>>) -> Server {
     let server = Server::start().await;
-    server.inventory.publish(Snapshot { containers: containers.into_iter().collect(), ..Snapshot::default() });
+    let containers = containers.into_iter().collect();
+    server.inventory.publish(Snapshot { host: Some("harbour".into()), containers, ..Snapshot::default() });
     server
 }
 

@@ -51,7 +51,7 @@ async fn pages_of_the_scrape_thread_are_served() {
     let listener = http::bind(&settings).await.unwrap();
     let mut client = Client::to(listener.address()).await;
     let shutdown = CancellationToken::new();
-    let app = App { scraper, inventory, metrics, host: None, settings };
+    let app = App { scraper, inventory, metrics, settings };
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
 
     let text = client.ask("GET", "/metrics", "").await;

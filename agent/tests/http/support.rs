@@ -60,13 +60,7 @@ impl Server {
         let address = listener.address();
         let (metrics, inventory, scraper) = (Metrics::default(), Reader::new(), Scripted::default());
         let shutdown = CancellationToken::new();
-        let app = App {
-            scraper: scraper.clone(),
-            inventory: inventory.clone(),
-            metrics: metrics.clone(),
-            host: Some("harbour".into()),
-            settings,
-        };
+        let app = App { scraper: scraper.clone(), inventory: inventory.clone(), metrics: metrics.clone(), settings };
         let task = tokio::spawn(http::serve(listener, app, shutdown.clone()));
         Self { address, metrics, inventory, scraper, shutdown, task }
     }

@@ -128,6 +128,7 @@ fn snapshot() -> Snapshot {
     });
     Snapshot {
         generation: 7,
+        host: Some("whale".into()),
         containers: [web(), vanished(), job(), legacy(), hostile()].map(Arc::new).into(),
         services: services().map(Arc::new).into(),
         networks: networks.into(),
