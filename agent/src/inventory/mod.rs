@@ -1,7 +1,55 @@
 //! What exists on this host: containers, services, networks, and the counters that outlive them.
 //!
-//! One task owns [`State`](state::State); everybody else reads [`Snapshot`]s.
+//! ```text
+//!  engine --events, answers--> watch (session) --> state + ledger --> picture --> Reader (snapshot)
+//!                                                       |
+//!                                                       +--> store (state file)
+//! ```
+//!
+//! One task owns the state; everybody else reads [`Snapshot`]s through a [`Reader`] and never waits. How the counters stay
+//! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
+mod ledger;
+mod picture;
+mod saved;
+mod schedule;
+mod service;
+mod session;
 pub mod snapshot;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::model::ContainerFilter;
 
 pub use snapshot::{EngineStatus, Entry, Reader, ServiceEntry, Snapshot};
+pub use watch::watch;
+
+/// Containers kept at once, excluded ones included.
+pub const MAX_CONTAINERS: usize = 10_000;
+
+/// Services kept at once, those without a container included.
+pub const MAX_SERVICES: usize = 10_000;
+
+/// What the inventory is told by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `host` of every identity; `None` takes the engine's own name.
+    pub host: Option<Arc<str>>,
+    /// Folder of the state file; `None` keeps counters in memory only.
+    pub state_dir: Option<PathBuf>,
+    /// How long a service is expected after its last container was destroyed.
+    pub forget_after: Duration,
+    /// Which containers are watched at all.
+    pub filter: ContainerFilter,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { host: None, state_dir: None, forget_after: Duration::from_secs(600), filter: ContainerFilter::default() }
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bollard::models as api;
 use jiff::Timestamp;
 
-use crate::model::{ContainerId, Event, EventKind, HealthStatus};
+use crate::model::{ContainerId, Event, EventKind, HealthStatus, Labels};
 
 /// What a line says: nothing, one thing, or two (joining a network changes the container and the network).
 ///
@@ -18,14 +18,22 @@ pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) ->
     let attributes = actor.attributes.unwrap_or_default();
     let action = line.action.unwrap_or_default();
     let id = actor.id.filter(|id| !id.is_empty());
-    let kinds = match (line.typ, id) {
+    match (line.typ, id) {
         (Some(api::EventMessageTypeEnum::CONTAINER), Some(id)) => {
-            vec![of_container(ContainerId::new(id), &action, &attributes)]
+            let kind = of_container(ContainerId::new(id), &action, &attributes);
+            vec![Event { time, kind, attributes: labels(attributes) }]
         }
-        (Some(api::EventMessageTypeEnum::NETWORK), _) => of_network(&action, attributes),
-        _ => vec![EventKind::Other],
-    };
-    kinds.into_iter().map(|kind| Event { time, kind }).collect()
+        // The attributes of these are the network's: nothing in them says who a container is.
+        (Some(api::EventMessageTypeEnum::NETWORK), _) => {
+            let bare = |kind| Event { time, kind, attributes: Labels::default() };
+            of_network(&action, attributes).into_iter().map(bare).collect()
+        }
+        _ => vec![Event { time, kind: EventKind::Other, attributes: Labels::default() }],
+    }
+}
+
+fn labels(attributes: HashMap<String, String>) -> Labels {
+    Labels::new(attributes.into_iter().map(|(key, value)| (key.into(), value.into())))
 }
 
 /// `timeNano`, else `time`.

@@ -1,0 +1,131 @@
+//! The state file: what must survive the agent, written whole and atomically.
+//!
+//! The file is JSON of the types below and of nothing else, so that a rename inside the program cannot change it. A new file is
+//! written beside the old one, flushed to disk, and renamed over it: whenever the agent or the host dies, there is one whole
+//! file. A file that cannot be understood is set aside and never guessed at.
+
+mod document;
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use self::document::{Document, FORMAT, Head};
+use super::saved::Saved;
+use crate::telemetry::{Metrics, Outcome};
+
+/// Ten thousand containers and services with long names.
+const CEILING: u64 = 64 * 1024 * 1024;
+
+const NAME: &str = "state.json";
+const NEW: &str = "state.json.new";
+const CORRUPT: &str = "state.json.corrupt";
+
+/// The folder of the state file; one writer at a time.
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: Option<PathBuf>,
+    metrics: Metrics,
+    /// Said that it cannot be written; said again only after it could.
+    complained: AtomicBool,
+}
+
+/// Why a file is not used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("read {}", .0.display())]
+    Read(PathBuf, #[source] io::Error),
+    #[error("read {}: it is larger than {CEILING} bytes", .0.display())]
+    TooLarge(PathBuf),
+    #[error("understand {}", .0.display())]
+    Form(PathBuf, #[source] serde_json::Error),
+    #[error("understand {}: format {found} is not {FORMAT}", path.display())]
+    Format { path: PathBuf, found: u32 },
+}
+
+impl Store {
+    /// Keeps state in `folder`; `None` keeps none.
+    pub(super) fn open(folder: Option<&Path>, metrics: Metrics) -> Self {
+        Self { folder: folder.map(Path::to_owned), metrics, complained: AtomicBool::new(false) }
+    }
+
+    /// What the last agent left. Blocks on the disk.
+    pub(super) fn load(&self) -> Saved {
+        let Some(folder) = &self.folder else { return Saved::default() };
+        match read(&folder.join(NAME)) {
+            Ok(saved) => saved.unwrap_or_default(),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "counters start at 0: the state file cannot be used");
+                if !matches!(error, Unusable::Read(..)) {
+                    // Kept for whoever wants to look; the next save must not meet it again.
+                    drop(fs::rename(folder.join(NAME), folder.join(CORRUPT)));
+                }
+                Saved::default()
+            }
+        }
+    }
+
+    /// Replaces the file. Blocks on the disk. A failure is counted, and logged once until it works again.
+    pub(super) fn write(&self, saved: &Saved) {
+        let Some(folder) = &self.folder else { return };
+        match replace(folder, saved) {
+            Ok(()) => {
+                self.metrics.state_write(Outcome::Ok);
+                if self.complained.swap(false, Ordering::Relaxed) {
+                    tracing::info!(folder = %folder.display(), "counters are saved again");
+                }
+            }
+            Err(error) => {
+                self.metrics.state_write(Outcome::Error);
+                if !self.complained.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(folder = %folder.display(), %error, "counters are not saved: a restart would lose them");
+                }
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Unusable::Read(path.to_owned(), error)),
+    };
+    let mut bytes = Vec::new();
+    let read =
+        file.take(CEILING + 1).read_to_end(&mut bytes).map_err(|error| Unusable::Read(path.to_owned(), error))?;
+    if u64::try_from(read).is_ok_and(|read| read > CEILING) {
+        return Err(Unusable::TooLarge(path.to_owned()));
+    }
+    // The format first: a newer one may have another form.
+    let Head { format } = serde_json::from_slice(&bytes).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    if format != FORMAT {
+        return Err(Unusable::Format { path: path.to_owned(), found: format });
+    }
+    let document: Document = serde_json::from_slice(&bytes).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    Ok(Some(document.into()))
+}
+
+fn replace(folder: &Path, saved: &Saved) -> io::Result<()> {
+    let bytes = serde_json::to_vec(&Document::from(saved)).map_err(io::Error::other)?;
+    let new = folder.join(NEW);
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(&bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // Half a file is of no use, and on a full disk it is in the way.
+        drop(fs::remove_file(&new));
+        return Err(error);
+    }
+    fs::rename(&new, folder.join(NAME))?;
+    // The rename itself is on disk once the folder is.
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;
