@@ -46,7 +46,8 @@ test: cargo lab ## set up the real parts, then run every test
 	cargo build --workspace --bins $(CARGO_FLAGS)
 	@compose/lab/image.sh $(DEBUG)/spyhop spyhop:test
 	@compose/lab/image.sh $(DEBUG)/spyhop-demo spyhop-demo:test
-	SPYHOP_REQUIRE_ENGINE=1 SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox cargo test --workspace --no-fail-fast $(CARGO_FLAGS)
+	SPYHOP_REQUIRE_ENGINE=1 SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox SPYHOP_PROMTOOL=$(SPYHOP_CACHE)/bin/promtool-2 \
+	cargo test --workspace --no-fail-fast $(CARGO_FLAGS)
 
 .PHONY: lint
 lint: cargo ## check format, lints, scripts and dependencies

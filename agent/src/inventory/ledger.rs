@@ -270,7 +270,8 @@ impl Ledger {
             return true;
         }
         let oom = container.oom_killed == Some(true);
-        if oom && !self.oom_in_run {
+        let told = self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started));
+        if oom && !told {
             counters.oom_kills += 1;
             self.oom_events += 1;
             self.oom = Some(sight.at);

@@ -72,12 +72,6 @@ impl Schedule {
         self.due.remove(id);
     }
 
-    /// Takes out everything.
-    pub(super) fn clear(&mut self) {
-        self.due.clear();
-        self.heap.clear();
-    }
-
     /// Takes out the next container that is due.
     pub(super) fn pop(&mut self, now: Instant) -> Option<ContainerId> {
         self.next().filter(|at| *at <= now)?;
@@ -95,11 +89,6 @@ impl Schedule {
             self.heap.pop();
         }
         None
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> (usize, usize) {
-        (self.due.len(), self.heap.len())
     }
 }
 

@@ -354,11 +354,6 @@ impl State {
         self.listed_at.map(|listed| self.last_event.map_or(listed, |event| event.max(listed)))
     }
 
-    /// Containers known, inspected or not, without excluded ones.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &ContainerId> {
-        self.containers.keys()
-    }
-
     fn count(&mut self, id: &ContainerId, event: &Event) {
         let Some(tracked) = self.containers.get_mut(id) else { return };
         tracked.touched = tracked.touched.max(Some(event.time));
