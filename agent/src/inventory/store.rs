@@ -112,6 +112,8 @@ fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
 
 fn replace(folder: &Path, saved: &Saved) -> io::Result<()> {
     let bytes = serde_json::to_vec(&Document::from(saved)).map_err(io::Error::other)?;
+    // Made here and not at start, so that a folder which is removed comes back.
+    fs::create_dir_all(folder)?;
     let new = folder.join(NEW);
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(&bytes)?;
