@@ -9,7 +9,9 @@
 //! One task owns the state; everybody else reads [`Snapshot`]s through a [`Reader`] and never waits. How the counters stay
 //! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
+mod errands;
 mod ledger;
+mod live;
 mod picture;
 mod saved;
 mod schedule;

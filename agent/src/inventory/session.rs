@@ -8,31 +8,29 @@
 //!  caught up: publish, then apply live events     heard twice is counted once
 //! ```
 //!
-//! Everything asked of the engine runs beside the loop, a bounded number at once; the loop itself never waits for an answer.
+//! Everything asked of the engine runs beside the loop (errands.rs); the loop itself never waits for an answer.
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Reader,
+    errands::{Answer, Errands},
     ledger::Sight,
-    saved::{Saved, Unsaved},
-    schedule::{Looks, Schedule, period},
+    live::{Live, Trouble, listen},
+    saved::Unsaved,
+    schedule::{Schedule, period},
     state::{Reaction, State},
     store::Store,
 };
 use crate::{
     engine::{Engine, Error},
-    model::{Container, ContainerId, Event, Image, Network},
-    telemetry::{Metrics, Reason},
+    model::{Container, ContainerId, Event},
+    telemetry::Metrics,
 };
 
 /// Streams overlap by this much: the engine stamps an event a moment before it sends it.
@@ -41,11 +39,8 @@ pub(super) const SLACK: Duration = Duration::from_secs(2);
 /// A fact older than this is not waiting as an event any more, in calm times.
 pub(super) const SETTLE: Duration = Duration::from_secs(30);
 
-/// Inspections on their way at once.
-const LOOKS_AT_ONCE: usize = 8;
-
-/// Events that may wait while the inventory is being made; more, and it is made anew.
-const MAX_WAITING_EVENTS: usize = 4096;
+/// An engine that tells of the past says the next thing within this: it has it in memory. A call's deadline covers headers only.
+const HISTORY_SILENCE: Duration = Duration::from_secs(30);
 
 /// A burst of changes becomes one picture.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(40);
@@ -73,20 +68,6 @@ pub(super) enum End {
     Lost(Trouble),
 }
 
-/// What went wrong, for people.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    /// A call failed.
-    #[error(transparent)]
-    Engine(#[from] Error),
-    /// The engine closed the stream.
-    #[error("follow events: the engine closed the stream")]
-    Closed,
-    /// More happened than could be taken in.
-    #[error("follow events: more than {MAX_WAITING_EVENTS} wait, the inventory is made anew")]
-    Flooded,
-}
-
 /// What the watch lends to each session.
 pub(super) struct Desk<F> {
     pub(super) engine: Engine,
@@ -106,16 +87,6 @@ impl<F: Fn()> Desk<F> {
     }
 }
 
-/// Answers that come back to the loop.
-enum Answer {
-    Look(ContainerId, Result<Option<Container>, Error>),
-    Image(Arc<str>, Result<Option<Image>, Error>),
-    Networks(Result<Vec<Network>, Error>),
-    List(Timestamp, Result<Vec<ContainerId>, Error>),
-    Ping(Result<(), Error>),
-    Saved,
-}
-
 /// The loop and its clocks.
 struct Session<'desk, F> {
     desk: &'desk mut Desk<F>,
@@ -123,9 +94,8 @@ struct Session<'desk, F> {
     offset: SignedDuration,
     /// While the gap is being closed: facts older than this are not waiting as events.
     gap_horizon: Option<Timestamp>,
-    looks: Looks,
+    errands: Errands,
     schedule: Schedule,
-    asking: JoinSet<Answer>,
     publish_at: Option<Instant>,
     save_at: Option<Instant>,
     saving: bool,
@@ -137,26 +107,28 @@ struct Session<'desk, F> {
 pub(super) async fn run<F: Fn()>(desk: &mut Desk<F>) -> End {
     let shutdown = desk.shutdown.clone();
     let mut session = Session::new(desk);
-    let end = tokio::select! {
+    let opened = tokio::select! {
         () = shutdown.cancelled() => return End::Shutdown,
         opened = session.open() => opened,
     };
-    match end {
+    let end = match opened {
         Err(trouble) => End::Lost(trouble),
         Ok(mut events) => session.follow(&mut events, &shutdown).await,
-    }
+    };
+    session.errands.end().await;
+    end
 }
 
 impl<'desk, F: Fn()> Session<'desk, F> {
     fn new(desk: &'desk mut Desk<F>) -> Self {
         let now = Instant::now();
+        let errands = Errands::new(desk.engine.clone());
         Self {
             desk,
             offset: SignedDuration::ZERO,
             gap_horizon: None,
-            looks: Looks::new(LOOKS_AT_ONCE),
+            errands,
             schedule: Schedule::default(),
-            asking: JoinSet::new(),
             publish_at: None,
             save_at: None,
             saving: false,
@@ -166,7 +138,7 @@ impl<'desk, F: Fn()> Session<'desk, F> {
     }
 
     /// Closes the gap. Returns the live events, which wait from shortly before the gap ended.
-    async fn open(&mut self) -> Result<mpsc::Receiver<Result<Event, Trouble>>, Trouble> {
+    async fn open(&mut self) -> Result<Live, Trouble> {
         let engine = self.desk.engine.clone();
         let version = engine.version().await?;
         let info = engine.info().await?;
@@ -179,31 +151,21 @@ impl<'desk, F: Fn()> Session<'desk, F> {
 
         let horizon = earlier(t1, SLACK);
         let events = listen(engine.clone(), horizon, self.desk.metrics.clone());
-        if let Some(known) = self.desk.state.known_until() {
-            if known > t1 {
-                self.desk.state.clock_set_back(t1);
-            }
-            let mut history = engine.events(earlier(known.min(t1), SLACK), Some(t1));
-            while let Some(event) = history.next().await {
-                self.apply(&event?);
-            }
-        }
+        self.replay(t1).await?;
         self.gap_horizon = Some(horizon);
         self.desk.metrics.reconciliations.inc();
         let ids = engine.containers().await?;
         let listed = self.desk.state.listed(&ids);
         for id in listed.absent {
             self.desk.state.absent(&id, t1);
-            self.looks.forget(&id);
+            self.errands.looks.forget(&id);
         }
         self.desk.state.set_networks(engine.networks().await?);
-        ids.iter().for_each(|id| self.looks.want(id));
-        while !self.looks.idle() {
+        ids.iter().for_each(|id| self.errands.looks.want(id));
+        while !self.errands.looks.idle() {
             self.ask();
-            match self.asking.join_next().await {
-                Some(Ok(answer)) => self.answered(answer)?,
-                Some(Err(_)) | None => break,
-            }
+            let Some(answer) = self.errands.next().await else { break };
+            self.answered(answer)?;
         }
         self.gap_horizon = None;
         let status = &mut self.desk.state.engine;
@@ -216,12 +178,21 @@ impl<'desk, F: Fn()> Session<'desk, F> {
         Ok(events)
     }
 
+    /// Applies what the engine remembers of the time since it was last heard, until `t1` of its clock.
+    async fn replay(&mut self, t1: Timestamp) -> Result<(), Trouble> {
+        let Some(known) = self.desk.state.known_until() else { return Ok(()) };
+        if known > t1 {
+            self.desk.state.clock_set_back(t1);
+        }
+        let mut history = self.desk.engine.events(earlier(known.min(t1), SLACK), Some(t1));
+        while let Some(event) = timeout(HISTORY_SILENCE, history.next()).await.map_err(|_| Trouble::Stalled)? {
+            self.apply(&event?);
+        }
+        Ok(())
+    }
+
     /// Follows events, answers and clocks.
-    async fn follow(
-        &mut self,
-        events: &mut mpsc::Receiver<Result<Event, Trouble>>,
-        shutdown: &CancellationToken,
-    ) -> End {
+    async fn follow(&mut self, events: &mut Live, shutdown: &CancellationToken) -> End {
         loop {
             self.ask();
             self.arm();
@@ -238,7 +209,7 @@ impl<'desk, F: Fn()> Session<'desk, F> {
                     Some(Err(trouble)) => Err(trouble),
                     None => Err(Trouble::Closed),
                 },
-                Some(answer) = self.asking.join_next() => answer.map_or(Ok(()), |answer| self.answered(answer)),
+                Some(answer) = self.errands.next() => self.answered(answer),
                 () = sleep_until(wake) => {
                     self.woke(Instant::now());
                     Ok(())
@@ -254,30 +225,18 @@ impl<'desk, F: Fn()> Session<'desk, F> {
         self.desk.metrics.engine_events.inc();
         match self.desk.state.apply(event) {
             Reaction::Nothing => {}
-            Reaction::Look(id) => self.looks.want(&id),
+            Reaction::Look(id) => self.errands.looks.want(&id),
             Reaction::Forget(id) => {
-                self.looks.forget(&id);
+                self.errands.looks.forget(&id);
                 self.schedule.remove(&id);
             }
-            Reaction::Networks => self.ask_networks(),
+            Reaction::Networks => self.errands.want_networks(),
         }
     }
 
-    /// Sends the inspections that there is room for.
     fn ask(&mut self) {
-        while let Some(id) = self.looks.start() {
-            self.desk.state.asked(&id);
-            let engine = self.desk.engine.clone();
-            self.asking.spawn(async move {
-                let answer = engine.container(&id).await;
-                Answer::Look(id, answer)
-            });
-        }
-    }
-
-    fn ask_networks(&mut self) {
-        let engine = self.desk.engine.clone();
-        self.asking.spawn(async move { Answer::Networks(engine.networks().await) });
+        let state = &mut self.desk.state;
+        self.errands.send(|id| state.asked(id));
     }
 
     fn answered(&mut self, answer: Answer) -> Result<(), Trouble> {
@@ -304,8 +263,8 @@ impl<'desk, F: Fn()> Session<'desk, F> {
         Ok(())
     }
 
-    fn looked(&mut self, id: &ContainerId, answer: Result<Option<Container>, Error>) -> Result<(), Trouble> {
-        let wanted = self.looks.done(id);
+    fn looked(&mut self, id: &ContainerId, answer: Result<Option<Box<Container>>, Error>) -> Result<(), Trouble> {
+        let wanted = self.errands.looks.done(id);
         let now = Instant::now();
         match answer {
             Err(error) => {
@@ -318,13 +277,15 @@ impl<'desk, F: Fn()> Session<'desk, F> {
                 let at = self.engine_now();
                 let horizon = self.gap_horizon.unwrap_or_else(|| earlier(at, SETTLE));
                 let every = period(&container);
-                let verdict = self.desk.state.inspected(container, Sight { at, horizon }, Timestamp::now());
+                let verdict = self.desk.state.inspected(*container, Sight { at, horizon }, Timestamp::now());
                 if verdict.kept {
                     let every = if verdict.unsettled { every.min(SETTLE + SLACK) } else { every };
                     self.schedule.set(id, now, every);
                 }
                 if let Some(image) = verdict.image {
-                    self.ask_image(image);
+                    // Until the answer is there it is known to have no date: a hundred containers of one image ask once.
+                    self.desk.state.set_image(Arc::clone(&image), None);
+                    self.errands.want_image(image);
                 }
             }
         }
@@ -332,23 +293,12 @@ impl<'desk, F: Fn()> Session<'desk, F> {
         Ok(())
     }
 
-    /// Asks when an image was built. Until the answer is there, it is known to have no date, so that a hundred containers of one
-    /// image ask once.
-    fn ask_image(&mut self, id: Arc<str>) {
-        self.desk.state.set_image(Arc::clone(&id), None);
-        let engine = self.desk.engine.clone();
-        self.asking.spawn(async move {
-            let answer = engine.image(&id).await;
-            Answer::Image(id, answer)
-        });
-    }
-
     fn relisted(&mut self, asked_at: Timestamp, ids: &[ContainerId]) {
         let listed = self.desk.state.listed(ids);
-        listed.unknown.iter().for_each(|id| self.looks.want(id));
+        listed.unknown.iter().for_each(|id| self.errands.looks.want(id));
         for id in listed.absent {
             if self.desk.state.absent(&id, asked_at) {
-                self.looks.forget(&id);
+                self.errands.looks.forget(&id);
                 self.schedule.remove(&id);
             }
         }
@@ -385,18 +335,16 @@ impl<'desk, F: Fn()> Session<'desk, F> {
 
     fn woke(&mut self, now: Instant) {
         while let Some(id) = self.schedule.pop(now) {
-            self.looks.want(&id);
+            self.errands.looks.want(&id);
         }
         if self.ping_at <= now {
             self.ping_at = now + PING_AFTER;
             self.desk.state.forget(Timestamp::now());
-            let engine = self.desk.engine.clone();
-            self.asking.spawn(async move { Answer::Ping(engine.ping().await) });
+            self.errands.ping();
         }
         if self.relist_at <= now {
             self.relist_at = now + RELIST_EVERY;
-            let (engine, asked_at) = (self.desk.engine.clone(), self.engine_now());
-            self.asking.spawn(async move { Answer::List(asked_at, engine.containers().await) });
+            self.errands.list(self.engine_now());
         }
         if self.publish_at.is_some_and(|at| at <= now) {
             self.publish_at = None;
@@ -406,11 +354,7 @@ impl<'desk, F: Fn()> Session<'desk, F> {
         if !self.saving && self.save_at.is_some_and(|at| at <= now) {
             self.save_at = None;
             self.saving = true;
-            let (store, saved): (_, Saved) = (Arc::clone(&self.desk.store), self.desk.state.save());
-            self.asking.spawn_blocking(move || {
-                store.write(&saved);
-                Answer::Saved
-            });
+            self.errands.save(Arc::clone(&self.desk.store), self.desk.state.save());
         }
     }
 
@@ -428,34 +372,6 @@ fn tolerate(error: Error) -> Result<(), Trouble> {
         }
         lost => Err(lost.into()),
     }
-}
-
-/// Follows the live stream into a bounded queue, from now on and whatever the session is busy with.
-fn listen(engine: Engine, since: Timestamp, metrics: Metrics) -> mpsc::Receiver<Result<Event, Trouble>> {
-    let (sender, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
-    tokio::spawn(async move {
-        let mut stream = engine.events(since, None);
-        loop {
-            let event = tokio::select! {
-                // The session has ended: nobody listens any more.
-                () = sender.closed() => return,
-                event = stream.next() => event,
-            };
-            let Some(event) = event else { return };
-            let failed = event.is_err();
-            if sender.try_send(event.map_err(Trouble::Engine)).is_err() {
-                metrics.refuse(Reason::Events, 1);
-                if let Ok(room) = sender.reserve().await {
-                    room.send(Err(Trouble::Flooded));
-                }
-                return;
-            }
-            if failed {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 fn earlier(time: Timestamp, by: Duration) -> Timestamp {

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Reader, Settings,
-    session::{self, Desk, End, Trouble},
+    live::Trouble,
+    session::{self, Desk, End},
     state::State,
     store::Store,
 };
