@@ -39,14 +39,18 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// Runs the agent until SIGTERM or SIGINT; `sources` are what SIGHUP reads the configuration from again.
 ///
 /// # Errors
-/// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no thread or signal handler.
+/// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no thread or signal handler. And
+/// when one has ended before it was told to: a supervisor should start the agent anew.
 pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
         .build()
-        .context("start the async runtime")?
-        .block_on(serve(config, sources, metrics, log))
+        .context("start the async runtime")?;
+    let ended = runtime.block_on(serve(config, sources, metrics, log));
+    // Every part has had its time. Dropped, the runtime would wait without end for a disk or a kernel file that hangs.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
@@ -69,11 +73,15 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
 
     let mut reload = Reload { config, sources, log, scraper };
-    let signal = follow_signals(&mut signals, &mut reload, &inventory, &scrape_thread).await;
-    tracing::info!(signal, "ending");
+    // All three end after the shutdown only; before it they have panicked.
+    let failed = || server.is_finished() || inventory.is_finished() || scrape_thread.is_finished();
+    let reason = follow_signals(&mut signals, &mut reload, failed).await;
+    if let Ok(signal) = reason {
+        tracing::info!(signal, "ending");
+    }
     shutdown.cancel();
     stop(server, inventory, reload.scraper, scrape_thread).await;
-    Ok(())
+    reason.map(drop)
 }
 
 fn http_settings(config: &Config) -> http::Settings {
@@ -152,27 +160,22 @@ impl Signals {
     }
 }
 
-/// Answers SIGHUP, gives memory back now and then, and returns why the agent is to end.
+/// Answers SIGHUP, gives memory back now and then, and returns the signal to end at; an error when a part has `failed`.
 async fn follow_signals(
     signals: &mut Signals,
     reload: &mut Reload,
-    inventory: &JoinHandle<()>,
-    scrape_thread: &thread::JoinHandle<()>,
-) -> &'static str {
+    failed: impl Fn() -> bool,
+) -> anyhow::Result<&'static str> {
     let mut trim = interval(TRIM_EVERY);
     trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = signals.terminate.recv() => return "SIGTERM",
-            _ = signals.interrupt.recv() => return "SIGINT",
+            _ = signals.terminate.recv() => return Ok("SIGTERM"),
+            _ = signals.interrupt.recv() => return Ok("SIGINT"),
             _ = signals.hang_up.recv() => reload.run(),
             _ = trim.tick() => {
                 memory::trim();
-                // Both only end after the signal; before it they have panicked, and a supervisor should start us anew.
-                if inventory.is_finished() || scrape_thread.is_finished() {
-                    tracing::error!("a part has ended before its time");
-                    return "none: a part has failed";
-                }
+                anyhow::ensure!(!failed(), "a part of the agent has failed");
             }
         }
     }
