@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{
     Gone, Target,
     cgroup::{self, Membership},
-    handle::{Handle, read_once},
+    handle::{CGROUP_CEILING, Handle, read_once},
     net, parse,
     reading::Reading,
     roots::{Hierarchies, Roots},
@@ -23,6 +23,10 @@ use crate::model::{ContainerSample, Spec};
 /// How far the engine's start time and the kernel's may lie apart for one process: the engine notes it after the start, and wall
 /// clocks are set now and then. A reused pid is younger by the life of the container, usually more.
 const START_TOLERANCE_SECONDS: i64 = 30;
+
+/// How long limits are believed. The engine says when it changes them ([`super::Host::track`] hears of it); this is for the
+/// hand that writes into a cgroup past the engine. A third of the files would otherwise be read for nothing at every scrape.
+const LIMITS_FRESH: Duration = Duration::from_secs(60);
 
 /// Facts of the host needed to open and read a container.
 #[derive(Debug)]
@@ -59,10 +63,6 @@ struct Limits {
     until: Instant,
 }
 
-/// How long limits are believed. The engine says when it changes them ([`super::Host::track`] hears of it); this is for the
-/// hand that writes into a cgroup past the engine. A third of the files would otherwise be read for nothing at every scrape.
-const LIMITS_FRESH: Duration = Duration::from_secs(60);
-
 impl Files {
     /// Finds and opens the files of a container's first process.
     ///
@@ -70,45 +70,28 @@ impl Files {
     /// [`Gone`] when the process has ended, or its pid belongs to somebody else by now.
     pub(super) fn open(around: &Surroundings, target: &Target) -> Result<Self, Gone> {
         let process = around.roots.proc.join(target.pid.to_string());
-        let bytes = read_once(&process.join("cgroup"), 64 * 1024).map_err(|_| Gone)?;
-        let membership = Membership::parse(&bytes);
+        let told = read_once(&process.join("cgroup"), CGROUP_CEILING).map_err(|_| Gone)?;
+        let membership = Membership::parse(&told);
         let id = target.id.as_str();
         if !membership.mentions(id) && !same_start(around, &process, target.started_at) {
             return Err(Gone);
         }
-        let top = |path: Option<&Path>| path.map(|path| cgroup::top(path, id));
-        let unified = top(membership.v2());
-        let (cgroup, path) = if around.hierarchies.unified() {
-            let folder =
-                around.hierarchies.v2.as_ref().zip(unified.as_ref()).and_then(|(mount, path)| mount.directory(path));
-            (Cgroup::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder), unified)
-        } else {
-            let names = ["cpu", "cpuacct", "memory", "blkio", "pids"];
-            let v1_paths = names.map(|name| (name, top(membership.v1(name))));
-            let directories = v1::Directories::find(&around.hierarchies, |controller| match controller {
-                None => unified.as_deref(),
-                Some(name) => v1_paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
-            });
-            let label = top(membership.v1("memory").or_else(|| membership.v1("cpu")).or_else(|| membership.v2()));
-            (Cgroup::V1(Box::new(v1::Files::open(&directories)), Box::new(directories)), label)
+        let files = Self {
+            cgroup: Cgroup::open(&around.hierarchies, &membership, id),
+            network: target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten(),
+            path: label(&around.hierarchies, &membership, id),
+            limits: None,
         };
-        let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
-        let path = path.map_or_else(|| format!("/{id}"), |path| cgroup::label(&path)).into();
-        let files = Self { cgroup, network, path, limits: None };
         // The process may have ended, and its pid been given away, while its files were opened one by one.
-        match read_once(&process.join("cgroup"), 64 * 1024) {
-            Ok(again) if again == bytes => Ok(files),
+        match read_once(&process.join("cgroup"), CGROUP_CEILING) {
+            Ok(again) if again == told => Ok(files),
             _ => Err(Gone),
         }
     }
 
     /// Number of files held.
     pub(super) fn count(&self) -> usize {
-        let cgroup = match &self.cgroup {
-            Cgroup::V1(files, _) => files.count(),
-            Cgroup::V2(files, _) => files.count(),
-        };
-        cgroup + usize::from(self.network.is_some())
+        self.cgroup.count() + usize::from(self.network.is_some())
     }
 
     /// Forgets the limits: the engine has changed them.
@@ -120,10 +103,7 @@ impl Files {
         if let Some(limits) = self.limits.filter(|limits| Instant::now() < limits.until) {
             return limits;
         }
-        let (spec, pids) = match &self.cgroup {
-            Cgroup::V1(_, directories) => directories.limits(),
-            Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
-        };
+        let (spec, pids) = self.cgroup.limits();
         *self.limits.insert(Limits { spec, pids, until: fresh_until(&self.path) })
     }
 
@@ -150,6 +130,46 @@ impl Files {
         }
         Ok(())
     }
+}
+
+impl Cgroup {
+    /// Opens what a container has in the hierarchies; one it cannot be found in adds no file.
+    fn open(hierarchies: &Hierarchies, membership: &Membership, id: &str) -> Self {
+        let unified = membership.v2().map(|path| cgroup::top(path, id));
+        if hierarchies.unified() {
+            let folder = hierarchies.v2.as_ref().zip(unified).and_then(|(mount, path)| mount.directory(&path));
+            return Self::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder);
+        }
+        let directories = v1::Directories::find(hierarchies, |controller| match controller {
+            None => unified.clone(),
+            Some(name) => membership.v1(name).map(|path| cgroup::top(path, id)),
+        });
+        Self::V1(Box::new(v1::Files::open(&directories)), Box::new(directories))
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::V1(files, _) => files.count(),
+            Self::V2(files, _) => files.count(),
+        }
+    }
+
+    /// The limits, and that of pids.
+    fn limits(&self) -> (Spec, Option<u64>) {
+        match self {
+            Self::V1(_, directories) => directories.limits(),
+            Self::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
+        }
+    }
+}
+
+/// The `id` label. Where controllers have paths of their own, memory speaks for all, as it does with cAdvisor.
+fn label(hierarchies: &Hierarchies, membership: &Membership, id: &str) -> Arc<str> {
+    let path = match hierarchies.unified() {
+        true => membership.v2(),
+        false => membership.v1("memory").or_else(|| membership.v1("cpu")).or_else(|| membership.v2()),
+    };
+    path.map_or_else(|| format!("/{id}"), |path| cgroup::label(&cgroup::top(path, id))).into()
 }
 
 /// A time a bit after [`LIMITS_FRESH`], different for each container, so that their limits are not all read in one scrape.

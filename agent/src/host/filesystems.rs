@@ -61,6 +61,7 @@ const REMOTE: &[&str] = &[
     "ceph",
     "cifs",
     "coda",
+    "fuse",
     "gfs2",
     "glusterfs",
     "gpfs",
@@ -193,6 +194,7 @@ mod tests {
 28 22 254:2 / /data rw - ext4 /dev/vdc rw
 29 28 254:3 / /data rw - ext4 /dev/vdd rw
 30 22 0:31 / /mnt/sshfs rw - fuse.sshfs host:/ rw
+31 22 0:32 / /mnt/plain rw - fuse program rw
 nonsense
 ";
 

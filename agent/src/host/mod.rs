@@ -39,7 +39,7 @@ use self::{
     roots::Hierarchies,
 };
 use crate::{
-    model::{ContainerId, ContainerSample, HostSample, Limits, MachineSample},
+    model::{ContainerId, ContainerSample, HostSample, Limits, MachineSample, Pressure, StatCounters},
     telemetry::{Metrics, Reason},
 };
 
@@ -239,7 +239,7 @@ impl Host {
             Ok(Some(bytes)) => node::stat(bytes, ticks_per_second, &mut into.cpus),
             _ => {
                 into.cpus.clear();
-                crate::model::StatCounters::default()
+                StatCounters::default()
             }
         };
         match reading.bytes(node.meminfo.as_ref()) {
@@ -259,7 +259,7 @@ impl Host {
             _ => into.network.clear(),
         }
         if node.pressure.read(reading, &mut into.pressure).is_err() {
-            into.pressure = crate::model::Pressure::default();
+            into.pressure = Pressure::default();
         }
         match &mut self.filesystems {
             Some(table) => table.read(&mut into.filesystems),
@@ -327,7 +327,7 @@ impl RootFiles {
             let folder = hierarchies.v2.as_ref().and_then(|mount| mount.directory(top));
             return Self { v1: None, v2: folder.as_deref().map(v2::Files::open) };
         }
-        let directories = v1::Directories::find(hierarchies, |controller| controller.map(|_| top));
+        let directories = v1::Directories::find(hierarchies, |controller| controller.map(|_| top.to_owned()));
         Self { v1: Some(v1::Files::open(&directories)), v2: None }
     }
 }

@@ -103,8 +103,8 @@ impl Mount {
     /// Both the path and the mount's root are seen from our cgroup namespace, so both may climb out of it with `/..`. Where the
     /// mount climbs higher than the path, the names in between are not told; they are searched for.
     pub(super) fn directory(&self, path: &Path) -> Option<PathBuf> {
-        let (path_up, path_rest) = climb(path);
-        let (root_up, root_rest) = climb(&self.root);
+        let (path_up, path_rest) = climb(path)?;
+        let (root_up, root_rest) = climb(&self.root)?;
         let below = match path_up.cmp(&root_up) {
             std::cmp::Ordering::Equal => path_rest.strip_prefix(&root_rest).ok()?.to_owned(),
             std::cmp::Ordering::Less if root_rest.as_os_str().is_empty() => {
@@ -116,14 +116,16 @@ impl Mount {
     }
 }
 
-/// How often a path climbs, and where it goes from there.
-fn climb(path: &Path) -> (usize, PathBuf) {
+/// How often a path climbs, and where it goes from there; `None` where it climbs again, which the kernel never writes and which
+/// could lead out of the mount.
+fn climb(path: &Path) -> Option<(usize, PathBuf)> {
     let mut parts = path.components().filter(|part| !matches!(part, Component::RootDir | Component::CurDir)).peekable();
     let mut up = 0;
     while parts.next_if(|part| *part == Component::ParentDir).is_some() {
         up += 1;
     }
-    (up, parts.collect())
+    let rest: PathBuf = parts.collect();
+    rest.components().all(|part| part != Component::ParentDir).then_some((up, rest))
 }
 
 /// The first directory `depth` levels below `top` which holds `rest`.
@@ -201,4 +203,132 @@ fn unescape(word: &[u8]) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hierarchies(mountinfo: &str) -> Hierarchies {
+        Hierarchies::parse(mountinfo.as_bytes(), Path::new("/sys"))
+    }
+
+    fn mount(point: &str, root: &str) -> Mount {
+        Mount { point: point.into(), root: root.into() }
+    }
+
+    #[test]
+    fn a_row_has_optional_fields_and_escaped_blanks() {
+        let line = br"36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 shared:2 - ext3 /dev/root\011x rw,errors=continue";
+        let row = MountRow::parse(line).unwrap();
+        assert_eq!(
+            (row.device, row.root.as_path(), row.point.as_path()),
+            ((98, 0), Path::new("/mnt1"), Path::new("/mnt 2"))
+        );
+        assert_eq!((row.options.as_str(), row.fstype.as_str()), ("rw,noatime", "ext3"));
+        assert_eq!((row.source.as_str(), row.super_options.as_str()), ("/dev/root\tx", "rw,errors=continue"));
+        for broken in
+            ["", "36 35", "36 35 x / / rw - ext3 a b", "36 35 98:0 / /mnt rw shared:2", "36 35 98:0 / /mnt rw -"]
+        {
+            assert_eq!(MountRow::parse(broken.as_bytes()), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_three_octal_digits() {
+        let table = [(r"a\040b", "a b"), (r"\134", r"\"), (r"\04", r"\04"), (r"\049", r"\049"), (r"\", r"\"), ("", "")];
+        for (word, expected) in table {
+            assert_eq!(unescape(word.as_bytes()), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn each_controller_is_found_where_it_is_mounted() {
+        let v1 = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+                  33 31 0:30 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n\
+                  35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+        let found = hierarchies(v1);
+        assert_eq!(found.v1.keys().collect::<Vec<_>>(), ["cpu", "cpuacct", "memory"]);
+        assert_eq!(found.v1.get("cpu"), found.v1.get("cpuacct"));
+        assert!(found.v2.is_none() && !found.unified());
+
+        let hybrid = hierarchies(&format!("{v1}41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"));
+        assert_eq!(hybrid.v2, Some(mount("/sys/fs/cgroup/unified", "/")));
+        assert!(!hybrid.unified(), "the figures are on the v1 side");
+
+        assert!(hierarchies("31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n").unified());
+        assert_eq!(hierarchies("nonsense\n"), Hierarchies::default());
+    }
+
+    #[test]
+    fn of_several_mounts_the_one_below_sys_that_shows_all_wins() {
+        let ours = "50 31 0:32 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+        let whole = "51 31 0:32 / /sys/fs/cgroup/memory2 rw - cgroup cgroup rw,memory\n";
+        let elsewhere = "52 31 0:32 / /var/lib/x/memory rw - cgroup cgroup rw,memory\n";
+        for order in [[ours, whole, elsewhere], [elsewhere, whole, ours], [whole, ours, elsewhere]] {
+            let found = hierarchies(&order.concat());
+            assert_eq!(found.v1.get("memory"), Some(&mount("/sys/fs/cgroup/memory2", "/")));
+        }
+    }
+
+    #[test]
+    fn a_mount_of_the_host_is_looked_for_below_the_given_root() {
+        let row = b"35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+        let found = Hierarchies::parse(row, Path::new("/host/sys"));
+        assert_eq!(found.v1.get("memory"), Some(&mount("/host/sys/fs/cgroup/memory", "/")));
+    }
+
+    #[test]
+    fn directories_from_every_vantage() {
+        let point = "/sys/fs/cgroup";
+        let table = [
+            // (the mount's root, the path of the process, where it is)
+            ("/", "/docker/abc", Some("/sys/fs/cgroup/docker/abc")),
+            ("/", "/", Some("/sys/fs/cgroup")),
+            // A bind mount of a part: what is outside cannot be seen.
+            ("/docker", "/docker/abc", Some("/sys/fs/cgroup/abc")),
+            ("/docker/me", "/docker/abc", None),
+            // A cgroup namespace of our own: the others are beside us.
+            ("/..", "/../abc", Some("/sys/fs/cgroup/abc")),
+            ("/../..", "/../../system.slice/abc", Some("/sys/fs/cgroup/system.slice/abc")),
+            // It climbs higher than what is mounted, or out of it.
+            ("/", "/../abc", None),
+            ("/", "/docker/../../abc", None),
+        ];
+        for (root, path, expected) in table {
+            let found = mount(point, root).directory(Path::new(path));
+            assert_eq!(found.as_deref(), expected.map(Path::new), "{path} under {root}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_namespace_hides_are_searched_for() {
+        let top = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(top.path().join("system.slice/abc")).unwrap();
+        std::fs::create_dir_all(top.path().join("user.slice/other")).unwrap();
+        let mount = Mount { point: top.path().to_owned(), root: "/../..".into() };
+        // The path is told from one level below the top: one name in between is unknown.
+        assert_eq!(mount.directory(Path::new("/../abc")), Some(top.path().join("system.slice/abc")));
+        assert_eq!(mount.directory(Path::new("/../gone")), None);
+        assert_eq!(mount.directory(Path::new("/../../user.slice/other")), Some(top.path().join("user.slice/other")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Hierarchies::parse(&bytes, Path::new("/sys"));
+            let _ = unescape(&bytes);
+        }
+
+        #[test]
+        fn no_path_leads_out_of_the_mount(root in "(/\\.\\.|/[ab]){0,4}", path in "(/\\.\\.|/[ab]){0,5}") {
+            let mount = Mount { point: "/sys/fs/cgroup".into(), root: format!("/{root}").into() };
+            if let Some(found) = mount.directory(Path::new(&format!("/{path}"))) {
+                prop_assert!(found.starts_with("/sys/fs/cgroup"));
+                prop_assert!(!found.components().any(|part| part == Component::ParentDir), "{}", found.display());
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A container's files in cgroup v1 hierarchies (Documentation/admin-guide/cgroup-v1/).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{
     Gone,
@@ -10,7 +10,7 @@ use super::{
     reading::Reading,
     roots::{Hierarchies, Mount},
 };
-use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Spec};
+use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Pressure, Spec};
 
 /// Directories of one container, one for each controller that is there; a hybrid host has pressure on the v2 side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,10 +25,10 @@ pub(super) struct Directories {
 
 impl Directories {
     /// Finds them; `path` tells the cgroup for a v1 controller (or `None` for v2).
-    pub(super) fn find<'path>(hierarchies: &Hierarchies, path: impl Fn(Option<&str>) -> Option<&'path Path>) -> Self {
+    pub(super) fn find(hierarchies: &Hierarchies, path: impl Fn(Option<&str>) -> Option<PathBuf>) -> Self {
         let v1 = |controller| {
             let mount: &Mount = hierarchies.v1.get(controller)?;
-            mount.directory(path(Some(controller))?)
+            mount.directory(&path(Some(controller))?)
         };
         Self {
             cpu: v1("cpu"),
@@ -36,13 +36,11 @@ impl Directories {
             memory: v1("memory"),
             blkio: v1("blkio"),
             pids: v1("pids"),
-            unified: hierarchies.v2.as_ref().and_then(|mount| mount.directory(path(None)?)),
+            unified: hierarchies.v2.as_ref().and_then(|mount| mount.directory(&path(None)?)),
         }
     }
-}
 
-impl Directories {
-    /// Reads the limits, which change so rarely that their files are not kept open.
+    /// Reads the limits, which change so rarely that their files are not kept open; the second value is that of pids.
     pub(super) fn limits(&self) -> (Spec, Option<u64>) {
         let read = |folder: &Option<PathBuf>, name: &str| read_once(&folder.as_ref()?.join(name), CGROUP_CEILING).ok();
         let number = |folder, name| read(folder, name).and_then(|bytes| parse::single(&bytes));
@@ -150,7 +148,7 @@ impl Files {
         }
         // The v2 half of a hybrid host may lack this cgroup: that says nothing of the container.
         if self.pressure.read(reading, &mut into.pressure).is_err() {
-            into.pressure = crate::model::Pressure::default();
+            into.pressure = Pressure::default();
         }
         Ok(())
     }
