@@ -5,21 +5,8 @@ use std::collections::BTreeSet;
 use crate::{
     exposition::{LabelSet, MAX_LABEL_VALUE, label_name},
     inventory::Entry,
+    model::IDENTITY_LABELS,
 };
-
-/// Labels shown without being asked for: what public dashboards group by.
-pub const DEFAULT_LABELS: [&str; 10] = [
-    "com.docker.compose.container-number",
-    "com.docker.compose.project",
-    "com.docker.compose.service",
-    "com.docker.stack.namespace",
-    "com.docker.swarm.node.id",
-    "com.docker.swarm.service.id",
-    "com.docker.swarm.service.name",
-    "com.docker.swarm.task.id",
-    "com.docker.swarm.task.name",
-    "org.label-schema.group",
-];
 
 /// More labels of one container than this are left out and counted: a series is copied for every family.
 pub const MAX_LABELS_PER_CONTAINER: usize = 32;
@@ -33,7 +20,7 @@ pub struct LabelPolicy {
 
 impl Default for LabelPolicy {
     fn default() -> Self {
-        Self::new(DEFAULT_LABELS)
+        Self::new(IDENTITY_LABELS)
     }
 }
 

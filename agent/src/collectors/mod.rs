@@ -36,7 +36,7 @@ mod units;
 mod window;
 
 pub use collector::{Collector, Moment};
-pub use labels::{DEFAULT_LABELS, LabelPolicy, MAX_LABELS_PER_CONTAINER};
+pub use labels::{LabelPolicy, MAX_LABELS_PER_CONTAINER};
 pub use process::ProcessSample;
 pub use scraper::{MAX_WAITING_SCRAPES, Request, ScrapeBody, ScrapeError, Scraper, spawn};
 pub use settings::{Build, Settings};

@@ -10,23 +10,9 @@ use super::{
     settings::RootFilesystem,
 };
 use crate::{
-    model::{ContainerFilter, Pattern, metric::Group},
+    model::{ContainerFilter, IDENTITY_LABELS, Pattern, metric::Group},
     telemetry::log::{Format, Level},
 };
-
-/// Labels which container metrics carry unless told otherwise: who a container is, in Compose, in Swarm, and in cAdvisor dashboards.
-const DEFAULT_LABELS: [&str; 10] = [
-    "com.docker.compose.container-number",
-    "com.docker.compose.project",
-    "com.docker.compose.service",
-    "com.docker.stack.namespace",
-    "com.docker.swarm.node.id",
-    "com.docker.swarm.service.id",
-    "com.docker.swarm.service.name",
-    "com.docker.swarm.task.id",
-    "com.docker.swarm.task.name",
-    "org.label-schema.group",
-];
 
 /// When a changed value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,7 +253,7 @@ pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
 pub(super) static METRICS_CONTAINER_LABELS: Key<BTreeSet<String>> = key(
     "metrics.container_labels",
     kinds::CONTAINER_LABELS,
-    || DEFAULT_LABELS.map(str::to_owned).into(),
+    || IDENTITY_LABELS.map(str::to_owned).into(),
     "Labels of containers which `container_*` series carry as `container_label_*`: whole keys, or the beginning of keys with `*` behind it. Each costs bytes on every sample.",
 )
 .reloads();

@@ -25,4 +25,4 @@ pub use network::{Attachment, Network};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };
-pub use service::{ExitClass, Identity, ServiceCounters, ServiceKey};
+pub use service::{ExitClass, IDENTITY_LABELS, Identity, ServiceCounters, ServiceKey};

@@ -61,6 +61,20 @@ impl Identity {
     }
 }
 
+/// Labels which say who a container is, in Compose, in Swarm and in public dashboards: shown without being asked for.
+pub const IDENTITY_LABELS: [&str; 10] = [
+    "com.docker.compose.container-number",
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.stack.namespace",
+    "com.docker.swarm.node.id",
+    "com.docker.swarm.service.id",
+    "com.docker.swarm.service.name",
+    "com.docker.swarm.task.id",
+    "com.docker.swarm.task.name",
+    "org.label-schema.group",
+];
+
 /// How a run of a container ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitClass {
