@@ -1,5 +1,7 @@
 //! The rule files in `alerts/` name only metrics that exist, point at runbook sections that exist, and fire when they should.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::{
     collections::BTreeSet,
     ffi::OsString,

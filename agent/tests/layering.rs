@@ -2,6 +2,8 @@
 //!
 //! It reads the `crate::` paths of every source file as text, so a forbidden import fails here even where it compiles.
 
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "helpers of tests")]
+
 use std::{
     collections::BTreeSet,
     fs,
