@@ -1,4 +1,4 @@
-//! The command line: one file a command. Commands read the configuration, do their work and end with one of [`Exit`]'s codes.
+//! The command line: one file a command. Commands read the configuration, do their work and end with one of `Exit`'s codes.
 
 mod arguments;
 mod client;

@@ -167,7 +167,6 @@ impl Connections {
         }
         let cut = self.serving.len();
         self.serving.shutdown().await;
-        tracing::warn!(connections = cut, "connections cut at the end of the drain");
         Drained { cut }
     }
 }

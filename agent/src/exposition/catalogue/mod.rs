@@ -26,7 +26,7 @@ use crate::{
 macro_rules! families {
     ($group:ident; $($id:ident: $kind:ident $name:literal $unit:literal [$($label:literal),*] $help:literal;)*) => {
         $(
-            #[doc = $help]
+            #[doc = concat!("`", $name, "`; its meaning is its help.")]
             pub static $id: $crate::model::metric::Family = $crate::model::metric::Family {
                 name: $name,
                 kind: $crate::model::metric::Kind::$kind,
