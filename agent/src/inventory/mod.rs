@@ -10,8 +10,10 @@
 //! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
 mod errands;
+mod images;
 mod ledger;
 mod live;
+mod outcome;
 mod picture;
 mod saved;
 mod schedule;

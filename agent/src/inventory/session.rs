@@ -22,9 +22,10 @@ use super::{
     errands::{Answer, Errands},
     ledger::Sight,
     live::{Live, Trouble, listen},
+    outcome::Reaction,
     saved::Unsaved,
     schedule::{Schedule, period},
-    state::{Reaction, State},
+    state::State,
     store::Store,
 };
 use crate::{

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 
 use super::{
     EngineStatus, Entry, MAX_CONTAINERS, Settings, Snapshot,
+    images::Images,
     ledger::{Ledger, Sight},
+    outcome::{Listed, Reaction, Verdict},
     picture,
     saved::{Saved, SavedContainer, Unsaved, loss},
     service::{Service, Services},
@@ -28,42 +30,6 @@ use crate::{
 
 /// Label which excludes a container from everything.
 const ENABLE_LABEL: &str = "spyhop.enable";
-
-/// Build times of images kept; far more than a host has, and small.
-const MAX_IMAGES: usize = 4096;
-
-/// What has to be asked after an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reaction {
-    /// Nothing.
-    Nothing,
-    /// Inspect this container.
-    Look(ContainerId),
-    /// Stop asking for this container.
-    Forget(ContainerId),
-    /// List the networks.
-    Networks,
-}
-
-/// What has to be asked after an inspection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Verdict {
-    /// The container is kept; `false` for an excluded one or one beyond the ceiling.
-    pub(super) kept: bool,
-    /// It shows a fact too young to be judged.
-    pub(super) unsettled: bool,
-    /// An image whose build time is not known yet.
-    pub(super) image: Option<Arc<str>>,
-}
-
-/// What a list brought to light.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Listed {
-    /// On the list, never heard of.
-    pub(super) unknown: Vec<ContainerId>,
-    /// Known, and not on the list.
-    pub(super) absent: Vec<ContainerId>,
-}
 
 /// A container between its first and its last sign of life.
 #[derive(Debug)]
@@ -90,7 +56,7 @@ pub(super) struct State {
     excluded: HashSet<ContainerId>,
     services: Services,
     networks: Vec<Arc<Network>>,
-    images: HashMap<Arc<str>, Option<Timestamp>>,
+    images: Images,
     /// The engine and how well it is heard; the watch keeps it.
     pub(super) engine: EngineStatus,
     /// Time of the newest event heard.
@@ -118,7 +84,7 @@ impl State {
             excluded: HashSet::new(),
             services,
             networks: Vec::new(),
-            images: HashMap::new(),
+            images: Images::default(),
             engine: EngineStatus::default(),
             last_event: saved.last_event,
             listed_at: saved.listed_at,
@@ -193,8 +159,8 @@ impl State {
             return Verdict::default();
         }
         self.follow_rename(&container, sight.at);
-        let image = container.image_id.clone().filter(|id| !self.images.contains_key(id));
-        let image_created = container.image_id.as_ref().and_then(|id| self.images.get(id).copied().flatten());
+        let image = container.image_id.clone().filter(|id| !self.images.contains(id));
+        let image_created = container.image_id.as_ref().and_then(|id| self.images.created(id));
         let Some(tracked) = self.containers.get_mut(&container.id) else { return Verdict::default() };
         let before = tracked.ledger.kept();
         let mut nowhere = ServiceCounters::default();
@@ -279,14 +245,8 @@ impl State {
             Arc::make_mut(entry).image_created = created;
             self.changed = true;
         }
-        if self.images.len() >= MAX_IMAGES {
-            let entries = self.containers.values().filter_map(|tracked| tracked.entry.as_ref());
-            let used: HashSet<&Arc<str>> = entries.filter_map(|entry| entry.container.image_id.as_ref()).collect();
-            self.images.retain(|id, _| used.contains(id));
-        }
-        if self.images.len() < MAX_IMAGES {
-            self.images.insert(id, created);
-        }
+        let entries = self.containers.values().filter_map(|tracked| tracked.entry.as_ref());
+        self.images.set(id, created, || entries.filter_map(|entry| entry.container.image_id.clone()).collect());
     }
 
     /// Drops services which are expected no longer.

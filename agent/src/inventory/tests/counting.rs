@@ -13,10 +13,11 @@ use crate::{
     inventory::{
         Settings,
         ledger::Sight,
+        outcome::Reaction,
         saved::Saved,
         schedule::Looks,
         session::{SETTLE, SLACK},
-        state::{Reaction, State},
+        state::State,
     },
     model::{Container, Event, ExitClass, RestartPolicy, ServiceCounters, ServiceKey},
     telemetry::Metrics,

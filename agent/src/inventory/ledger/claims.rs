@@ -1,0 +1,168 @@
+//! What an inspection proves and no event told: the claims of a ledger, by the rule in `ledger.rs`.
+
+use jiff::Timestamp;
+
+use super::{Ledger, Sight, advance, count_health};
+use crate::model::{Container, ContainerState, Health, HealthResult, HealthStatus, ServiceCounters};
+
+impl Ledger {
+    /// Claims what an inspection proves and no event told. `true`: it shows something that is too young to judge, look again.
+    pub(in crate::inventory) fn inspect(
+        &mut self,
+        container: &Container,
+        sight: Sight,
+        counters: &mut ServiceCounters,
+    ) -> bool {
+        self.judge_pending(container, counters);
+        // While it runs, the end it shows is that of an earlier run. (Otherwise it may be older than its own start: the engine
+        // notes a start when it has been told of it.)
+        let ended_before = container.finished_at.is_some_and(|finished| finished < sight.horizon);
+        if ended_before && container.has_processes() {
+            self.note_run(container.finished_at);
+        }
+        let young_start = self.claim_starts(container, sight, counters);
+        if !self.unasked && !young_start {
+            self.restart_count = container.restart_count.unwrap_or_default();
+            self.starts_since = 0;
+        }
+        let young_end = self.claim_end(container, sight, counters);
+        // A stopped container keeps the verdict of its last run, an older answer shows that of an earlier one.
+        let health = container.health.as_ref().filter(|_| container.has_processes() && !self.unasked);
+        let young_health = health.is_some_and(|health| self.claim_health(health, sight, counters));
+        for result in container.health.iter().flat_map(|health| &health.results) {
+            self.count_result(result, counters);
+        }
+        young_start || young_end || young_health
+    }
+
+    fn claim_starts(&mut self, container: &Container, sight: Sight, counters: &mut ServiceCounters) -> bool {
+        let Some(started_at) = container.started_at else { return false };
+        let unheard = self.started.is_none_or(|mark| started_at > mark);
+        if unheard && started_at >= sight.horizon {
+            return true;
+        }
+        let proven = restarts_begun(container);
+        let beyond = proven.saturating_sub(self.restart_count).saturating_sub(self.starts_since);
+        let first = unheard && !self.ran_before(started_at);
+        let missed = match unheard {
+            // Its first run was begun by somebody, and the restart count does not hold that one.
+            true if first => proven + 1,
+            true => beyond.max(1),
+            false => beyond,
+        };
+        if missed == 0 {
+            return false;
+        }
+        counters.starts += missed;
+        counters.restarts += missed - u64::from(first);
+        self.starts_since += missed;
+        if unheard {
+            self.settle_end(false, counters);
+            self.started = Some(sight.at);
+            self.begin_run(started_at);
+        }
+        false
+    }
+
+    fn claim_end(&mut self, container: &Container, sight: Sight, counters: &mut ServiceCounters) -> bool {
+        // While it runs the engine shows the exit code as 0, whatever the last one was.
+        if !matches!(container.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting) {
+            return false;
+        }
+        let (Some(finished_at), Some(code)) = (container.finished_at, container.exit_code) else { return false };
+        if self.ended.is_some_and(|mark| finished_at <= mark) {
+            return false;
+        }
+        if finished_at >= sight.horizon {
+            return true;
+        }
+        let oom = container.oom_killed == Some(true);
+        let told = self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started));
+        if oom && !told {
+            counters.oom_kills += 1;
+            self.oom_events += 1;
+            self.oom = Some(sight.at);
+        }
+        self.settle_end(false, counters);
+        self.note_run(Some(finished_at));
+        self.ended = Some(sight.at);
+        self.count_end(code, oom, counters);
+        self.note_stop(finished_at);
+        false
+    }
+
+    fn claim_health(&mut self, health: &Health, sight: Sight, counters: &mut ServiceCounters) -> bool {
+        let verdict = matches!(health.status, HealthStatus::Healthy | HealthStatus::Unhealthy);
+        if !verdict || self.health == Some(health.status) {
+            return false;
+        }
+        let Some(changed) = changed_by(health) else { return false };
+        if self.health_changed.is_some_and(|mark| changed <= mark) {
+            return false; // The answer is older than the last event.
+        }
+        if changed >= sight.horizon {
+            return true;
+        }
+        self.health = Some(health.status);
+        self.health_changed = Some(sight.at);
+        count_health(health.status, counters);
+        false
+    }
+
+    fn count_result(&mut self, result: &HealthResult, counters: &mut ServiceCounters) {
+        if !advance(&mut self.result, result.start) {
+            return;
+        }
+        match result.exit_code {
+            0 => counters.health_passed += 1,
+            -1 => counters.health_timed_out += 1,
+            _ => counters.health_failed += 1,
+        }
+    }
+
+    /// An inspection of the very end which waits says what it was.
+    fn judge_pending(&mut self, container: &Container, counters: &mut ServiceCounters) {
+        let same = !container.has_processes() && container.finished_at.is_some() && container.finished_at <= self.ended;
+        if self.unasked || !same {
+            return;
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.exit_code = pending.exit_code.or(container.exit_code);
+        }
+        self.settle_end(container.oom_killed == Some(true), counters);
+    }
+}
+
+/// Restarts by the policy which have surely begun: the engine counts one when a run ends, before the next begins (or fails to).
+fn restarts_begun(container: &Container) -> u64 {
+    let count = container.restart_count.unwrap_or_default();
+    let running = matches!(container.state, ContainerState::Running | ContainerState::Paused);
+    if running { count } else { count.saturating_sub(1) }
+}
+
+/// The latest moment at which the present verdict can have been reached, as far as the results still tell.
+fn changed_by(health: &Health) -> Option<Timestamp> {
+    let last = health.results.len().checked_sub(1)?;
+    let at = if health.status == HealthStatus::Healthy {
+        first_pass(health)
+    } else {
+        // With failure number `retries` in a row; the newest result is number `failing_streak`.
+        let later = health.failing_streak.unwrap_or_default().saturating_sub(health.check.retries);
+        last.saturating_sub(usize::try_from(later).unwrap_or(usize::MAX))
+    };
+    health.results.get(at).map(|result| result.end.unwrap_or(result.start))
+}
+
+/// The result that made it healthy: the first pass after enough failures, else the first that is still told.
+fn first_pass(health: &Health) -> usize {
+    let (mut first, mut failures) = (None, 0);
+    for (at, result) in health.results.iter().enumerate() {
+        if !result.passed() {
+            failures += 1;
+        } else if first.is_none() || std::mem::take(&mut failures) >= health.check.retries {
+            first = Some(at);
+            failures = 0;
+        }
+    }
+    first.unwrap_or_default()
+}

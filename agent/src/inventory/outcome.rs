@@ -1,0 +1,38 @@
+//! What the state answers: what has to be asked or dropped after an event, an inspection or a list.
+
+use std::sync::Arc;
+
+use crate::model::ContainerId;
+
+/// What has to be asked after an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reaction {
+    /// Nothing.
+    Nothing,
+    /// Inspect this container.
+    Look(ContainerId),
+    /// Stop asking for this container.
+    Forget(ContainerId),
+    /// List the networks.
+    Networks,
+}
+
+/// What has to be asked after an inspection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// The container is kept; `false` for an excluded one or one beyond the ceiling.
+    pub(super) kept: bool,
+    /// It shows a fact too young to be judged.
+    pub(super) unsettled: bool,
+    /// An image whose build time is not known yet.
+    pub(super) image: Option<Arc<str>>,
+}
+
+/// What a list brought to light.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// On the list, never heard of.
+    pub(super) unknown: Vec<ContainerId>,
+    /// Known, and not on the list.
+    pub(super) absent: Vec<ContainerId>,
+}
