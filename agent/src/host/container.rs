@@ -40,8 +40,8 @@ pub(super) struct Surroundings {
 pub(super) struct Files {
     cgroup: Cgroup,
     network: Option<Handle>,
-    /// The `id` label.
-    path: Arc<str>,
+    /// The `id` label; `None` where none of its cgroups can be seen.
+    path: Option<Arc<str>>,
     limits: Option<Limits>,
 }
 
@@ -76,24 +76,9 @@ impl Files {
         if !membership.mentions(id) && !same_start(around, &process, target.started_at) {
             return Err(Gone);
         }
-        let top = |path: Option<&Path>| path.map(|path| cgroup::top(path, id));
-        let unified = top(membership.v2());
-        let (cgroup, path) = if around.hierarchies.unified() {
-            let folder =
-                around.hierarchies.v2.as_ref().zip(unified.as_ref()).and_then(|(mount, path)| mount.directory(path));
-            (Cgroup::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder), unified)
-        } else {
-            let names = ["cpu", "cpuacct", "memory", "blkio", "pids"];
-            let v1_paths = names.map(|name| (name, top(membership.v1(name))));
-            let directories = v1::Directories::find(&around.hierarchies, |controller| match controller {
-                None => unified.as_deref(),
-                Some(name) => v1_paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
-            });
-            let label = top(membership.v1("memory").or_else(|| membership.v1("cpu")).or_else(|| membership.v2()));
-            (Cgroup::V1(Box::new(v1::Files::open(&directories)), Box::new(directories)), label)
-        };
+        let cgroup = Cgroup::open(around, &membership, id);
+        let path = cgroup.label(&around.hierarchies).map(Into::into);
         let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
-        let path = path.map_or_else(|| format!("/{id}"), |path| cgroup::label(&path)).into();
         let files = Self { cgroup, network, path, limits: None };
         // The process may have ended, and its pid been given away, while its files were opened one by one.
         match read_once(&process.join("cgroup"), 64 * 1024) {
@@ -124,7 +109,7 @@ impl Files {
             Cgroup::V1(_, directories) => directories.limits(),
             Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
         };
-        *self.limits.insert(Limits { spec, pids, until: fresh_until(&self.path) })
+        *self.limits.insert(Limits { spec, pids, until: fresh_until(self.path.as_deref().unwrap_or_default()) })
     }
 
     /// Reads everything.
@@ -138,8 +123,8 @@ impl Files {
         }
         let limits = self.limits();
         (into.spec, into.pids.limit) = (limits.spec, limits.pids);
-        if into.cgroup_path.as_ref() != Some(&self.path) {
-            into.cgroup_path = Some(Arc::clone(&self.path));
+        if into.cgroup_path != self.path {
+            into.cgroup_path.clone_from(&self.path);
         }
         match reading.bytes(self.network.as_ref())? {
             None => into.network = None,
@@ -152,6 +137,49 @@ impl Files {
     }
 }
 
+impl Cgroup {
+    /// Finds the container's directories in every hierarchy there is, and opens what is in them.
+    fn open(around: &Surroundings, membership: &Membership, id: &str) -> Self {
+        let top = |path: Option<&Path>| path.map(|path| cgroup::top(path, id));
+        let unified = top(membership.v2());
+        if around.hierarchies.unified() {
+            let mount = around.hierarchies.v2.as_ref();
+            let folder = mount.zip(unified.as_ref()).and_then(|(mount, path)| mount.directory(path));
+            return Self::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder);
+        }
+        let paths = v1::CONTROLLERS.map(|name| (name, top(membership.v1(name))));
+        let directories = v1::Directories::find(&around.hierarchies, |controller| match controller {
+            None => unified.as_deref(),
+            Some(name) => paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
+        });
+        Self::V1(Box::new(v1::Files::open(&directories)), Box::new(directories))
+    }
+
+    /// The container's path below the root of its hierarchy, cAdvisor's `id`. With several hierarchies memory's counts first.
+    fn label(&self, hierarchies: &Hierarchies) -> Option<String> {
+        match self {
+            Self::V2(_, folder) => Some(hierarchies.v2.as_ref()?.path_of(folder.as_deref()?)),
+            Self::V1(_, at) => {
+                let candidates = [("memory", &at.memory), ("cpu", &at.cpu), ("pids", &at.pids), ("blkio", &at.blkio)];
+                candidates
+                    .into_iter()
+                    .find_map(|(name, folder)| Some(hierarchies.v1.get(name)?.path_of(folder.as_deref()?)))
+            }
+        }
+    }
+}
+
+/// The memory limit of the agent's own cgroup; `None` when there is none or it cannot be seen.
+pub(super) fn own_memory_limit(around: &Surroundings) -> Option<u64> {
+    let membership = Membership::parse(&read_once(&around.roots.proc.join("self/cgroup"), 64 * 1024).ok()?);
+    let (mount, path, name) = if around.hierarchies.unified() {
+        (around.hierarchies.v2.as_ref()?, membership.v2()?, "memory.max")
+    } else {
+        (around.hierarchies.v1.get("memory")?, membership.v1("memory")?, "memory.limit_in_bytes")
+    };
+    read_once(&mount.directory(path)?.join(name), 4096).ok().and_then(|bytes| parse::limit(&bytes))
+}
+
 /// A time a bit after [`LIMITS_FRESH`], different for each container, so that their limits are not all read in one scrape.
 fn fresh_until(path: &str) -> Instant {
     let mut hasher = DefaultHasher::new();
@@ -161,7 +189,7 @@ fn fresh_until(path: &str) -> Instant {
 
 /// Whether a process started when the engine says the container did: field 22 of `/proc/<pid>/stat`, clock ticks since boot.
 fn same_start(around: &Surroundings, process: &Path, started_at: Option<Timestamp>) -> bool {
-    let Some((started_at, boot)) = started_at.zip(around.boot_seconds) else { return true };
+    let Some((started_at, boot)) = started_at.zip(around.boot_seconds) else { return false };
     let Some(ticks) = read_once(&process.join("stat"), 4096).ok().and_then(|bytes| start_ticks(&bytes)) else {
         return false;
     };

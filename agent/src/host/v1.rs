@@ -12,6 +12,9 @@ use super::{
 };
 use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Spec};
 
+/// Controllers with files that are read.
+pub(super) const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "blkio", "pids"];
+
 /// Directories of one container, one for each controller that is there; a hybrid host has pressure on the v2 side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Directories {
@@ -140,7 +143,7 @@ impl Files {
     pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         into.cpu = self.cpu(tick_ns, reading)?;
         into.memory = self.memory(reading)?;
-        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
+        into.pids.current = reading.number(self.pids_current.as_ref())?;
         into.io.clear();
         for (file, table) in [(&self.io_bytes, V1Table::Bytes), (&self.io_requests, V1Table::Requests)] {
             if let Some(bytes) = reading.bytes(file.as_ref())? {
@@ -156,7 +159,7 @@ impl Files {
     }
 
     fn cpu(&self, tick_ns: u64, reading: &mut Reading) -> Result<Cpu, Gone> {
-        let mut cpu = Cpu { usage_ns: reading.value(self.cpu_usage.as_ref(), parse::single)?, ..Cpu::default() };
+        let mut cpu = Cpu { usage_ns: reading.number(self.cpu_usage.as_ref())?, ..Cpu::default() };
         for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
                 b"user" => cpu.user_ns = value.checked_mul(tick_ns),
@@ -180,10 +183,10 @@ impl Files {
     fn memory(&self, reading: &mut Reading) -> Result<Memory, Gone> {
         let mut memory = Memory {
             kind: MemoryKind::V1,
-            usage: reading.value(self.memory_usage.as_ref(), parse::single)?,
-            max_usage: reading.value(self.memory_max_usage.as_ref(), parse::single)?,
-            kernel: reading.value(self.memory_kernel.as_ref(), parse::single)?,
-            failcnt: reading.value(self.memory_failcnt.as_ref(), parse::single)?,
+            usage: reading.number(self.memory_usage.as_ref())?,
+            max_usage: reading.number(self.memory_max_usage.as_ref())?,
+            kernel: reading.number(self.memory_kernel.as_ref())?,
+            failcnt: reading.number(self.memory_failcnt.as_ref())?,
             ..Memory::default()
         };
         for (key, value) in reading.bytes(self.oom_control.as_ref())?.into_iter().flat_map(parse::flat) {

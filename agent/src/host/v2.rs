@@ -60,7 +60,7 @@ impl Files {
     pub(super) fn read(&self, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         into.cpu = self.cpu(reading)?;
         into.memory = self.memory(reading)?;
-        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
+        into.pids.current = reading.number(self.pids_current.as_ref())?;
         into.io.clear();
         if let Some(bytes) = reading.bytes(self.io_stat.as_ref())? {
             let refused = io::read_v2(bytes, &mut into.io);
@@ -91,9 +91,9 @@ impl Files {
     fn memory(&self, reading: &mut Reading) -> Result<Memory, Gone> {
         let mut memory = Memory {
             kind: MemoryKind::V2,
-            usage: reading.value(self.memory_current.as_ref(), parse::single)?,
-            max_usage: reading.value(self.memory_peak.as_ref(), parse::single)?,
-            swap: reading.value(self.swap_current.as_ref(), parse::single)?,
+            usage: reading.number(self.memory_current.as_ref())?,
+            max_usage: reading.number(self.memory_peak.as_ref())?,
+            swap: reading.number(self.swap_current.as_ref())?,
             ..Memory::default()
         };
         if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
