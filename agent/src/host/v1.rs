@@ -160,20 +160,21 @@ impl Files {
 
     fn cpu(&self, tick_ns: u64, reading: &mut Reading) -> Result<Cpu, Gone> {
         let mut cpu = Cpu { usage_ns: reading.number(self.cpu_usage.as_ref())?, ..Cpu::default() };
+        let nanoseconds = |ticks| parse::number(ticks)?.checked_mul(tick_ns);
         for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
-                b"user" => cpu.user_ns = value.checked_mul(tick_ns),
-                b"system" => cpu.system_ns = value.checked_mul(tick_ns),
+                b"user" => cpu.user_ns = nanoseconds(value),
+                b"system" => cpu.system_ns = nanoseconds(value),
                 _ => {}
             }
         }
         for (key, value) in reading.bytes(self.throttling.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
-                b"nr_periods" => cpu.periods = Some(value),
-                b"nr_throttled" => cpu.throttled_periods = Some(value),
-                b"throttled_time" => cpu.throttled_ns = Some(value),
-                b"nr_bursts" => cpu.burst_periods = Some(value),
-                b"burst_time" => cpu.burst_ns = Some(value),
+                b"nr_periods" => cpu.periods = parse::number(value),
+                b"nr_throttled" => cpu.throttled_periods = parse::number(value),
+                b"throttled_time" => cpu.throttled_ns = parse::number(value),
+                b"nr_bursts" => cpu.burst_periods = parse::number(value),
+                b"burst_time" => cpu.burst_ns = parse::number(value),
                 _ => {}
             }
         }
@@ -191,13 +192,13 @@ impl Files {
         };
         for (key, value) in reading.bytes(self.oom_control.as_ref())?.into_iter().flat_map(parse::flat) {
             if key == b"oom_kill" {
-                memory.oom_kills = Some(value);
+                memory.oom_kills = parse::number(value);
             }
         }
         if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
             for (key, value) in parse::flat(bytes) {
                 if let Some(field) = stat_field(&mut memory, key) {
-                    *field = Some(value);
+                    *field = parse::number(value);
                 }
             }
         }
