@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::ContainerId;
+use super::{ContainerId, Labels};
 
 /// `GET /version`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,9 @@ pub struct Event {
     pub time: Timestamp,
     /// What happened.
     pub kind: EventKind,
+    /// Attributes of what it happened to: for a container its `name`, its `image` and all its labels, so that a container
+    /// which is gone before anybody can inspect it still has an identity. Empty when the engine sent none.
+    pub attributes: Labels,
 }
 
 /// The events spyhop asks for.
