@@ -1,7 +1,48 @@
 //! What exists on this host: containers, services, networks, and the counters that outlive them.
 //!
-//! One task owns [`State`](state::State); everybody else reads [`Snapshot`]s.
+//! ```text
+//!  engine --events, answers--> watch (session) --> state + ledger --> picture --> Reader (snapshot)
+//!                                                       |
+//!                                                       +--> store (state file)
+//! ```
+//!
+//! One task owns the state; everybody else reads [`Snapshot`]s through a [`Reader`] and never waits. How the counters stay
+//! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
+mod ledger;
+mod picture;
+mod saved;
+mod schedule;
+mod service;
+mod session;
 pub mod snapshot;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use snapshot::{EngineStatus, Entry, Reader, ServiceEntry, Snapshot};
+
+/// Containers kept at once, excluded ones included.
+pub const MAX_CONTAINERS: usize = 10_000;
+
+/// Services kept at once, those without a container included.
+pub const MAX_SERVICES: usize = 10_000;
+
+/// What the inventory is told by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `host` of every identity; `None` takes the engine's own name.
+    pub host: Option<Arc<str>>,
+    /// Folder of the state file; `None` keeps counters in memory only.
+    pub state_dir: Option<PathBuf>,
+    /// How long a service is expected after its last container was destroyed.
+    pub forget_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { host: None, state_dir: None, forget_after: Duration::from_secs(600) }
+    }
+}

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::model::{Container, ContainerId, EngineInfo, EngineVersion, Network, ServiceCounters, ServiceKey};
+use crate::model::{
+    Container, ContainerId, ContainerState, EngineInfo, EngineVersion, Network, ServiceCounters, ServiceKey,
+};
 
 /// One picture. Cheap to clone through its `Arc`; a container that did not change is the same `Arc` in the next picture.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Grows by one with every published change.
+    /// Grows by one with every published change; the same while only [`EngineStatus::heard_at`] moves.
     pub generation: u64,
+    /// `host` of every identity: the configured name, else the engine's; `None` until it has told one.
+    pub host: Option<Arc<str>>,
     /// Containers of every state, sorted by (project, service, replica, id).
     pub containers: Vec<Arc<Entry>>,
     /// Expected services, sorted by key.
@@ -39,6 +43,18 @@ pub struct Entry {
     pub inspected_at: Timestamp,
 }
 
+impl Entry {
+    /// It has done what it was started for, and nobody ended it.
+    pub fn completed(&self) -> bool {
+        self.container.completed() && !self.stopped_by_person
+    }
+
+    /// It does not run because somebody asked for its end.
+    pub fn stopped(&self) -> bool {
+        self.container.state == ContainerState::Exited && self.stopped_by_person
+    }
+}
+
 /// One expected service, also when no container of it is left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceEntry {
@@ -46,7 +62,8 @@ pub struct ServiceEntry {
     pub key: ServiceKey,
     /// Agent-kept counters.
     pub counters: ServiceCounters,
-    /// Replicas that should run: its containers without one-off and completed ones; the last number once all are gone.
+    /// Replicas that should run: its containers without one-off and completed ones and without those which only claim another's
+    /// identity; the last number once all are gone.
     pub expected: u64,
     /// Replicas running (paused included).
     pub running: u64,

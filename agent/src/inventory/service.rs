@@ -1,0 +1,104 @@
+//! Services: what is expected, and the counters that outlive containers.
+//!
+//! A service is expected while a container of it exists, stopped ones included, and for a while after the last was destroyed.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{MAX_SERVICES, ServiceEntry};
+use crate::{
+    model::{ServiceCounters, ServiceKey},
+    telemetry::{Metrics, Reason},
+};
+
+/// One service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Service {
+    pub(super) counters: ServiceCounters,
+    /// Replicas expected when last counted.
+    pub(super) expected: u64,
+    /// Containers of it, inspected or not.
+    pub(super) members: usize,
+    /// Since when it has none.
+    pub(super) gone_since: Option<Timestamp>,
+    /// As last published; the same `Arc` again while nothing changes.
+    pub(super) published: Option<Arc<ServiceEntry>>,
+}
+
+/// All services, with their ceiling.
+#[derive(Debug)]
+pub(super) struct Services {
+    map: BTreeMap<ServiceKey, Service>,
+    metrics: Metrics,
+}
+
+impl Services {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self { map: BTreeMap::new(), metrics }
+    }
+
+    /// Takes a service as the state file kept it: without members until a container claims it.
+    pub(super) fn restore(&mut self, key: ServiceKey, service: Service) {
+        if self.map.len() < MAX_SERVICES {
+            self.map.insert(key, service);
+        }
+    }
+
+    /// One container more; `false` when there is no room for its service.
+    pub(super) fn join(&mut self, key: &ServiceKey) -> bool {
+        if !self.map.contains_key(key) && self.map.len() >= MAX_SERVICES {
+            self.metrics.refuse(Reason::Services, 1);
+            return false;
+        }
+        let service = self.map.entry(key.clone()).or_default();
+        service.members += 1;
+        service.gone_since = None;
+        true
+    }
+
+    /// One container less. `expected` replaces the last number if it was the last one and its end was in order.
+    pub(super) fn leave(&mut self, key: &ServiceKey, now: Timestamp, expected: Option<u64>) {
+        let Some(service) = self.map.get_mut(key) else { return };
+        service.members = service.members.saturating_sub(1);
+        if service.members == 0 {
+            service.gone_since = Some(now);
+            service.expected = expected.unwrap_or(service.expected);
+        }
+    }
+
+    /// The counters of a service.
+    pub(super) fn counters(&mut self, key: &ServiceKey) -> Option<&mut ServiceCounters> {
+        self.map.get_mut(key).map(|service| &mut service.counters)
+    }
+
+    /// Drops services without a container for longer than `after`; whether any was.
+    pub(super) fn forget(&mut self, now: Timestamp, after: Duration) -> bool {
+        let before = self.map.len();
+        self.map.retain(|_, service| {
+            if service.members > 0 {
+                return true;
+            }
+            let gone = now.duration_since(*service.gone_since.get_or_insert(now));
+            // A clock set back makes the wait longer, not shorter.
+            Duration::try_from(gone).map_or(true, |gone| gone < after)
+        });
+        self.map.len() != before
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub(super) fn iter(&self) -> btree_map::Iter<'_, ServiceKey, Service> {
+        self.map.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> btree_map::IterMut<'_, ServiceKey, Service> {
+        self.map.iter_mut()
+    }
+}

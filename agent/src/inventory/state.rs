@@ -1,0 +1,435 @@
+//! The inventory itself: events and inspections in, a picture and counters out.
+//!
+//! Pure: no I/O, no clock, no task. The task in `watch.rs` owns it, asks the engine what [`Reaction`] says, and hands answers
+//! back. Containers labelled `spyhop.enable=false` are known by id alone.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    EngineStatus, Entry, MAX_CONTAINERS, Settings, Snapshot,
+    ledger::{Ledger, Sight},
+    picture,
+    saved::{Saved, SavedContainer, Unsaved, loss},
+    service::{Service, Services},
+};
+use crate::{
+    model::{
+        Container, ContainerId, Event, EventKind, Identity, Labels, Network, RestartPolicy, ServiceCounters, ServiceKey,
+    },
+    telemetry::{Metrics, Reason},
+};
+
+/// Label which excludes a container from everything.
+const ENABLE_LABEL: &str = "spyhop.enable";
+
+/// Build times of images kept; far more than a host has, and small.
+const MAX_IMAGES: usize = 4096;
+
+/// What has to be asked after an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reaction {
+    /// Nothing.
+    Nothing,
+    /// Inspect this container.
+    Look(ContainerId),
+    /// Stop asking for this container.
+    Forget(ContainerId),
+    /// List the networks.
+    Networks,
+}
+
+/// What has to be asked after an inspection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// The container is kept; `false` for an excluded one or one beyond the ceiling.
+    pub(super) kept: bool,
+    /// It shows a fact too young to be judged.
+    pub(super) unsettled: bool,
+    /// An image whose build time is not known yet.
+    pub(super) image: Option<Arc<str>>,
+}
+
+/// What a list brought to light.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// On the list, never heard of.
+    pub(super) unknown: Vec<ContainerId>,
+    /// Known, and not on the list.
+    pub(super) absent: Vec<ContainerId>,
+}
+
+/// A container between its first and its last sign of life.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    key: ServiceKey,
+    one_off: bool,
+    /// Its service counts it: not a one-off, not beyond the ceiling of services.
+    member: bool,
+    ledger: Ledger,
+    /// As last published; `None` until it has been inspected, and when the engine does not know it any more.
+    pub(super) entry: Option<Arc<Entry>>,
+    /// Newest event or inspection.
+    touched: Option<Timestamp>,
+}
+
+/// All that is known.
+#[derive(Debug)]
+pub(super) struct State {
+    host: Option<Arc<str>>,
+    forget_after: Duration,
+    metrics: Metrics,
+    containers: HashMap<ContainerId, Tracked>,
+    excluded: HashSet<ContainerId>,
+    services: Services,
+    networks: Vec<Arc<Network>>,
+    images: HashMap<Arc<str>, Option<Timestamp>>,
+    /// The engine and how well it is heard; the watch keeps it.
+    pub(super) engine: EngineStatus,
+    /// Time of the newest event heard.
+    last_event: Option<Timestamp>,
+    /// The engine's clock when a whole list was last begun after a gap: what started before and is unknown was not missed.
+    listed_at: Option<Timestamp>,
+    generation: u64,
+    changed: bool,
+    unsaved: Unsaved,
+}
+
+impl State {
+    /// The state as the file kept it, or an empty one.
+    pub(super) fn new(settings: &Settings, saved: Saved, metrics: Metrics) -> Self {
+        let mut services = Services::new(metrics.clone());
+        for (key, service) in saved.services {
+            services.restore(key, service);
+        }
+        let mut state = Self {
+            host: settings.host.clone(),
+            forget_after: settings.forget_after,
+            metrics,
+            containers: HashMap::new(),
+            excluded: HashSet::new(),
+            services,
+            networks: Vec::new(),
+            images: HashMap::new(),
+            engine: EngineStatus::default(),
+            last_event: saved.last_event,
+            listed_at: saved.listed_at,
+            generation: 0,
+            changed: true,
+            unsaved: Unsaved::Nothing,
+        };
+        for SavedContainer { id, key, one_off, ledger } in saved.containers.into_iter().take(MAX_CONTAINERS) {
+            let member = !one_off && state.services.join(&key);
+            state.containers.insert(id, Tracked { key, one_off, member, ledger, entry: None, touched: None });
+        }
+        state
+    }
+
+    /// Applies one event.
+    pub(super) fn apply(&mut self, event: &Event) -> Reaction {
+        // A container that is unknown though its event is not new was destroyed before: heard again, not seen anew.
+        let news = self.known_until().is_none_or(|until| event.time > until);
+        self.last_event = self.last_event.max(Some(event.time));
+        let id = match &event.kind {
+            EventKind::NetworkChanged => return Reaction::Networks,
+            EventKind::Other => return Reaction::Nothing,
+            EventKind::Destroyed(id) => {
+                self.count(id, event);
+                self.remove(id, event.time);
+                return Reaction::Forget(id.clone());
+            }
+            EventKind::Created(id)
+            | EventKind::Started(id)
+            | EventKind::Died { id, .. }
+            | EventKind::Oom(id)
+            | EventKind::StopRequested { id, .. }
+            | EventKind::Health { id, .. }
+            | EventKind::Changed(id) => id,
+        };
+        if self.excluded.contains(id) {
+            return Reaction::Nothing;
+        }
+        if !self.containers.contains_key(id) {
+            if is_excluded(&event.attributes) {
+                self.exclude(id.clone());
+                return Reaction::Nothing;
+            }
+            if let Some(name) = event.attributes.get("name").filter(|_| news) {
+                self.track(id.clone(), &Identity::from_labels(&event.attributes, name));
+            }
+        }
+        self.count(id, event);
+        Reaction::Look(id.clone())
+    }
+
+    /// An inspection of this container is being asked for.
+    pub(super) fn asked(&mut self, id: &ContainerId) {
+        if let Some(tracked) = self.containers.get_mut(id) {
+            tracked.ledger.asked();
+        }
+    }
+
+    /// Takes the answer to an inspection. `now` is the agent's own clock.
+    pub(super) fn inspected(&mut self, container: Container, sight: Sight, now: Timestamp) -> Verdict {
+        if is_excluded(&container.labels) {
+            self.remove(&container.id, sight.at);
+            self.exclude(container.id);
+            return Verdict::default();
+        }
+        // The first sight of what ran before we listened counts nothing; it sets the marks.
+        let old = self.listed_at.is_none_or(|listed| container.started_at.is_none_or(|started| started <= listed));
+        let baseline = old && !self.containers.contains_key(&container.id);
+        if !self.containers.contains_key(&container.id) && !self.track(container.id.clone(), &container.identity) {
+            return Verdict::default();
+        }
+        self.follow_rename(&container, sight.at);
+        let image = container.image_id.clone().filter(|id| !self.images.contains_key(id));
+        let image_created = container.image_id.as_ref().and_then(|id| self.images.get(id).copied().flatten());
+        let Some(tracked) = self.containers.get_mut(&container.id) else { return Verdict::default() };
+        let before = tracked.ledger.kept();
+        let mut nowhere = ServiceCounters::default();
+        let counters = self.services.counters(&tracked.key).filter(|_| tracked.member).unwrap_or(&mut nowhere);
+        let unsettled = match baseline {
+            true => tracked.ledger.baseline(&container, sight),
+            false => tracked.ledger.inspect(&container, sight, counters),
+        };
+        self.unsaved = self.unsaved.max(loss(&before, &tracked.ledger.kept()));
+        tracked.touched = tracked.touched.max(Some(sight.at));
+        let image_created = image_created.or(tracked.entry.as_ref().and_then(|entry| entry.image_created));
+        tracked.entry = Some(Arc::new(Entry {
+            replica: container.identity.replica.clone(),
+            stopped_by_person: tracked.ledger.stopped,
+            oom_events: tracked.ledger.oom_events,
+            image_created,
+            inspected_at: now,
+            container,
+        }));
+        self.changed = true;
+        Verdict { kept: true, unsettled, image }
+    }
+
+    /// The engine does not know a container any more; its `destroy` event, or the next list, takes it out for good.
+    pub(super) fn vanished(&mut self, id: &ContainerId) {
+        if let Some(tracked) = self.containers.get_mut(id) {
+            self.changed |= tracked.entry.take().is_some();
+        }
+    }
+
+    /// Compares a whole list with what is known.
+    pub(super) fn listed(&mut self, ids: &[ContainerId]) -> Listed {
+        let listed: HashSet<&ContainerId> = ids.iter().collect();
+        self.excluded.retain(|id| listed.contains(id));
+        let known = |id: &&ContainerId| self.containers.contains_key(*id) || self.excluded.contains(*id);
+        let unknown = ids.iter().filter(|id| !known(id)).cloned().collect();
+        let absent = self.containers.keys().filter(|id| !listed.contains(id)).cloned().collect();
+        Listed { unknown, absent }
+    }
+
+    /// Removes a container that was absent from a list asked for at `asked_at` of the engine's clock, unless newer things are
+    /// known of it. After a gap the events which wait are applied first: they may tell how it ended. `true` when it is gone.
+    pub(super) fn absent(&mut self, id: &ContainerId, asked_at: Timestamp) -> bool {
+        let older = |tracked: &Tracked| tracked.touched.is_none_or(|touched| touched < asked_at);
+        let gone = self.containers.get(id).is_some_and(older);
+        if gone {
+            self.remove(id, asked_at);
+        }
+        gone
+    }
+
+    /// All containers that a list begun at `at` named have been inspected.
+    pub(super) fn caught_up(&mut self, at: Timestamp) {
+        self.listed_at = Some(at);
+        self.unsaved = self.unsaved.max(Unsaved::Major);
+    }
+
+    /// The engine's clock was set back to `to`: marks must not lie in its future.
+    pub(super) fn clock_set_back(&mut self, to: Timestamp) {
+        for tracked in self.containers.values_mut() {
+            tracked.ledger.clock_set_back(to);
+        }
+        self.last_event = self.last_event.map(|time| time.min(to));
+        self.listed_at = self.listed_at.map(|time| time.min(to));
+    }
+
+    /// Takes the list of networks.
+    pub(super) fn set_networks(&mut self, mut networks: Vec<Network>) {
+        networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        if !networks.iter().eq(self.networks.iter().map(Arc::as_ref)) {
+            self.networks = networks.into_iter().map(Arc::new).collect();
+            self.changed = true;
+        }
+    }
+
+    /// Takes the build time of an image, `None` when it has none.
+    pub(super) fn set_image(&mut self, id: Arc<str>, created: Option<Timestamp>) {
+        let of_image =
+            |tracked: &Tracked| tracked.entry.as_ref().is_some_and(|e| e.container.image_id.as_ref() == Some(&id));
+        for tracked in self.containers.values_mut().filter(|tracked| of_image(tracked)) {
+            let Some(entry) = tracked.entry.as_mut().filter(|entry| entry.image_created != created) else { continue };
+            Arc::make_mut(entry).image_created = created;
+            self.changed = true;
+        }
+        if self.images.len() >= MAX_IMAGES {
+            let entries = self.containers.values().filter_map(|tracked| tracked.entry.as_ref());
+            let used: HashSet<&Arc<str>> = entries.filter_map(|entry| entry.container.image_id.as_ref()).collect();
+            self.images.retain(|id, _| used.contains(id));
+        }
+        if self.images.len() < MAX_IMAGES {
+            self.images.insert(id, created);
+        }
+    }
+
+    /// Drops services which are expected no longer.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        if self.services.forget(now, self.forget_after) {
+            self.changed = true;
+            self.unsaved = Unsaved::Major;
+        }
+    }
+
+    /// Whether the picture differs from the last one taken.
+    pub(super) const fn changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Marks the picture as changed: [`Self::engine`] says something new.
+    pub(super) const fn engine_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// The picture as of now. Before the first complete inventory it names nothing: half of a host looks like a broken one.
+    pub(super) fn picture(&mut self) -> Snapshot {
+        self.generation += u64::from(std::mem::take(&mut self.changed));
+        let engine = self.engine.clone();
+        let host = self.host.clone().or_else(|| engine.info.as_ref().map(|info| info.name.clone()));
+        if engine.ready_since.is_none() {
+            return Snapshot { generation: self.generation, host, engine, ..Snapshot::default() };
+        }
+        let containers = picture::containers(&mut self.containers);
+        let services = picture::services(&mut self.services, &containers);
+        let networks = self.networks.clone();
+        let containers = containers.into_iter().map(|placed| placed.entry).collect();
+        Snapshot { generation: self.generation, host, containers, services, networks, engine }
+    }
+
+    /// What the state file has to keep, if it differs from what was last taken.
+    pub(super) const fn unsaved(&self) -> Unsaved {
+        self.unsaved
+    }
+
+    /// Takes what the state file has to keep.
+    pub(super) fn save(&mut self) -> Saved {
+        self.unsaved = Unsaved::Nothing;
+        let containers = self.containers.iter().map(|(id, tracked)| SavedContainer {
+            id: id.clone(),
+            key: tracked.key.clone(),
+            one_off: tracked.one_off,
+            ledger: tracked.ledger.kept(),
+        });
+        let containers: BTreeMap<_, _> = containers.map(|saved| (saved.id.clone(), saved)).collect();
+        let services = self
+            .services
+            .iter()
+            .map(|(key, service)| (key.clone(), Service { members: 0, published: None, ..service.clone() }));
+        Saved {
+            last_event: self.last_event,
+            listed_at: self.listed_at,
+            services: services.collect(),
+            containers: containers.into_values().collect(),
+        }
+    }
+
+    /// Up to when everything is known: where the history has to begin after a gap. `None` before the first inventory ever.
+    pub(super) fn known_until(&self) -> Option<Timestamp> {
+        self.listed_at.map(|listed| self.last_event.map_or(listed, |event| event.max(listed)))
+    }
+
+    /// Containers known, inspected or not, without excluded ones.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &ContainerId> {
+        self.containers.keys()
+    }
+
+    fn count(&mut self, id: &ContainerId, event: &Event) {
+        let Some(tracked) = self.containers.get_mut(id) else { return };
+        tracked.touched = tracked.touched.max(Some(event.time));
+        let mut nowhere = ServiceCounters::default();
+        let counters = self.services.counters(&tracked.key).filter(|_| tracked.member).unwrap_or(&mut nowhere);
+        if !tracked.ledger.apply(event.time, &event.kind, counters) {
+            return;
+        }
+        self.changed = true;
+        self.unsaved = Unsaved::Major;
+        if let Some(entry) = tracked.entry.as_mut() {
+            let told = (tracked.ledger.stopped, tracked.ledger.oom_events);
+            if (entry.stopped_by_person, entry.oom_events) != told {
+                let entry = Arc::make_mut(entry);
+                (entry.stopped_by_person, entry.oom_events) = told;
+            }
+        }
+    }
+
+    fn track(&mut self, id: ContainerId, identity: &Identity) -> bool {
+        if self.containers.len() + self.excluded.len() >= MAX_CONTAINERS {
+            self.metrics.refuse(Reason::Containers, 1);
+            return false;
+        }
+        let Identity { key, one_off, .. } = identity.clone();
+        let member = !one_off && self.services.join(&key);
+        let tracked = Tracked { key, one_off, member, ledger: Ledger::default(), entry: None, touched: None };
+        self.containers.insert(id, tracked);
+        self.changed = true;
+        true
+    }
+
+    fn exclude(&mut self, id: ContainerId) {
+        if self.containers.len() + self.excluded.len() < MAX_CONTAINERS {
+            self.excluded.insert(id);
+        }
+    }
+
+    fn remove(&mut self, id: &ContainerId, at: Timestamp) {
+        self.excluded.remove(id);
+        let Some(tracked) = self.containers.remove(id) else { return };
+        self.changed = true;
+        self.unsaved = Unsaved::Major;
+        if tracked.member {
+            self.services.leave(&tracked.key, at, tracked.was_completed().then_some(0));
+        }
+    }
+
+    /// A renamed container without Compose or Swarm labels is another service from now on. The old name is expected no longer;
+    /// its counters wait there, because `rename` and a new container of the old name is how people recreate by hand.
+    fn follow_rename(&mut self, container: &Container, at: Timestamp) {
+        let Some(tracked) = self.containers.get_mut(&container.id) else { return };
+        let Identity { key, one_off, .. } = &container.identity;
+        if tracked.key == *key && tracked.one_off == *one_off {
+            return;
+        }
+        let (old_key, was_member) = (tracked.key.clone(), tracked.member);
+        tracked.member = !one_off && self.services.join(key);
+        (tracked.key, tracked.one_off) = (key.clone(), *one_off);
+        self.unsaved = Unsaved::Major;
+        if was_member {
+            self.services.leave(&old_key, at, Some(0));
+        }
+    }
+}
+
+impl Tracked {
+    /// It had done what it was started for, as far as anybody saw.
+    fn was_completed(&self) -> bool {
+        let entry = self.entry.as_ref();
+        let no_restart = entry.is_none_or(|entry| entry.container.restart_policy == RestartPolicy::No);
+        entry.is_some_and(|entry| entry.completed())
+            || (no_restart && !self.ledger.stopped && self.ledger.last_exit == Some(0))
+    }
+}
+
+fn is_excluded(labels: &Labels) -> bool {
+    labels.get(ENABLE_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
+}

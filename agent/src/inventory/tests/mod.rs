@@ -1,0 +1,4 @@
+//! Tests of the inventory: tables for its pure parts, a model engine which knows the truth for its counters, and the task on top of it.
+
+mod counting;
+mod model_engine;
