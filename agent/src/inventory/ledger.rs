@@ -132,7 +132,9 @@ impl Ledger {
             self.starts_since = 0;
         }
         let young_end = self.claim_end(container, sight, counters);
-        let young_health = container.health.as_ref().is_some_and(|health| self.claim_health(health, sight, counters));
+        // A stopped container keeps the verdict of its last run, an older answer shows that of an earlier one.
+        let health = container.health.as_ref().filter(|_| container.has_processes() && !self.unasked);
+        let young_health = health.is_some_and(|health| self.claim_health(health, sight, counters));
         for result in container.health.iter().flat_map(|health| &health.results) {
             self.count_result(result, counters);
         }
@@ -268,7 +270,8 @@ impl Ledger {
             return true;
         }
         let oom = container.oom_killed == Some(true);
-        if oom && !self.oom_in_run {
+        let told = self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started));
+        if oom && !told {
             counters.oom_kills += 1;
             self.oom_events += 1;
             self.oom = Some(sight.at);
@@ -337,12 +340,14 @@ impl Ledger {
         self.last_exit = Some(code);
     }
 
+    /// What was known of earlier runs is over. Of a run whose start is claimed late, later things may be known already.
     fn begin_run(&mut self, at: Timestamp) {
         self.note_run(Some(at));
-        self.oom_in_run = false;
-        self.stop_requested = None;
-        self.stopped = false;
-        self.health = None;
+        let later = |mark: Option<Timestamp>| mark.is_some_and(|mark| mark >= at);
+        self.oom_in_run &= later(self.oom);
+        self.stopped &= later(self.ended);
+        self.stop_requested = self.stop_requested.filter(|asked| *asked >= at);
+        self.health = self.health.filter(|_| later(self.health_changed));
     }
 
     fn note_run(&mut self, at: Option<Timestamp>) {

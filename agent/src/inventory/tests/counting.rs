@@ -163,7 +163,7 @@ impl Agent {
         let (at, calm) = (self.engine.now(), asked - SETTLE);
         if horizon.is_none() {
             self.receive();
-            let old = self.stream.iter().take_while(|event| event.time < calm).count();
+            let old = self.stream.iter().take_while(|event| event.time < asked - SETTLE / 2).count();
             self.deliver(old);
         }
         if self.looks.done(&container.id) {
