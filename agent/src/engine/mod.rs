@@ -1,1 +1,46 @@
-//! (to come)
+//! The container engine: questions over its socket, answers as [`crate::model`] values.
+//!
+//! It is not an inventory: nothing is remembered here but the API version spoken. It is the only part which sees the engine's
+//! own types, environments and command lines; none of them leaves this folder, not even in an error text.
+//!
+//! ```text
+//!  Engine ---- bollard ---- transport ---- unix socket
+//!    |  \                  (GET only, eight paths, byte ceilings, version in the path)
+//!    |   events ----------/
+//!    convert, lenient: bollard types -> model types
+//! ```
+//!
+//! # Why this can move into a process of its own
+//!
+//! Every method takes plain values and gives plain values: no handle, no borrowed body, no callback, no lock crosses. A broker
+//! which holds the socket has to answer seven calls and one stream, which is the whole list in `transport.rs`:
+//!
+//! | call | request | answer |
+//! |---|---|---|
+//! | [`Engine::ping`] | `GET /_ping` | nothing |
+//! | [`Engine::version`] | `GET /version` | [`crate::model::EngineVersion`] |
+//! | [`Engine::info`] | `GET /info` | [`crate::model::EngineInfo`] |
+//! | [`Engine::containers`] | `GET /containers/json?all=true` | ids |
+//! | [`Engine::container`] | `GET /containers/{id}/json` | [`crate::model::Container`] |
+//! | [`Engine::networks`] | `GET /networks` | [`crate::model::Network`]s |
+//! | [`Engine::image`] | `GET /images/{id}/json` | [`crate::model::Image`] |
+//! | [`Engine::events`] | `GET /events` | [`crate::model::Event`]s |
+//!
+//! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
+
+mod address;
+mod backoff;
+mod client;
+mod convert;
+mod error;
+mod events;
+mod frames;
+mod lenient;
+mod transport;
+mod version;
+
+pub use address::{Address, AddressError};
+pub use backoff::Backoff;
+pub use client::{Deadlines, Engine, MAX_CONTAINERS};
+pub use error::{Error, Request};
+pub use version::ApiVersion;

@@ -64,7 +64,7 @@ pub struct Container {
     pub started_at: Option<Timestamp>,
     /// `State.FinishedAt` of the newest finished run; `None` when no run has ended.
     pub finished_at: Option<Timestamp>,
-    /// `State.ExitCode`, meaningful once a run has ended; `None` while the first run lasts.
+    /// `State.ExitCode` of the newest run once it has ended, or of a start that failed; `None` while it runs (the engine writes 0).
     pub exit_code: Option<i64>,
     /// `State.OOMKilled` of the newest run.
     pub oom_killed: Option<bool>,
@@ -182,7 +182,7 @@ pub enum HealthStatus {
     Healthy,
     /// `retries` checks in a row failed.
     Unhealthy,
-    /// A word this version does not know.
+    /// No verdict yet because it never started, or a word this version does not know.
     Unknown,
 }
 

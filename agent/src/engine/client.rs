@@ -1,0 +1,256 @@
+//! The handle everybody above holds: one method a question.
+
+use std::{sync::Arc, time::Duration};
+
+use bollard::{
+    ClientVersion, Docker,
+    errors::Error as Bollard,
+    query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptions},
+};
+use futures_util::Stream;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Address, Error, convert,
+    error::Request,
+    events, lenient,
+    transport::{Transport, is_id},
+    version::{ApiVersion, Negotiated},
+};
+use crate::{
+    model::{Container, ContainerId, EngineInfo, EngineVersion, Event, Image, Network},
+    telemetry::{EngineCall, Metrics, Outcome, Reason},
+};
+
+/// More containers than this on one host are left out of the list and counted.
+pub const MAX_CONTAINERS: usize = 10_000;
+
+/// bollard writes whole answers, environments included, to the `log` crate at debug level. Cargo features compile that out; should
+/// they be lost one day, this no longer compiles.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Info as usize);
+
+/// bollard's own deadline covers headers only and counts whole seconds. Ours covers whole answers; this one must never be the first.
+const BOLLARD_TIMEOUT_SECONDS: u64 = 3600;
+
+/// How long a whole answer may take, headers and body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// `GET /_ping`.
+    pub ping: Duration,
+    /// Everything else; for events the headers alone.
+    pub answer: Duration,
+}
+
+impl Default for Deadlines {
+    /// A loaded engine lists a thousand containers in about a second; one that needs longer than ten is as good as hung.
+    fn default() -> Self {
+        Self { ping: Duration::from_secs(5), answer: Duration::from_secs(10) }
+    }
+}
+
+/// The engine behind one socket. Cheap to clone; connects when asked, once a question; can only read.
+#[derive(Clone, Debug)]
+pub struct Engine(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    transport: Transport,
+    docker: Docker,
+    deadlines: Deadlines,
+    metrics: Metrics,
+}
+
+impl Engine {
+    /// A handle; nothing is connected yet, the socket need not exist.
+    ///
+    /// # Errors
+    /// None today; kept for transports with certificates to read.
+    pub fn new(address: Address, metrics: Metrics) -> Result<Self, Error> {
+        Self::with_deadlines(address, metrics, Deadlines::default())
+    }
+
+    /// [`Self::new`] with other deadlines.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_deadlines(address: Address, metrics: Metrics, deadlines: Deadlines) -> Result<Self, Error> {
+        let transport = Transport::new(address);
+        let inner = transport.clone();
+        let send = move |request: bollard::BollardRequest| {
+            let transport = inner.clone();
+            let (parts, _) = request.into_parts();
+            async move { transport.get(&parts.method, &parts.uri).await.map_err(|err| Bollard::IOError { err }) }
+        };
+        // The version given here is a number without effect: the transport writes the negotiated one into each path.
+        let unused = ClientVersion { major_version: 1, minor_version: 41 };
+        let docker =
+            Docker::connect_with_custom_transport(send, Some("http://engine"), BOLLARD_TIMEOUT_SECONDS, &unused)
+                .map_err(|error| Error::sort(EngineCall::Ping.into(), transport.address(), error))?;
+        Ok(Self(Arc::new(Parts { transport, docker, deadlines, metrics })))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &Address {
+        self.0.transport.address()
+    }
+
+    /// Whether the engine answers at all.
+    ///
+    /// # Errors
+    /// No answer within [`Deadlines::ping`], or none that is well.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.ask(EngineCall::Ping.into(), self.0.docker.ping()).await.map(drop)
+    }
+
+    /// Asks for the engine's versions and agrees on the newest both sides speak; every later path carries it. Asked again after
+    /// each reconnect, for the engine may have been replaced meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::TooOld`] or [`Error::TooNew`] when there is none; what was agreed on before stays in force then.
+    pub async fn version(&self) -> Result<EngineVersion, Error> {
+        let request = Request::from(EngineCall::Version);
+        let answer = self.ask(request.clone(), self.0.docker.version()).await?;
+        let parse = |text: Option<&String>| text.and_then(|text| text.parse::<ApiVersion>().ok());
+        let newest =
+            parse(answer.api_version.as_ref()).ok_or(Error::Malformed { request, reason: "no API version" })?;
+        let oldest = parse(answer.min_api_version.as_ref());
+        match ApiVersion::negotiate(newest, oldest) {
+            Negotiated::Speak(version) => {
+                self.0.transport.speak(version);
+                Ok(convert::version(&answer, version))
+            }
+            Negotiated::TooOld => Err(Error::TooOld { newest }),
+            Negotiated::TooNew => Err(Error::TooNew { oldest: oldest.unwrap_or(newest) }),
+        }
+    }
+
+    /// Facts of the host as the engine knows them.
+    ///
+    /// # Errors
+    /// No whole answer in time, or none that is understood.
+    pub async fn info(&self) -> Result<EngineInfo, Error> {
+        let answer = self.ask(EngineCall::Info.into(), Box::pin(self.0.docker.info())).await?;
+        Ok(convert::info(&answer))
+    }
+
+    /// Ids of all containers in every state, newest first, [`MAX_CONTAINERS`] at most; the rest is counted as refused.
+    ///
+    /// # Errors
+    /// No whole answer in time, or none that is understood.
+    pub async fn containers(&self) -> Result<Vec<ContainerId>, Error> {
+        let all = ListContainersOptionsBuilder::new().all(true).build();
+        let rows = self.ask(EngineCall::List.into(), self.0.docker.list_containers(Some(all))).await?;
+        let ids = rows.into_iter().filter_map(|row| row.id).filter(|id| is_id(id));
+        let mut ids: Vec<_> = ids.map(ContainerId::new).collect();
+        let surplus = ids.len().saturating_sub(MAX_CONTAINERS);
+        if surplus > 0 {
+            ids.truncate(MAX_CONTAINERS);
+            self.0.metrics.refuse(Reason::Containers, u64::try_from(surplus).unwrap_or(u64::MAX));
+        }
+        Ok(ids)
+    }
+
+    /// Everything about one container; `None` when it is gone.
+    ///
+    /// # Errors
+    /// No whole answer in time, or none that is understood.
+    pub async fn container(&self, id: &ContainerId) -> Result<Option<Container>, Error> {
+        let request = Request { call: EngineCall::Inspect, id: Some(id.as_str().into()) };
+        let inspect = self.0.docker.inspect_container(id.as_str(), None::<InspectContainerOptions>);
+        let answer = self.ask_for(request, id.as_str(), Box::pin(inspect)).await?;
+        Ok(answer.map(|answer| convert::container(answer, id)))
+    }
+
+    /// All networks, in the engine's order.
+    ///
+    /// # Errors
+    /// No whole answer in time, or none that is understood.
+    pub async fn networks(&self) -> Result<Vec<Network>, Error> {
+        let list = self.0.docker.list_networks(None::<ListNetworksOptions>);
+        let answer = self.ask(EngineCall::Networks.into(), list).await?;
+        Ok(answer.into_iter().filter_map(convert::network).collect())
+    }
+
+    /// An image by its id (`sha256:...`); `None` when it is gone.
+    ///
+    /// # Errors
+    /// No whole answer in time, or none that is understood.
+    pub async fn image(&self, id: &str) -> Result<Option<Image>, Error> {
+        let request = Request { call: EngineCall::Image, id: Some(id.into()) };
+        let answer = self.ask_for(request, id, Box::pin(self.0.docker.inspect_image(id))).await?;
+        Ok(answer.map(|answer| convert::image(&answer, id)))
+    }
+
+    /// What happens to containers and networks: past events from `since` on (the engine keeps 256), then new ones as they come.
+    ///
+    /// The stream ends when `until` has passed or the engine closes it. An error is its last item: after bytes that are no JSON
+    /// the beginning of the next event is not known, and what was missed has to be found by comparing with the list anyway.
+    pub fn events(
+        &self,
+        since: Timestamp,
+        until: Option<Timestamp>,
+    ) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin + 'static {
+        events::follow(self.clone(), since, until)
+    }
+
+    /// Asks for one thing by its id, of which 404 is a good answer.
+    async fn ask_for<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        id: &str,
+        question: impl Future<Output = Result<T, Bollard>>,
+    ) -> Result<Option<T>, Error> {
+        if !is_id(id) {
+            return Err(Error::InvalidId { request });
+        }
+        match self.ask(request, question).await {
+            Err(error) if error.is_gone() => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Waits for the whole answer under its deadline, mends it where bollard refuses it, and counts the outcome.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        question: impl Future<Output = Result<T, Bollard>>,
+    ) -> Result<T, Error> {
+        let after = match request.call {
+            EngineCall::Ping => self.0.deadlines.ping,
+            _ => self.0.deadlines.answer,
+        };
+        let call = request.call;
+        let answer = match tokio::time::timeout(after, question).await {
+            Err(_) => Err(Error::Timeout { request, after }),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Bollard::JsonDataError { contents, .. })) => match lenient::read(&contents) {
+                Some(answer) => {
+                    self.0.metrics.engine_repairs.inc();
+                    Ok(answer)
+                }
+                None => Err(Error::Malformed { request, reason: "not what the API promises" }),
+            },
+            Ok(Err(error)) => Err(Error::sort(request, self.address(), error)),
+        };
+        let outcome = match &answer {
+            Ok(_) => Outcome::Ok,
+            Err(error) if error.is_gone() => Outcome::Gone,
+            Err(_) => Outcome::Error,
+        };
+        self.0.metrics.engine_request(call, outcome);
+        answer
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn deadlines(&self) -> &Deadlines {
+        &self.0.deadlines
+    }
+}

@@ -1,0 +1,145 @@
+//! `GET /containers/{id}/json`.
+
+use std::sync::Arc;
+
+use bollard::models as api;
+
+use super::{
+    health::health,
+    network::{attachments, published_ports},
+    pairs, positive, time, word,
+};
+use crate::model::{
+    Container, ContainerId, ContainerState, Identity, Labels, Limits, Mount, NetworkMode, RestartPolicy,
+};
+
+/// Period in force where only a quota was given (kernel default, microseconds).
+const DEFAULT_CPU_PERIOD: u64 = 100_000;
+
+/// Everything spyhop keeps of one inspection. `asked` names the container should the answer not.
+pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked: &ContainerId) -> Container {
+    let id = word(answer.id.as_deref()).map_or_else(|| asked.clone(), ContainerId::new);
+    let config = answer.config.unwrap_or_default();
+    let host = answer.host_config.unwrap_or_default();
+    let settings = answer.network_settings.unwrap_or_default();
+    let said = answer.state.unwrap_or_default();
+    let state = state(&said);
+    let pid = said.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+    let finished_at = time(said.finished_at.as_deref());
+    let name: Arc<str> = match answer.name.as_deref().map(|name| name.trim_start_matches('/')) {
+        Some(name) if !name.is_empty() => name.into(),
+        _ => id.short().into(),
+    };
+    let labels = Labels::new(pairs(config.labels));
+    let image_id = word(answer.image.as_deref());
+    Container {
+        identity: Identity::from_labels(&labels, &name),
+        name,
+        image: word(config.image.as_deref()).or_else(|| image_id.clone()).unwrap_or_default(),
+        image_id,
+        labels,
+        created: time(answer.created.as_deref()),
+        state,
+        pid,
+        started_at: time(said.started_at.as_deref()),
+        finished_at,
+        exit_code: exit_code(said.exit_code, pid.is_some(), finished_at.is_some()),
+        oom_killed: said.oom_killed,
+        restart_count: answer.restart_count.and_then(|count| u64::try_from(count).ok()),
+        health: health(config.healthcheck, said.health),
+        limits: limits(&host),
+        restart_policy: restart_policy(host.restart_policy.as_ref()),
+        network_mode: network_mode(host.network_mode.as_deref()),
+        networks: attachments(settings.networks),
+        // Bound ports exist while it runs; before and after, what was asked for is all there is to say.
+        ports: published_ports(if pid.is_some() { settings.ports } else { host.port_bindings }),
+        mounts: mounts(answer.mounts),
+        id,
+    }
+}
+
+/// The engine's word; where it is absent or was not understood, what the older flags beside it say.
+fn state(said: &api::ContainerState) -> ContainerState {
+    use api::ContainerStateStatusEnum as Word;
+    match said.status {
+        Some(Word::CREATED) => ContainerState::Created,
+        // Podman between the signal and the end: its processes still run.
+        Some(Word::RUNNING | Word::STOPPING) => ContainerState::Running,
+        Some(Word::PAUSED) => ContainerState::Paused,
+        Some(Word::RESTARTING) => ContainerState::Restarting,
+        Some(Word::REMOVING) => ContainerState::Removing,
+        Some(Word::EXITED) => ContainerState::Exited,
+        Some(Word::DEAD) => ContainerState::Dead,
+        Some(Word::EMPTY) | None => match said {
+            // The order is that of the engine itself: a paused or restarting container also counts as running.
+            said if said.paused == Some(true) => ContainerState::Paused,
+            said if said.restarting == Some(true) => ContainerState::Restarting,
+            said if said.running == Some(true) => ContainerState::Running,
+            said if said.dead == Some(true) => ContainerState::Dead,
+            _ => ContainerState::Unknown,
+        },
+    }
+}
+
+/// The engine writes 0 while a container runs or has never run. A start that failed leaves a code and no end.
+fn exit_code(code: Option<i64>, runs: bool, has_ended: bool) -> Option<i64> {
+    code.filter(|code| !runs && (has_ended || *code != 0))
+}
+
+fn limits(host: &api::HostConfig) -> Limits {
+    let quota = || {
+        let period = positive(host.cpu_period).unwrap_or(DEFAULT_CPU_PERIOD);
+        positive(host.cpu_quota).map(|quota| quota as f64 / period as f64)
+    };
+    Limits {
+        memory_bytes: positive(host.memory),
+        memory_reservation_bytes: positive(host.memory_reservation),
+        memory_swap_bytes: positive(host.memory_swap),
+        cpu_cores: positive(host.nano_cpus).map(|nano| nano as f64 / 1e9).or_else(quota),
+        cpu_shares: positive(host.cpu_shares),
+        pids: positive(host.pids_limit),
+    }
+}
+
+fn restart_policy(policy: Option<&api::RestartPolicy>) -> RestartPolicy {
+    use api::RestartPolicyNameEnum as Name;
+    let Some(policy) = policy else {
+        return RestartPolicy::No;
+    };
+    match policy.name {
+        Some(Name::NO | Name::EMPTY) => RestartPolicy::No,
+        Some(Name::ALWAYS) => RestartPolicy::Always,
+        Some(Name::UNLESS_STOPPED) => RestartPolicy::UnlessStopped,
+        Some(Name::ON_FAILURE) => RestartPolicy::OnFailure(positive(policy.maximum_retry_count)),
+        // A policy without a name is one whose name was not understood.
+        None => RestartPolicy::Unknown,
+    }
+}
+
+fn network_mode(mode: Option<&str>) -> NetworkMode {
+    match mode.unwrap_or_default() {
+        "host" => NetworkMode::Host,
+        "none" => NetworkMode::None,
+        "" => NetworkMode::Own("default".into()),
+        mode => match mode.strip_prefix("container:") {
+            Some(other) => NetworkMode::Container(other.into()),
+            None => NetworkMode::Own(mode.into()),
+        },
+    }
+}
+
+fn mounts(points: Option<Vec<api::MountPoint>>) -> Vec<Mount> {
+    let mount = |point: api::MountPoint| {
+        Some(Mount {
+            destination: word(point.destination.as_deref())?,
+            // A volume is known by its name; its path on the host is the engine's business.
+            source: word(point.name.as_deref()).or_else(|| word(point.source.as_deref())).unwrap_or_default(),
+            kind: word(point.typ.as_deref()).unwrap_or_default(),
+            // The engine's own default.
+            read_write: point.rw.unwrap_or(true),
+        })
+    };
+    let mut mounts: Vec<_> = points.into_iter().flatten().filter_map(mount).collect();
+    mounts.sort();
+    mounts
+}

@@ -1,0 +1,219 @@
+//! The way to the socket: one connection a question, GET on a list of paths, a ceiling for every answer.
+//!
+//! bollard has a unix transport of its own. Ours takes its place because it can hold what bollard cannot: the version in the
+//! path (bollard loses it when it joins URLs), a ceiling on the size of an answer (bollard collects bodies whole), the kernel's
+//! reason for a failed connect, and a list of what may be asked at all.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Uri, header};
+use http_body_util::Empty;
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::UnixStream,
+};
+
+use super::{Address, ApiVersion, error::Broken};
+
+/// Ceilings of whole answers, headers included. The largest legitimate answer is the list: some 5 KiB a container with its labels.
+const SMALL: usize = 1 << 20;
+const INSPECT: usize = 16 << 20;
+const LIST: usize = 128 << 20;
+
+/// What may be asked. `{}` stands for one id; `versioned` puts the negotiated version before the path.
+struct Route {
+    before: &'static str,
+    after: Option<&'static str>,
+    versioned: bool,
+    ceiling: usize,
+}
+
+/// The whole list. `/_ping` and `/version` carry no version: they have to work while none is agreed on. Events have no ceiling
+/// here, since their stream has no end; [`super::frames`] limits each of them.
+const ROUTES: [Route; 8] = [
+    Route { before: "/_ping", after: None, versioned: false, ceiling: SMALL },
+    Route { before: "/version", after: None, versioned: false, ceiling: SMALL },
+    Route { before: "/info", after: None, versioned: true, ceiling: SMALL },
+    Route { before: "/containers/json", after: None, versioned: true, ceiling: LIST },
+    Route { before: "/containers/", after: Some("/json"), versioned: true, ceiling: INSPECT },
+    Route { before: "/networks", after: None, versioned: true, ceiling: INSPECT },
+    Route { before: "/images/", after: Some("/json"), versioned: true, ceiling: INSPECT },
+    Route { before: "/events", after: None, versioned: true, ceiling: usize::MAX },
+];
+
+impl Route {
+    fn of(path: &str) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| match route.after {
+            None => path == route.before,
+            Some(after) => path.strip_prefix(route.before).and_then(|rest| rest.strip_suffix(after)).is_some_and(is_id),
+        })
+    }
+}
+
+/// Ids, names and digests. No slash and no percent sign, hence nothing that a path could be bent with.
+pub(super) fn is_id(id: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | ':');
+    (1..=256).contains(&id.len()) && id.chars().all(fits) && !id.chars().all(|c| c == '.')
+}
+
+/// Cheap to clone; all clones share the version.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    address: Address,
+    /// Bits of the negotiated version, 0 before there is one.
+    version: Arc<AtomicU32>,
+}
+
+impl Transport {
+    pub(super) fn new(address: Address) -> Self {
+        Self { address, version: Arc::default() }
+    }
+
+    pub(super) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Every later path carries this version.
+    pub(super) fn speak(&self, version: ApiVersion) {
+        self.version.store(version.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Asks; the answer's body is read from its own connection, which closes when the body is read or dropped.
+    ///
+    /// # Errors
+    /// Of kind `Other` with [`Broken`] inside, or what HTTP says.
+    pub(super) async fn get(&self, method: &Method, uri: &Uri) -> io::Result<http::Response<Incoming>> {
+        let route = Route::of(uri.path()).filter(|_| method == Method::GET);
+        let route = route.ok_or_else(|| io::Error::other(Broken::NotAllowed))?;
+        let request = self.request(route, uri).map_err(io::Error::other)?;
+        let connect = UnixStream::connect(self.address.socket()).await;
+        let stream = connect.map_err(|e| io::Error::other(Broken::Connect(e)))?;
+        let stream = Limited { stream, left: route.ceiling, ceiling: route.ceiling };
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        // The task ends by itself: at the end of the answer, when the answer is dropped, or when this future is dropped.
+        // What breaks it off is also what the reader of the answer gets.
+        tokio::spawn(async move { drop(connection.await) });
+        sender.send_request(request).await.map_err(io::Error::other)
+    }
+
+    fn request(&self, route: &Route, uri: &Uri) -> http::Result<http::Request<Empty<Bytes>>> {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let version = ApiVersion::from_bits(self.version.load(Ordering::Relaxed)).filter(|_| route.versioned);
+        let path = version.map_or_else(|| path.to_owned(), |version| format!("/v{version}{path}"));
+        http::Request::get(path)
+            .header(header::HOST, HeaderValue::from_static("engine"))
+            .header(header::USER_AGENT, HeaderValue::from_static(concat!("spyhop/", env!("CARGO_PKG_VERSION"))))
+            .body(Empty::new())
+    }
+}
+
+/// A stream which fails once more than `ceiling` bytes were read from it.
+struct Limited {
+    stream: UnixStream,
+    left: usize,
+    ceiling: usize,
+}
+
+impl AsyncRead for Limited {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = buffer.filled().len().saturating_sub(before);
+        match self.left.checked_sub(read) {
+            Some(left) => {
+                // usize::MAX means no ceiling: a stream of events may outlive it.
+                self.left = if self.ceiling == usize::MAX { self.ceiling } else { left };
+                polled
+            }
+            None => Poll::Ready(Err(io::Error::other(Broken::TooLarge(self.ceiling)))),
+        }
+    }
+}
+
+impl AsyncWrite for Limited {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_listed_may_be_asked() {
+        for path in [
+            "/_ping",
+            "/containers/json",
+            "/containers/0123abcd/json",
+            "/images/sha256:ab/json",
+            "/events",
+            "/networks",
+        ] {
+            assert!(Route::of(path).is_some(), "{path}");
+        }
+        let forbidden = [
+            "/containers/0123/archive",
+            "/containers/0123/export",
+            "/containers/0123/attach/ws",
+            "/containers/0123/logs",
+            "/containers//json",
+            "/containers/../images/json",
+            "/containers/a%2F..%2Fb/json",
+            "/networks/0123",
+            "/swarm/unlockkey",
+            "/secrets",
+            "/",
+            "",
+        ];
+        for path in forbidden {
+            assert!(Route::of(path).is_none(), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_other_method_leaves() {
+        let transport = Transport::new(Address::parse("/nowhere").unwrap());
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::HEAD] {
+            let refused = transport.get(&method, &Uri::from_static("/info")).await.unwrap_err();
+            assert_eq!(refused.to_string(), "path or method not on the list", "{method}");
+        }
+    }
+
+    #[test]
+    fn the_version_stands_before_the_path_once_agreed() {
+        let transport = Transport::new(Address::default_socket());
+        let path = |uri: &'static str| {
+            let uri = Uri::from_static(uri);
+            transport.request(Route::of(uri.path()).unwrap(), &uri).unwrap().uri().to_string()
+        };
+        assert_eq!(path("/info"), "/info");
+        transport.speak(ApiVersion::OLDEST);
+        assert_eq!(path("http://engine/containers/json?all=true"), "/v1.41/containers/json?all=true");
+        assert_eq!(path("/_ping"), "/_ping");
+        assert_eq!(path("/version"), "/version");
+    }
+}
