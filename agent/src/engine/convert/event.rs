@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bollard::models as api;
 use jiff::Timestamp;
 
-use crate::model::{ContainerId, Event, EventKind, HealthStatus};
+use crate::model::{ContainerId, Event, EventKind, HealthStatus, Labels};
 
 /// What a line says: nothing, one thing, or two (joining a network changes the container and the network).
 ///
@@ -18,14 +18,21 @@ pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) ->
     let attributes = actor.attributes.unwrap_or_default();
     let action = line.action.unwrap_or_default();
     let id = actor.id.filter(|id| !id.is_empty());
+    let mut labels = Labels::default();
     let kinds = match (line.typ, id) {
         (Some(api::EventMessageTypeEnum::CONTAINER), Some(id)) => {
+            labels = self::labels(&attributes);
             vec![of_container(ContainerId::new(id), &action, &attributes)]
         }
         (Some(api::EventMessageTypeEnum::NETWORK), _) => of_network(&action, attributes),
         _ => vec![EventKind::Other],
     };
-    kinds.into_iter().map(|kind| Event { time, kind }).collect()
+    // The attributes of a network event are those of the network, also where it is one more event of a container.
+    kinds.into_iter().map(|kind| Event { time, kind, attributes: labels.clone() }).collect()
+}
+
+fn labels(attributes: &HashMap<String, String>) -> Labels {
+    Labels::new(attributes.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())))
 }
 
 /// `timeNano`, else `time`.

@@ -97,7 +97,7 @@ impl ModelEngine {
         container.state = ContainerState::Running;
         container.pid = Some(1000);
         container.started_at = Some(now);
-        container.exit_code = Some(0);
+        container.exit_code = None;
         if let Some(health) = &mut container.health {
             health.status = HealthStatus::Starting;
             health.failing_streak = Some(0);
