@@ -72,12 +72,6 @@ impl Schedule {
         self.due.remove(id);
     }
 
-    /// Takes out everything.
-    pub(super) fn clear(&mut self) {
-        self.due.clear();
-        self.heap.clear();
-    }
-
     /// Takes out the next container that is due.
     pub(super) fn pop(&mut self, now: Instant) -> Option<ContainerId> {
         self.next().filter(|at| *at <= now)?;
@@ -180,10 +174,5 @@ impl Looks {
             }
             None => {}
         }
-    }
-
-    /// Nothing waits and nothing is on the way.
-    pub(super) fn idle(&self) -> bool {
-        self.states.is_empty()
     }
 }

@@ -1,4 +1,410 @@
-//! stub
-use std::time::Duration;
+//! One connection to the engine, from the first question to the first trouble.
+//!
+//! A connection begins with closing the gap before it, in this order:
+//!
+//! 1. `T1` is the engine's clock. The live stream is opened from shortly before `T1` ([`SLACK`]); what it brings is held back.
+//!    It is polled from here on, whatever else happens: the engine drops events for readers that fall behind.
+//! 2. The engine's history from what was last known up to `T1` is applied. It overlaps with both sides; the ledgers do not mind.
+//! 3. All containers are listed and inspected. Their ledgers claim what no event told and which is older than the beginning of
+//!    the live stream: nothing of that can be among the held events.
+//! 4. The held events are applied. What was missing on the list and is not explained by now is removed.
+//!
+//! Then the inventory is complete, and events are applied as they come. Each makes its container to be inspected: counters follow
+//! events, but what a container *is* always comes from an inspection.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::BoxStream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ledger::Sight,
+    request::{Answer, Requests},
+    schedule::{self, Schedule},
+    source::{Source, Trouble},
+    state::{Listed, Reaction},
+    watch::Watch,
+};
+use crate::{
+    model::{ContainerId, Event},
+    telemetry::Reason,
+};
+
+/// How far apart the time of a fact, the time of its event and the event's place in the stream may be.
 pub(super) const SLACK: Duration = Duration::from_secs(2);
+
+/// In calm times a fact older than this is not waiting as an event any more.
 pub(super) const SETTLE: Duration = Duration::from_secs(30);
+
+/// Events held back while a gap is closed. More come only from a host in a storm, which is then reconciled again.
+const MAX_HELD: usize = 4096;
+
+/// An engine of which nothing was heard for this long is asked whether it is there. Services are forgotten at this pace.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Pace of the comparison with the engine's list: a safety net.
+const LIST_PERIOD: Duration = Duration::from_secs(300);
+
+/// Joining and leaving networks comes in bursts; the list is asked for once for all of them.
+const NETWORKS_DELAY: Duration = Duration::from_millis(200);
+
+/// A container that could not be inspected is tried again after this.
+const LOOK_RETRY: Duration = Duration::from_secs(5);
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The agent stops.
+    Shutdown,
+    /// The engine is not heard any more, or not well enough.
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for Ended {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// How far the gap before this session is closed.
+enum Stage {
+    /// The history has been asked for.
+    History,
+    /// The list has been asked for.
+    Listing,
+    /// These have not been inspected yet; those were known and absent from the list of that time.
+    Looking { remaining: HashSet<ContainerId>, absent: Vec<ContainerId>, asked: Timestamp },
+    /// Closed.
+    Live,
+}
+
+/// See the head of this file.
+pub(super) struct Session<'a, S, F> {
+    watch: &'a mut Watch<S, F>,
+    live: BoxStream<'static, Result<Event, Trouble>>,
+    requests: Requests<S>,
+    schedule: Schedule,
+    stage: Stage,
+    held: VecDeque<Event>,
+    overrun: bool,
+    /// The engine's clock when the session began, and where the live stream begins.
+    began: Timestamp,
+    horizon: Timestamp,
+    /// The engine's clock minus ours, never too small; zero where it is the same clock.
+    offset: SignedDuration,
+    /// The engine's clock was set back while we were away: its history may hold events from the future.
+    clock_set_back: bool,
+    newest: Option<Timestamp>,
+    networks_due: Option<Instant>,
+    tick_due: Instant,
+    list_due: Instant,
+    last_heard: Instant,
+}
+
+impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
+    /// Opens a session; the gap is still to be closed.
+    pub(super) async fn open(watch: &'a mut Watch<S, F>) -> Result<Self, Trouble> {
+        let source = watch.source.clone();
+        let version = source.version().await?;
+        let before = source.clock();
+        let info = source.info().await?;
+        let after = source.clock();
+        let began = info.system_time.unwrap_or(after);
+        let offset = offset(began, before, after);
+        let state = &mut watch.state;
+        state.engine.heard_at = Some(after);
+        state.engine.version = Some(version.into());
+        state.engine.info = Some(info.into());
+        state.engine_changed();
+        let clock_set_back = state.known_until().is_some_and(|until| until > began + SLACK);
+        if clock_set_back {
+            tracing::warn!("the engine's clock was set back; what happened meanwhile is counted as far as it shows");
+            state.clock_set_back(began);
+        }
+        let since = state.known_until().filter(|_| !clock_set_back);
+        let horizon = since.map_or(began, |_| began - SLACK);
+        let requests = Requests::new(source.clone());
+        let stage = match since {
+            Some(since) => {
+                requests.ask_history(since.min(began) - SLACK, began);
+                Stage::History
+            }
+            None => {
+                requests.ask_list(after + offset);
+                Stage::Listing
+            }
+        };
+        requests.ask_networks();
+        let now = Instant::now();
+        Ok(Self {
+            live: source.events(horizon, None),
+            watch,
+            requests,
+            schedule: Schedule::default(),
+            stage,
+            held: VecDeque::new(),
+            overrun: false,
+            began,
+            horizon,
+            offset,
+            clock_set_back,
+            newest: None,
+            networks_due: None,
+            tick_due: now + QUIET,
+            list_due: now + LIST_PERIOD,
+            last_heard: now,
+        })
+    }
+
+    /// Runs until something ends it. The state stays as it is.
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Ended {
+        loop {
+            let asked = self.engine_clock();
+            let state = &mut self.watch.state;
+            self.requests.look(asked, |id| state.asked(id));
+            let due = self.next_due();
+            let step = tokio::select! {
+                () = shutdown.cancelled() => return Ended::Shutdown,
+                event = self.live.next() => self.hear(event),
+                answer = self.requests.next(), if !self.requests.is_empty() => answer.map_or(Ok(()), |a| self.take(a)),
+                () = tokio::time::sleep_until(due) => { self.tick(); Ok(()) }
+            };
+            if let Err(trouble) = step {
+                return trouble.into();
+            }
+            self.watch.keep_up();
+        }
+    }
+
+    /// An event from the live stream, or its end.
+    fn hear(&mut self, event: Option<Result<Event, Trouble>>) -> Result<(), Trouble> {
+        let closed = || Trouble { text: "the engine closed the event stream".into(), local: false };
+        let event = event.ok_or_else(closed)??;
+        self.heard();
+        if matches!(self.stage, Stage::Live) {
+            self.follow(&event);
+        } else if self.held.len() < MAX_HELD {
+            self.held.push_back(event);
+        } else {
+            self.watch.metrics.refuse(Reason::Events, 1);
+            self.overrun = true;
+        }
+        Ok(())
+    }
+
+    /// An event from the live stream, in its turn.
+    fn follow(&mut self, event: &Event) {
+        if self.clock_set_back && event.time > self.engine_clock() + SLACK {
+            return; // Logged before the clock was set back; its marks were given up with it.
+        }
+        if self.newest.is_some_and(|newest| event.time + SLACK < newest) {
+            tracing::warn!("the engine's clock was set back");
+            self.watch.state.clock_set_back(event.time - Duration::from_nanos(1));
+            self.newest = None;
+        }
+        self.newest = self.newest.max(Some(event.time));
+        self.apply(event);
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match self.watch.state.apply(event) {
+            Reaction::Nothing => {}
+            Reaction::Look(id) => self.requests.looks.want(&id),
+            Reaction::Forget(id) => self.drop_container(&id),
+            Reaction::Networks => {
+                self.networks_due.get_or_insert_with(|| Instant::now() + NETWORKS_DELAY);
+            }
+        }
+    }
+
+    fn take(&mut self, answer: Answer) -> Result<(), Trouble> {
+        match answer {
+            Answer::Looked { id, asked, result } => self.looked(&id, asked, result.map(|found| found.map(|c| *c)))?,
+            Answer::Image { id, result } => {
+                if let Ok(image) = result {
+                    self.heard();
+                    self.watch.state.set_image(id, image.and_then(|image| image.created));
+                }
+            }
+            Answer::Networks(result) => match result {
+                Ok(networks) => {
+                    self.heard();
+                    self.watch.state.set_networks(networks);
+                }
+                Err(trouble) => tracing::debug!(%trouble, "networks not listed"),
+            },
+            Answer::History(events) => {
+                let events = events.or_else(|trouble| match trouble.local {
+                    // It answers, but not this: its inspections have to do.
+                    true => Ok(Vec::new()),
+                    false => Err(trouble),
+                })?;
+                self.heard();
+                events.iter().for_each(|event| self.apply(event));
+                self.requests.ask_list(self.engine_clock());
+                self.stage = Stage::Listing;
+            }
+            Answer::Listed { asked, result } => self.listed(asked, result)?,
+            Answer::Pinged(result) => {
+                result?;
+                self.heard();
+            }
+        }
+        self.finish_catching_up()
+    }
+
+    fn looked(
+        &mut self,
+        id: &ContainerId,
+        asked: Timestamp,
+        result: Result<Option<crate::model::Container>, Trouble>,
+    ) -> Result<(), Trouble> {
+        let wanted = self.requests.looks.done(id);
+        let now = Instant::now();
+        match result {
+            Ok(Some(container)) if wanted => {
+                self.heard();
+                let sight = Sight { at: self.engine_clock(), horizon: self.horizon.max(asked - SETTLE) };
+                let period = schedule::period(&container);
+                let verdict = self.watch.state.inspected(container, sight, self.watch.source.clock());
+                if verdict.kept {
+                    self.schedule.set(id, now, if verdict.unsettled { period.min(SETTLE * 5 / 4) } else { period });
+                }
+                if let Some(image) = verdict.image {
+                    self.requests.want_image(image);
+                }
+            }
+            Ok(None) if wanted => {
+                self.heard();
+                self.watch.state.vanished(id);
+                self.schedule.remove(id);
+            }
+            Ok(_) => {}
+            Err(trouble) => {
+                tracing::debug!(%trouble, container = id.short(), "not inspected");
+                // While a gap is being closed, an engine which does not answer must not pass for one without containers.
+                if !trouble.local && !matches!(self.stage, Stage::Live) {
+                    return Err(trouble);
+                }
+                self.schedule.set_at(id, now + schedule::spread(LOOK_RETRY, id, 0));
+            }
+        }
+        if let Stage::Looking { remaining, .. } = &mut self.stage {
+            remaining.remove(id);
+        }
+        Ok(())
+    }
+
+    fn listed(&mut self, asked: Timestamp, result: Result<Vec<ContainerId>, Trouble>) -> Result<(), Trouble> {
+        let live = matches!(self.stage, Stage::Live);
+        let ids = match result {
+            Err(trouble) if live => {
+                tracing::debug!(%trouble, "containers not listed");
+                return Ok(());
+            }
+            result => result?,
+        };
+        self.heard();
+        self.watch.metrics.reconciliations.inc();
+        let Listed { unknown, known, absent } = self.watch.state.listed(&ids);
+        unknown.iter().for_each(|id| self.requests.looks.want(id));
+        if live {
+            self.remove_absent(&absent, asked);
+        } else {
+            known.iter().for_each(|id| self.requests.looks.want(id));
+            let remaining = unknown.into_iter().chain(known).collect();
+            self.stage = Stage::Looking { remaining, absent, asked };
+        }
+        Ok(())
+    }
+
+    /// The last step of closing the gap, once everything has been inspected.
+    fn finish_catching_up(&mut self) -> Result<(), Trouble> {
+        let Stage::Looking { remaining, absent, asked } = &mut self.stage else { return Ok(()) };
+        if !remaining.is_empty() {
+            return Ok(());
+        }
+        let (absent, asked) = (std::mem::take(absent), *asked);
+        self.stage = Stage::Live;
+        self.watch.state.caught_up(self.began);
+        for event in std::mem::take(&mut self.held) {
+            self.follow(&event);
+        }
+        self.remove_absent(&absent, asked);
+        if self.overrun {
+            return Err(Trouble { text: "more events than can be held while catching up".into(), local: false });
+        }
+        self.watch.connected();
+        Ok(())
+    }
+
+    fn remove_absent(&mut self, absent: &[ContainerId], asked: Timestamp) {
+        for id in absent {
+            if self.watch.state.absent(id, asked - SLACK) {
+                self.drop_container(id);
+            }
+        }
+    }
+
+    fn drop_container(&mut self, id: &ContainerId) {
+        self.requests.looks.forget(id);
+        self.schedule.remove(id);
+        if let Stage::Looking { remaining, .. } = &mut self.stage {
+            remaining.remove(id);
+        }
+    }
+
+    /// Whatever has come due.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if matches!(self.stage, Stage::Live) {
+            while let Some(id) = self.schedule.pop(now) {
+                self.requests.looks.want(&id);
+            }
+        }
+        if self.networks_due.is_some_and(|due| due <= now) {
+            self.networks_due = None;
+            self.requests.ask_networks();
+        }
+        if self.tick_due <= now {
+            self.tick_due = now + QUIET;
+            if now.duration_since(self.last_heard) >= QUIET {
+                self.requests.ping();
+            }
+            self.watch.housekeeping();
+        }
+        if self.list_due <= now {
+            self.list_due = now + LIST_PERIOD;
+            if matches!(self.stage, Stage::Live) {
+                self.requests.ask_list(self.engine_clock());
+            }
+        }
+    }
+
+    fn next_due(&mut self) -> Instant {
+        let looks = self.schedule.next().filter(|_| matches!(self.stage, Stage::Live));
+        let own = [Some(self.tick_due), Some(self.list_due), self.networks_due, looks, self.watch.next_due()];
+        own.into_iter().flatten().min().unwrap_or(self.tick_due)
+    }
+
+    fn heard(&mut self) {
+        self.last_heard = Instant::now();
+        self.watch.state.engine.heard_at = Some(self.watch.source.clock());
+    }
+
+    fn engine_clock(&self) -> Timestamp {
+        self.watch.source.clock() + self.offset
+    }
+}
+
+/// The engine's clock minus ours, from an answer which was written between `before` and `after`. Nearly always both are the same
+/// clock, and the difference is the time the answer took.
+fn offset(engine: Timestamp, before: Timestamp, after: Timestamp) -> SignedDuration {
+    let same = before <= engine && engine <= after;
+    if same { SignedDuration::ZERO } else { engine.duration_since(before) }
+}

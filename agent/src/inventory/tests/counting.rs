@@ -18,7 +18,7 @@ use crate::{
         session::{SETTLE, SLACK},
         state::{Reaction, State},
     },
-    model::{Container, ContainerId, Event, ExitClass, RestartPolicy, ServiceCounters, ServiceKey},
+    model::{Container, Event, ExitClass, RestartPolicy, ServiceCounters, ServiceKey},
     telemetry::Metrics,
 };
 
