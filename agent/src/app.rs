@@ -1,1 +1,205 @@
-//! (to come)
+//! Builds the parts in the order of the drawing, runs them until a signal, ends them in order.
+//!
+//! Nothing else starts a part. The end goes the way the data takes, backwards: the server stops listening and finishes what it
+//! has begun, the inventory stops following the engine and saves its counters, the scrape thread ends when nobody asks it any more.
+
+mod reload;
+
+use std::{thread, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::reload::Reload;
+use crate::{
+    collectors::{self, LabelPolicy, Scraper},
+    config::{Config, Sources},
+    engine::{Address, Engine},
+    host::{Host, Roots},
+    http, inventory, memory,
+    telemetry::{Metrics, log},
+};
+
+/// Threads for what waits on sockets. Kernel reads and compression have a thread of their own, so two are enough for a server
+/// that never computes, and each costs stack and heap.
+const WORKERS: usize = 2;
+
+/// How long the inventory gets to save its counters, once the server has drained.
+const SAVE_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How often heap pages that bursts left behind are given back. Twice a minute keeps them from staying, and trimming takes
+/// about a millisecond.
+const TRIM_EVERY: Duration = Duration::from_secs(30);
+
+/// Runs the agent until SIGTERM or SIGINT; `sources` are what SIGHUP reads the configuration from again.
+///
+/// # Errors
+/// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no thread or signal handler.
+pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("start the async runtime")?
+        .block_on(serve(config, sources, metrics, log))
+}
+
+async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+    let mut signals = Signals::install().context("listen for signals")?;
+    let build = collectors::Build::default();
+    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
+
+    let address = Address::parse(&config.engine.address).context("engine.address")?;
+    let engine = Engine::new(address, metrics.clone()).context("open the engine")?;
+    // First of all that can fail late: nothing has been started when the address is taken.
+    let listener = http::bind(&http_settings(&config)).await?;
+    tracing::info!(address = %listener.address(), "listening");
+
+    let reader = inventory::Reader::new();
+    let (scraper, scrape_thread) = start_collectors(&config, &reader, &metrics).context("start the scrape thread")?;
+
+    let shutdown = CancellationToken::new();
+    let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
+    let app = http::App { scraper: scraper.clone(), inventory: reader, metrics, settings: http_settings(&config) };
+    let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
+
+    let mut reload = Reload { config, sources, log, scraper };
+    let signal = follow_signals(&mut signals, &mut reload, &inventory, &scrape_thread).await;
+    tracing::info!(signal, "ending");
+    shutdown.cancel();
+    stop(server, inventory, reload.scraper, scrape_thread).await;
+    Ok(())
+}
+
+fn http_settings(config: &Config) -> http::Settings {
+    let given = &config.http;
+    http::Settings {
+        listen: given.listen,
+        max_connections: given.max_connections,
+        header_timeout: given.header_timeout,
+        idle_timeout: given.idle_timeout,
+        answer_timeout: given.answer_timeout,
+        write_timeout: given.write_timeout,
+        transfer_timeout: given.transfer_timeout,
+        drain_timeout: given.drain_timeout,
+        max_unread_bytes: given.max_unread_bytes,
+    }
+}
+
+/// What of the configuration the scrape thread takes; also after a reload.
+fn collector_settings(config: &Config) -> collectors::Settings {
+    collectors::Settings {
+        groups: config.metrics.collect.clone(),
+        labels: LabelPolicy::new(&config.metrics.container_labels),
+        ..collectors::Settings::default()
+    }
+}
+
+fn start_collectors(
+    config: &Config,
+    reader: &inventory::Reader,
+    metrics: &Metrics,
+) -> std::io::Result<(Scraper, thread::JoinHandle<()>)> {
+    let roots =
+        Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() };
+    let host = Host::open(roots, metrics.clone());
+    for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
+        tracing::info!(collector, "not available here: its series are absent");
+    }
+    collectors::spawn(host, reader.clone(), collector_settings(config), metrics.clone())
+}
+
+fn start_inventory(
+    engine: Engine,
+    config: &Config,
+    reader: &inventory::Reader,
+    scraper: &Scraper,
+    metrics: &Metrics,
+    shutdown: &CancellationToken,
+) -> JoinHandle<()> {
+    let settings = inventory::Settings {
+        host: config.host.name.clone().map(Into::into),
+        state_dir: config.state.directory.clone(),
+        forget_after: config.services.forget_after,
+        filter: config.containers.clone(),
+    };
+    // Handles of a container that ended are let go when the picture says so, not at the next scrape.
+    let refresh = {
+        let scraper = scraper.clone();
+        move || scraper.refresh()
+    };
+    tokio::spawn(inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone()))
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Answers SIGHUP, gives memory back now and then, and returns why the agent is to end.
+async fn follow_signals(
+    signals: &mut Signals,
+    reload: &mut Reload,
+    inventory: &JoinHandle<()>,
+    scrape_thread: &thread::JoinHandle<()>,
+) -> &'static str {
+    let mut trim = interval(TRIM_EVERY);
+    trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return "SIGTERM",
+            _ = signals.interrupt.recv() => return "SIGINT",
+            _ = signals.hang_up.recv() => reload.run(),
+            _ = trim.tick() => {
+                memory::trim();
+                // Both only end after the signal; before it they have panicked, and a supervisor should start us anew.
+                if inventory.is_finished() || scrape_thread.is_finished() {
+                    tracing::error!("a part has ended before its time");
+                    return "none: a part has failed";
+                }
+            }
+        }
+    }
+}
+
+/// Waits for each part in turn and says who was late.
+async fn stop(
+    server: JoinHandle<http::Drained>,
+    inventory: JoinHandle<()>,
+    scraper: Scraper,
+    scrape_thread: thread::JoinHandle<()>,
+) {
+    match server.await {
+        Ok(http::Drained { cut: 0 }) => {}
+        Ok(http::Drained { cut }) => tracing::warn!(connections = cut, "connections were cut at the deadline"),
+        Err(error) => tracing::error!(%error, "the HTTP server failed"),
+    }
+    match timeout(SAVE_DEADLINE, inventory).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the inventory failed"),
+        Err(_) => tracing::warn!("the inventory was late: counters of the last second may be lost"),
+    }
+    // The last handle: the thread ends when its queue closes. A reading that hangs in the kernel must not hold up the end.
+    drop(scraper);
+    let ended = tokio::task::spawn_blocking(move || scrape_thread.join());
+    if timeout(SAVE_DEADLINE, ended).await.is_err() {
+        tracing::warn!("the scrape thread was late");
+    }
+    tracing::info!("ended");
+}

@@ -1,2 +1,88 @@
-//! x
-fn main() {}
+//! What the agent costs on this machine, beside the bare cost of reading the same kernel files in the same run.
+//!
+//! ```text
+//! make bench                                     builds the agent, then runs this
+//! cargo run --release -p spyhop-benches -- --quick
+//! ```
+//!
+//! It starts the release binary of the agent as a child process and measures it from outside, as its user would: CPU time and
+//! memory from /proc, answers over HTTP. Exit code 1 when a figure of `budgets.rs` is missed, 2 when one could not be measured.
+
+mod budgets;
+mod client;
+mod crowd;
+mod floor;
+mod idle;
+mod load;
+mod real;
+mod report;
+mod start;
+mod support;
+mod synthetic;
+mod synthetic_v1;
+mod synthetic_v2;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, ensure};
+use report::Report;
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Scrapes in one batch; batches of agent and floor alternate.
+    batch: u32,
+    /// Batches.
+    rounds: u32,
+    /// Scrapes for the memory figure.
+    scrapes: u32,
+    /// Container lifecycles for the memory figure.
+    lifecycles: u32,
+    /// Seconds of doing nothing but being scraped every 15 s.
+    idle_seconds: u64,
+}
+
+impl Effort {
+    /// What the README's figures are made with.
+    const FULL: Self = Self { batch: 100, rounds: 9, scrapes: 6_000, lifecycles: 10_000, idle_seconds: 60 };
+    /// To see that everything works.
+    const QUICK: Self = Self { batch: 20, rounds: 3, scrapes: 300, lifecycles: 300, idle_seconds: 16 };
+}
+
+fn main() -> ExitCode {
+    let effort = if std::env::args().any(|argument| argument == "--quick") { Effort::QUICK } else { Effort::FULL };
+    match run(effort) {
+        Ok(report) => {
+            report.print();
+            report.exit_code()
+        }
+        Err(error) => {
+            eprintln!("spyhop-benches: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(effort: Effort) -> Result<Report> {
+    let agent = agent()?;
+    let mut report = Report::new(&agent, effort)?;
+    start::size(&agent, &mut report)?;
+    real::measure(&agent, effort, &mut report)?;
+    for version in [crowd::Version::V1, crowd::Version::V2] {
+        crowd::thousand(&agent, version, effort, &mut report)?;
+    }
+    crowd::lifecycles(&agent, effort, &mut report)?;
+    Ok(report)
+}
+
+/// The release binary: `SPYHOP_BIN`, else the one beside this program.
+fn agent() -> Result<PathBuf> {
+    let named = std::env::var_os("SPYHOP_BIN").map(PathBuf::from);
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("spyhop"));
+    let path = named.or_else(beside).context("find the agent's binary")?;
+    ensure!(Path::exists(&path), "{} is not built: cargo build --release -p spyhop", path.display());
+    Ok(path)
+}

@@ -1,1 +1,162 @@
-//! (to come)
+//! The configuration: read from a file, the environment and the command line, checked once, valid from then on.
+//!
+//! ```text
+//!  defaults < file < environment < flags        keys.rs: the table of keys
+//!      yaml -> layers -> settings               kinds.rs: how a value of each kind is read
+//!           \-> report (every mistake)          print.rs, docs.rs: the table for people
+//! ```
+//!
+//! Nothing of the file leaves this module: the rest of the program sees [`Config`], whose values cannot be wrong. Nothing is
+//! connected, bound or written here.
+
+mod docs;
+mod keys;
+mod kinds;
+mod layers;
+mod print;
+mod report;
+pub mod secret;
+mod settings;
+mod source;
+mod suggest;
+mod units;
+mod yaml;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use report::{Mistake, Origin, Position, Report};
+pub use settings::{Config, Engine, Host, Http, Log, Metrics, RootFilesystem, Services, State};
+pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
+
+pub use docs::markdown;
+use keys::Effect;
+use layers::Values;
+use report::Wrong;
+
+/// Largest file that is read, in bytes: fifty times a configuration with every key and a comment on each.
+const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// Every mistake of every source in one report.
+pub fn load(sources: &Sources) -> Result<Config, Report> {
+    let mut values = Values::default();
+    let file = read_file(sources, &mut values);
+    values.add_environment(&sources.environment);
+    values.add_flags(&sources.flags);
+    values.add_docker_host(&sources.environment);
+    let config = Config::assemble(&mut values, file);
+    match Report::of(values.mistakes) {
+        None => Ok(config),
+        Some(report) => Err(report),
+    }
+}
+
+/// Keys which differ between the configuration in use and a newly loaded one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Keys whose new value can take effect at once.
+    pub reloadable: Vec<&'static str>,
+    /// Keys whose new value waits for a restart.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// Compares key by key, by what values mean: `60s` in place of `1m` is no change.
+pub fn reload(old: &Config, new: &Config) -> Changes {
+    let mut changes = Changes::default();
+    for (old, new) in old.settings.iter().zip(&new.settings) {
+        if old.value != new.value {
+            let facts = new.key.facts();
+            match facts.effect {
+                Effect::Reload => changes.reloadable.push(facts.path),
+                Effect::Restart => changes.needs_restart.push(facts.path),
+            }
+        }
+    }
+    changes
+}
+
+/// Flags which set a key of their own, with the path of that key.
+pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
+    keys::ALL.iter().filter_map(|key| Some((key.facts().flag?, key.facts().path)))
+}
+
+impl Config {
+    /// Takes over what can change while the agent runs; every other value stays the one it was started with.
+    pub fn take_reloadable(&mut self, newer: Self) {
+        self.metrics.collect = newer.metrics.collect;
+        self.metrics.container_labels = newer.metrics.container_labels;
+        self.log.level = newer.log.level;
+        for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
+            if mine.key.facts().effect == Effect::Reload {
+                *mine = newer;
+            }
+        }
+    }
+
+    /// Where secret files with relative names are looked up.
+    pub fn secrets_directory(environment: &Environment) -> PathBuf {
+        let set = environment.get(SECRETS_VARIABLE).and_then(Result::ok);
+        PathBuf::from(set.unwrap_or(secret::DEFAULT_DIRECTORY))
+    }
+}
+
+/// Adds the file to the values, and returns its path unless it is the default one and absent.
+fn read_file(sources: &Sources, values: &mut Values) -> Option<PathBuf> {
+    let named = match (&sources.file, sources.environment.get(FILE_VARIABLE)) {
+        (Some(path), _) => Some((path.clone(), Origin::Flag("--config".to_owned()))),
+        (None, Some(Ok(path))) => Some((PathBuf::from(path), Origin::Environment(FILE_VARIABLE.to_owned()))),
+        (None, Some(Err(_))) => {
+            values.mistake(Origin::Environment(FILE_VARIABLE.to_owned()), None, Wrong::new("is not UTF-8 text"));
+            return None;
+        }
+        (None, None) => None,
+    };
+    let asked = named.is_some();
+    let default = || (PathBuf::from(DEFAULT_FILE), Origin::File(Path::new(DEFAULT_FILE).into(), None));
+    let (path, origin) = named.unwrap_or_else(default);
+    match read_bytes(&path) {
+        Ok(bytes) => add_bytes(&Arc::from(path.as_path()), &bytes, values),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !asked => return None,
+        Err(error) => values.mistake(origin, None, Wrong::new(format!("read {}: {error}", path.display()))),
+    }
+    Some(path)
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads the bytes of a file into the values. Never panics, whatever the bytes are.
+fn add_bytes(path: &Arc<Path>, bytes: &[u8], values: &mut Values) {
+    let whole = Origin::File(Arc::clone(path), None);
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE_BYTES) {
+        return values.mistake(whole, None, Wrong::new(format!("is larger than {MAX_FILE_BYTES} bytes")));
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = bytes.iter().take(error.valid_up_to());
+            let line = 1 + good.filter(|byte| **byte == b'\n').count();
+            return values.mistake(whole, None, Wrong::new(format!("is not UTF-8 text in line {line}")));
+        }
+    };
+    let (root, wrongs) = yaml::read(text);
+    for (at, wrong) in wrongs {
+        values.mistake(Origin::File(Arc::clone(path), Some(at)), None, wrong);
+    }
+    if let Some(root) = root {
+        values.add_file(path, root);
+    }
+}
+
+#[cfg(test)]
+mod tests;

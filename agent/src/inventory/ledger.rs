@@ -76,7 +76,7 @@ pub(super) struct Ledger {
     /// An end which waits for its class.
     pub(super) pending: Option<PendingEnd>,
     /// No inspection has been asked for since the last event was counted: an answer on its way may be older.
-    unasked: bool,
+    pub(super) unasked: bool,
 }
 
 /// An end by SIGKILL (or of unknown code) may be the out-of-memory killer's, whose event may come after the end's: the

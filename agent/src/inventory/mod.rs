@@ -9,7 +9,6 @@
 //! One task owns the state; everybody else reads [`Snapshot`]s through a [`Reader`] and never waits. How the counters stay
 //! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
-mod file;
 mod ledger;
 mod picture;
 mod publisher;
@@ -25,8 +24,11 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod writer;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::model::ContainerFilter;
 
 pub use snapshot::{EngineStatus, Entry, Reader, ServiceEntry, Snapshot};
 pub use watch::watch;
@@ -46,10 +48,12 @@ pub struct Settings {
     pub state_dir: Option<PathBuf>,
     /// How long a service is expected after its last container was destroyed.
     pub forget_after: Duration,
+    /// Which containers are watched at all.
+    pub filter: ContainerFilter,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { host: None, state_dir: None, forget_after: Duration::from_secs(600) }
+        Self { host: None, state_dir: None, forget_after: Duration::from_secs(600), filter: ContainerFilter::default() }
     }
 }

@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     model::{
-        Container, ContainerId, Event, EventKind, Identity, Labels, Network, RestartPolicy, ServiceCounters, ServiceKey,
+        Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, RestartPolicy,
+        ServiceCounters, ServiceKey,
     },
     telemetry::{Metrics, Reason},
 };
@@ -85,6 +86,7 @@ pub(super) struct Tracked {
 pub(super) struct State {
     host: Option<Arc<str>>,
     forget_after: Duration,
+    filter: ContainerFilter,
     metrics: Metrics,
     containers: HashMap<ContainerId, Tracked>,
     excluded: HashSet<ContainerId>,
@@ -112,6 +114,7 @@ impl State {
         let mut state = Self {
             host: settings.host.clone(),
             forget_after: settings.forget_after,
+            filter: settings.filter.clone(),
             metrics,
             containers: HashMap::new(),
             excluded: HashSet::new(),
@@ -157,12 +160,14 @@ impl State {
             return Reaction::Nothing;
         }
         if !self.containers.contains_key(id) {
-            if is_excluded(&event.attributes) {
+            let name = event.attributes.get("name");
+            let identity = name.map(|name| Identity::from_labels(&event.attributes, name));
+            if name.zip(identity.as_ref()).is_some_and(|(name, who)| self.is_excluded(&event.attributes, who, name)) {
                 self.exclude(id.clone());
                 return Reaction::Nothing;
             }
-            if let Some(name) = event.attributes.get("name").filter(|_| news) {
-                self.track(id.clone(), &Identity::from_labels(&event.attributes, name));
+            if let Some(identity) = identity.filter(|_| news) {
+                self.track(id.clone(), &identity);
             }
         }
         self.count(id, event);
@@ -178,7 +183,7 @@ impl State {
 
     /// Takes the answer to an inspection. `now` is the agent's own clock.
     pub(super) fn inspected(&mut self, container: Container, sight: Sight, now: Timestamp) -> Verdict {
-        if is_excluded(&container.labels) {
+        if self.is_excluded(&container.labels, &container.identity, &container.name) {
             self.remove(&container.id, sight.at);
             self.exclude(container.id);
             return Verdict::default();
@@ -375,6 +380,12 @@ impl State {
         }
     }
 
+    /// Whether the file or the container itself asks to leave it out of everything.
+    fn is_excluded(&self, labels: &Labels, identity: &Identity, name: &str) -> bool {
+        labels.get(ENABLE_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
+            || !self.filter.admits(&identity.key.project, name)
+    }
+
     fn track(&mut self, id: ContainerId, identity: &Identity) -> bool {
         if self.containers.len() + self.excluded.len() >= MAX_CONTAINERS {
             self.metrics.refuse(Reason::Containers, 1);
@@ -430,8 +441,4 @@ impl Tracked {
         entry.is_some_and(|entry| entry.completed())
             || (no_restart && !self.ledger.stopped && self.ledger.last_exit == Some(0))
     }
-}
-
-fn is_excluded(labels: &Labels) -> bool {
-    labels.get(ENABLE_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
 }

@@ -1,185 +1,153 @@
-//! The state file on disk: read once at the start, written by one task, never in the way of anything else.
+//! The state file: what must survive the agent, written whole and atomically.
 //!
-//! A write goes to a second file, is brought to disk, and takes the first one's place: whenever the process or the machine
-//! dies, the file is the old one or the new one. When it cannot be written the agent runs on with its counters in memory,
-//! says so once, and tries again now and then.
+//! The file is one line of JSON, of types of its own, so that a rename inside the program cannot change it, and one line with its
+//! checksum: a digit that changed on the disk would be a count that nobody can tell from a true one. A new file is
+//! written beside the old one, flushed to disk, and renamed over it: whenever the agent or the host dies, there is one whole
+//! file. A file that cannot be understood is set aside and never guessed at.
+
+mod document;
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
-
-use super::{
-    file::{self, MAX_BYTES, Unreadable},
-    saved::Saved,
-};
+use self::document::{Document, FORMAT, Head};
+use super::saved::Saved;
 use crate::telemetry::{Metrics, Outcome};
 
-/// Name of the file in the state folder.
-const FILE: &str = "state.json";
+/// Ten thousand containers and services with long names.
+const CEILING: u64 = 64 * 1024 * 1024;
 
-/// A disk that refused is asked again after this.
-const RETRY: Duration = Duration::from_secs(10);
+const NAME: &str = "state.json";
+const NEW: &str = "state.json.new";
+const CORRUPT: &str = "state.json.corrupt";
 
-/// A disk that does not answer holds up the end of the process no longer than this.
-const LAST_WRITE: Duration = Duration::from_secs(5);
-
-/// Why the state was not read or written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum StoreError {
-    #[error("{verb} {path}")]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("read {path}")]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: Unreadable,
-    },
-    #[error("encode state")]
-    Encode(#[from] serde_json::Error),
-}
-
-/// Reads the file; a missing one is an empty state. What cannot be understood is set aside, so that nothing overwrites it.
-pub(super) fn load(folder: &Path) -> Saved {
-    let path = folder.join(FILE);
-    let error = match read(&path) {
-        Ok(saved) => return saved,
-        Err(error) => error,
-    };
-    let aside = match &error {
-        StoreError::Unreadable { source: Unreadable::Newer(version), .. } => format!("{FILE}.format-{version}"),
-        StoreError::Io { source, .. } if is_missing(source) => return Saved::default(),
-        _ => format!("{FILE}.corrupt"),
-    };
-    let moved = fs::rename(&path, folder.join(&aside)).is_ok();
-    let cause = cause(&error);
-    tracing::error!(%error, cause, set_aside = moved.then_some(aside), "counters of services start at 0");
-    Saved::default()
-}
-
-/// Writes the file, whole or not at all.
-pub(super) fn write(folder: &Path, saved: &Saved) -> Result<(), StoreError> {
-    let bytes = file::encode(saved)?;
-    let (path, next) = (folder.join(FILE), folder.join(format!("{FILE}.tmp")));
-    let failed = |verb, path: &Path| {
-        let path = path.to_owned();
-        move |source| StoreError::Io { verb, path, source }
-    };
-    // The folder of a first run. Its parents are the administrator's.
-    if let Err(source) = fs::create_dir(folder).or_else(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Ok(()),
-        _ if folder.is_dir() => Ok(()),
-        _ => Err(error),
-    }) {
-        return Err(failed("create", folder)(source));
-    }
-    let mut file = File::create(&next).map_err(failed("create", &next))?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed("write", &next))?;
-    drop(file);
-    fs::rename(&next, &path).map_err(failed("replace", &path))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
-}
-
-fn read(path: &Path) -> Result<Saved, StoreError> {
-    let failed = |source| StoreError::Io { verb: "read", path: path.to_owned(), source };
-    let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let length = File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if length as u64 > MAX_BYTES {
-        return Err(unreadable(Unreadable::Damaged("larger than any state file")));
-    }
-    file::decode(&bytes).map_err(unreadable)
-}
-
-/// No file, or no folder for one: a first run. (A path through a file is the write's to complain about.)
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn cause(error: &StoreError) -> Option<String> {
-    std::error::Error::source(error).map(ToString::to_string)
-}
-
-/// The one writer. Takes the newest state; one that was not written when the next comes is left out.
+/// The folder of the state file; one writer at a time.
 #[derive(Debug)]
-pub(super) struct Writer {
-    newest: watch::Sender<Option<Arc<Saved>>>,
-    task: JoinHandle<()>,
+pub(super) struct Store {
+    folder: Option<PathBuf>,
+    metrics: Metrics,
+    /// Said that it cannot be written; said again only after it could.
+    complained: AtomicBool,
 }
 
-impl Writer {
-    /// Starts the writer for this folder.
-    pub(super) fn spawn(folder: PathBuf, metrics: Metrics) -> Self {
-        let (newest, incoming) = watch::channel(None);
-        Self { newest, task: tokio::spawn(follow(folder, incoming, metrics)) }
-    }
-
-    /// Hands over a state; never waits.
-    pub(super) fn save(&self, saved: Saved) {
-        self.newest.send_replace(Some(Arc::new(saved)));
-    }
-
-    /// Waits until what was handed over is written, or has failed.
-    pub(super) async fn finish(self) {
-        drop(self.newest);
-        if tokio::time::timeout(LAST_WRITE, self.task).await.is_err() {
-            tracing::warn!("state file not written in time, the last counts are lost");
-        }
-    }
+/// Why a file is not used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("read {}", .0.display())]
+    Read(PathBuf, #[source] io::Error),
+    #[error("read {}: it is larger than {CEILING} bytes", .0.display())]
+    TooLarge(PathBuf),
+    #[error("understand {}", .0.display())]
+    Form(PathBuf, #[source] serde_json::Error),
+    #[error("understand {}: format {found} is not {FORMAT}", path.display())]
+    Format { path: PathBuf, found: u32 },
+    #[error("understand {}: its checksum differs", .0.display())]
+    Checksum(PathBuf),
 }
 
-async fn follow(folder: PathBuf, mut incoming: watch::Receiver<Option<Arc<Saved>>>, metrics: Metrics) {
-    let (mut open, mut failing) = (true, false);
-    // A state handed over before the other end was dropped still counts as a change.
-    while open && incoming.changed().await.is_ok() {
-        loop {
-            let Some(saved) = incoming.borrow_and_update().clone() else { break };
-            if attempt(&folder, saved, &metrics, &mut failing).await || !open {
-                break;
+impl Store {
+    /// Keeps state in `folder`; `None` keeps none.
+    pub(super) fn open(folder: Option<&Path>, metrics: Metrics) -> Self {
+        Self { folder: folder.map(Path::to_owned), metrics, complained: AtomicBool::new(false) }
+    }
+
+    /// What the last agent left. Blocks on the disk.
+    pub(super) fn load(&self) -> Saved {
+        let Some(folder) = &self.folder else { return Saved::default() };
+        match read(&folder.join(NAME)) {
+            Ok(saved) => saved.unwrap_or_default(),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "counters start at 0: the state file cannot be used");
+                if !matches!(error, Unusable::Read(..)) {
+                    // Kept for whoever wants to look; the next save must not meet it again.
+                    drop(fs::rename(folder.join(NAME), folder.join(CORRUPT)));
+                }
+                Saved::default()
             }
-            open = wait_for_retry(&mut incoming).await;
+        }
+    }
+
+    /// Replaces the file; whether it did. Blocks on the disk. A failure is counted, and logged once until it works again.
+    pub(super) fn write(&self, saved: &Saved) -> bool {
+        let Some(folder) = &self.folder else { return true };
+        match replace(folder, saved) {
+            Ok(()) => {
+                self.metrics.state_write(Outcome::Ok);
+                if self.complained.swap(false, Ordering::Relaxed) {
+                    tracing::info!(folder = %folder.display(), "counters are saved again");
+                }
+                true
+            }
+            Err(error) => {
+                self.metrics.state_write(Outcome::Error);
+                if !self.complained.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(folder = %folder.display(), %error, "counters are not saved: a restart would lose them");
+                }
+                false
+            }
         }
     }
 }
 
-/// Waits before a disk that refused is asked again; `false` when the end has come, and the next attempt is the last.
-async fn wait_for_retry(incoming: &mut watch::Receiver<Option<Arc<Saved>>>) -> bool {
-    let again = Instant::now() + RETRY;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep_until(again) => return true,
-            changed = incoming.changed() => if changed.is_err() { return false },
-        }
-    }
-}
-
-/// One write off the async workers. Says once when writing begins to fail, and once when it works again.
-async fn attempt(folder: &Path, saved: Arc<Saved>, metrics: &Metrics, failing: &mut bool) -> bool {
-    let target = folder.to_owned();
-    let written = tokio::task::spawn_blocking(move || write(&target, &saved)).await;
-    let error = match written {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some((error.to_string(), cause(&error))),
-        Err(panic) => Some((panic.to_string(), None)),
+fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Unusable::Read(path.to_owned(), error)),
     };
-    metrics.state_write(if error.is_none() { Outcome::Ok } else { Outcome::Error });
-    match &error {
-        Some((error, cause)) if !*failing => {
-            tracing::warn!(error, cause, "counters are kept in memory only until the state file can be written");
-        }
-        None if *failing => tracing::info!(folder = %folder.display(), "state file is written again"),
-        _ => {}
+    let mut bytes = Vec::new();
+    let read =
+        file.take(CEILING + 1).read_to_end(&mut bytes).map_err(|error| Unusable::Read(path.to_owned(), error))?;
+    if u64::try_from(read).is_ok_and(|read| read > CEILING) {
+        return Err(Unusable::TooLarge(path.to_owned()));
     }
-    *failing = error.is_some();
-    error.is_none()
+    let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
+    let (json, checksum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    // The format first: a newer one may have another form.
+    let Head { format } = serde_json::from_slice(json).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    if format != FORMAT {
+        return Err(Unusable::Format { path: path.to_owned(), found: format });
+    }
+    if checksum != checksum_line(json).as_bytes() {
+        return Err(Unusable::Checksum(path.to_owned()));
+    }
+    let document: Document = serde_json::from_slice(json).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    Ok(Some(document.into()))
 }
+
+/// What stands below the line of JSON: the CRC-32 of its bytes.
+fn checksum_line(json: &[u8]) -> String {
+    let mut crc = flate2::Crc::new();
+    crc.update(json);
+    format!("crc32 {:08x}\n", crc.sum())
+}
+
+fn replace(folder: &Path, saved: &Saved) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(&Document::from(saved)).map_err(io::Error::other)?;
+    let checksum = checksum_line(&bytes);
+    bytes.push(b'\n');
+    bytes.extend_from_slice(checksum.as_bytes());
+    // Made here and not at start, so that a folder which is removed comes back.
+    fs::create_dir_all(folder)?;
+    let new = folder.join(NEW);
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(&bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // Half a file is of no use, and on a full disk it is in the way.
+        drop(fs::remove_file(&new));
+        return Err(error);
+    }
+    fs::rename(&new, folder.join(NAME))?;
+    // The rename itself is on disk once the folder is.
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! While the engine is away everything stays as it was last heard, marked as such: `connected` is false, `heard_at` says how old
 //! it is. Kernel counters do not depend on it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Reader, Settings,
     publisher::Publisher,
-    saved::{Saved, Unsaved},
+    saved::Unsaved,
     session::{Ended, Session},
     source::{Source, Trouble},
     state::State,
-    store::{self, Writer},
+    store::Store,
+    writer::Writer,
 };
 use crate::{
     engine::{Backoff, Engine},
@@ -53,12 +54,11 @@ pub(super) async fn run<S: Source, F: Fn() + Send + 'static>(
     changed: F,
     shutdown: CancellationToken,
 ) {
-    let saved = match settings.state_dir.clone() {
-        // A panic while reading a file is as good as no file.
-        Some(folder) => tokio::task::spawn_blocking(move || store::load(&folder)).await.unwrap_or_default(),
-        None => Saved::default(),
-    };
-    let writer = settings.state_dir.clone().map(|folder| Writer::spawn(folder, metrics.clone()));
+    let store = Arc::new(Store::open(settings.state_dir.as_deref(), metrics.clone()));
+    let loading = Arc::clone(&store);
+    // A panic while reading the file has been reported by the runtime, and is as good as no file.
+    let saved = tokio::task::spawn_blocking(move || loading.load()).await.unwrap_or_default();
+    let writer = settings.state_dir.is_some().then(|| Writer::spawn(store));
     let mut watch = Watch {
         source,
         state: State::new(&settings, saved, metrics.clone()),

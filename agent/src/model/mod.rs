@@ -5,6 +5,7 @@
 
 mod container;
 mod engine;
+mod filter;
 mod host_sample;
 pub mod metric;
 mod network;
@@ -16,6 +17,7 @@ pub use container::{
     NetworkMode, PublishedPort, RestartPolicy,
 };
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Image};
+pub use filter::{ContainerFilter, Glob, Pattern, Subject};
 pub use host_sample::{
     CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,
 };

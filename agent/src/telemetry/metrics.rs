@@ -92,6 +92,8 @@ label_words! {
         Connections => "connections",
         /// A request larger or slower than is accepted.
         Requests => "requests",
+        /// More bytes of HTTP answers waiting for slow readers than are kept.
+        Answers => "answers",
         /// More scrapes waiting than are queued.
         Scrapes => "scrapes",
         /// More files than the process may keep open; the rest is opened anew at each scrape.

@@ -1,6 +1,7 @@
-//! The agent's own health: counters every part may touch, in one prometheus-client registry.
+//! The agent's own health: counters every part may touch, in one prometheus-client registry, and its own log.
 
 mod families;
+pub mod log;
 mod metrics;
 
 pub use families::SELF_FAMILIES;

@@ -9,5 +9,23 @@
     reason = "a panic is how test support says that a test is wrong"
 )]
 
+pub mod agent;
 pub mod client;
+pub mod container;
+pub mod docker;
+pub mod engine_view;
+pub mod facts;
 pub mod fake_engine;
+pub mod image;
+pub mod kernel;
+pub mod kernel_v1;
+pub mod kernel_v2;
+pub mod page;
+pub mod page_rules;
+pub mod private_engine;
+pub mod process;
+pub mod prometheus;
+pub mod proxy;
+pub mod scene;
+pub mod wait;
+pub mod wire;

@@ -18,21 +18,22 @@ pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) ->
     let attributes = actor.attributes.unwrap_or_default();
     let action = line.action.unwrap_or_default();
     let id = actor.id.filter(|id| !id.is_empty());
-    let mut labels = Labels::default();
-    let kinds = match (line.typ, id) {
+    match (line.typ, id) {
         (Some(api::EventMessageTypeEnum::CONTAINER), Some(id)) => {
-            labels = self::labels(&attributes);
-            vec![of_container(ContainerId::new(id), &action, &attributes)]
+            let kind = of_container(ContainerId::new(id), &action, &attributes);
+            vec![Event { time, kind, attributes: labels(attributes) }]
         }
-        (Some(api::EventMessageTypeEnum::NETWORK), _) => of_network(&action, attributes),
-        _ => vec![EventKind::Other],
-    };
-    // The attributes of a network event are those of the network, also where it is one more event of a container.
-    kinds.into_iter().map(|kind| Event { time, kind, attributes: labels.clone() }).collect()
+        // The attributes of these are the network's: nothing in them says who a container is.
+        (Some(api::EventMessageTypeEnum::NETWORK), _) => {
+            let bare = |kind| Event { time, kind, attributes: Labels::default() };
+            of_network(&action, attributes).into_iter().map(bare).collect()
+        }
+        _ => vec![Event { time, kind: EventKind::Other, attributes: Labels::default() }],
+    }
 }
 
-fn labels(attributes: &HashMap<String, String>) -> Labels {
-    Labels::new(attributes.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())))
+fn labels(attributes: HashMap<String, String>) -> Labels {
+    Labels::new(attributes.into_iter().map(|(key, value)| (key.into(), value.into())))
 }
 
 /// `timeNano`, else `time`.

@@ -217,7 +217,9 @@ impl Agent {
         }
         self.state.caught_up(t1);
         self.deliver(usize::MAX);
-        listed.absent.iter().for_each(|id| drop(self.state.absent(id, asked_at)));
+        for id in &listed.absent {
+            self.state.absent(id, asked_at);
+        }
     }
 
     fn step(&mut self, step: &Step) {

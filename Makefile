@@ -1,0 +1,82 @@
+# The few verbs everybody needs. `make` lists them; the scripts which set things up are in compose/lab/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Outside the clone: a second clone finds what the first one fetched and built.
+SPYHOP_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spyhop
+CARGO_TARGET_DIR ?= $(SPYHOP_CACHE)/target
+export SPYHOP_CACHE CARGO_TARGET_DIR
+
+# Everything is built static, tests too: the same dependencies then serve the tests, the images and `make run`.
+#  - an explicit target, even the machine's own: otherwise the flags would reach procedural macros, which cannot be static;
+#  - getrandom looks its system call up at run time, which a static program cannot: the second flag names it at build time.
+TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+export RUSTFLAGS := $(strip $(RUSTFLAGS) -C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom")
+CARGO_FLAGS := --locked --target $(TARGET)
+RELEASE := $(CARGO_TARGET_DIR)/$(TARGET)/release
+DEBUG := $(CARGO_TARGET_DIR)/$(TARGET)/debug
+
+# What `spyhop version` and spyhop_build_info say. Release builds only: tests would be rebuilt after each commit.
+REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+# Both programs at a time: built one by one they would ask for different features of what they share, and build it twice.
+RELEASE_BUILD := SPYHOP_REVISION=$(REVISION) cargo build --release $(CARGO_FLAGS) -p spyhop -p spyhop-demo
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: run
+run: cargo engine ## start the agent on this machine's containers; sets up a Docker Engine when none answers
+	$(RELEASE_BUILD)
+	@exec compose/lab/run.sh $(RELEASE)/spyhop
+
+.PHONY: demo demo-down
+demo: cargo engine compose ## start a few containers to look at, some of them in trouble
+	$(RELEASE_BUILD)
+	@compose/lab/image.sh $(RELEASE)/spyhop-demo spyhop-demo:latest
+	@compose/lab/demo.sh up
+demo-down: ## remove them
+	@compose/lab/demo.sh down
+
+.PHONY: test
+test: cargo lab ## set up the real parts, then run every test
+	cargo build --workspace --bins $(CARGO_FLAGS)
+	@compose/lab/image.sh $(DEBUG)/spyhop spyhop:test
+	@compose/lab/image.sh $(DEBUG)/spyhop-demo spyhop-demo:test
+	SPYHOP_REQUIRE_ENGINE=1 SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox SPYHOP_PROMTOOL=$(SPYHOP_CACHE)/bin/promtool-2 \
+	cargo test --workspace --no-fail-fast $(CARGO_FLAGS)
+
+.PHONY: lint
+lint: cargo ## check format, lints, scripts and dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run compose/lab/*.sh; else echo 'lint: no shellcheck here, scripts not checked'; fi
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked --log-level error check bans licenses sources; \
+	else echo 'lint: no cargo-deny here, dependencies not checked'; fi
+
+.PHONY: bench
+bench: cargo lab ## measure what the agent costs, against its budgets
+	$(RELEASE_BUILD) -p spyhop-benches
+	$(RELEASE)/spyhop-benches
+
+.PHONY: image
+image: cargo engine ## build the image spyhop:latest from a program built here
+	$(RELEASE_BUILD)
+	@compose/lab/image.sh $(RELEASE)/spyhop spyhop:latest
+
+# What the above stand on. Each says something only when it has something to do.
+.PHONY: lab cargo engine compose
+lab: engine compose
+	@compose/lab/prometheus.sh
+	@compose/lab/busybox.sh
+cargo:
+	@command -v cargo >/dev/null || { printf '%s\n' 'make: cargo is missing.' \
+	'Install Rust 1.95 or newer with rustup (https://rustup.rs), then run this again.' >&2; exit 1; }
+engine:
+	@compose/lab/engine.sh
+# Where no Compose can be had the tests which need it say so, and the demo does without.
+compose: engine
+	@compose/lab/compose.sh || true

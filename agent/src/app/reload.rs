@@ -1,0 +1,39 @@
+//! SIGHUP: the configuration is read again, and what can change while the agent runs is changed.
+
+use crate::{
+    collectors::Scraper,
+    config::{self, Config, Sources},
+    telemetry::log,
+};
+
+/// What a reload needs at hand.
+pub(super) struct Reload {
+    pub(super) config: Config,
+    pub(super) sources: Sources,
+    pub(super) log: log::Handle,
+    pub(super) scraper: Scraper,
+}
+
+impl Reload {
+    /// Takes over a configuration without a mistake. One with mistakes changes nothing; each is in the log.
+    pub(super) fn run(&mut self) {
+        let loaded = match config::load(&self.sources) {
+            Ok(loaded) => loaded,
+            Err(report) => {
+                tracing::error!(mistakes = %report, "the configuration has mistakes and is not taken over");
+                return;
+            }
+        };
+        let changes = config::reload(&self.config, &loaded);
+        self.log.set_level(loaded.log.level);
+        if let Err(error) = self.scraper.configure(super::collector_settings(&loaded)) {
+            tracing::error!(%error, "the page keeps its settings: send the signal again");
+        }
+        tracing::info!(changed = ?changes.reloadable, "the configuration was read again");
+        if !changes.needs_restart.is_empty() {
+            tracing::warn!(keys = ?changes.needs_restart, "these changes wait for a restart");
+        }
+        // Keys that wait for a restart stay in the picture, so that the next reload names them again.
+        self.config.take_reloadable(loaded);
+    }
+}

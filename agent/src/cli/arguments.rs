@@ -1,0 +1,216 @@
+//! What may stand on the command line, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::{Exit, complain};
+use crate::config::{self, Config, Environment, Flag, Sources};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   as hoped
+  1   health: not ready
+  3   the configuration is wrong, or something failed
+  64  the command line cannot be understood";
+
+const EXAMPLES: &str = "\
+Examples:
+  spyhop run                              look at the local engine, serve on 127.0.0.1:9477
+  spyhop run --listen 0.0.0.0:9477        serve on every address
+  spyhop config print > spyhop.yml        a file with every key, its default and what it does
+  spyhop config check --config spyhop.yml every mistake in it, with line and column
+  spyhop status                           what the running agent sees";
+
+const RUN_HELP: &str = "\
+Signals:
+  SIGTERM, SIGINT  finish what is in flight, save the counters, end
+  SIGHUP           read the configuration again; the log names what waits for a restart
+
+Examples:
+  spyhop run --config /etc/spyhop/spyhop.yml
+  spyhop run --engine unix:///run/user/1000/docker.sock
+  spyhop run --set metrics.collect=container,service --log-level debug
+  SPYHOP__HTTP__LISTEN=0.0.0.0:9477 spyhop run";
+
+const STATUS_HELP: &str = "\
+It asks the agent which runs with the same configuration, and finds it by http.listen.
+
+Examples:
+  spyhop status
+  spyhop status --listen 10.0.0.5:9477
+  spyhop status --json | jq '.containers[].name'";
+
+const HEALTH_HELP: &str = "\
+It asks /health/ready of the agent which runs with the same configuration.
+
+Exit codes:
+  0  ready
+  1  not ready, or no answer within 2 s
+  3  the configuration is wrong
+
+Made for HEALTHCHECK in an image without a shell:
+  HEALTHCHECK CMD [\"/spyhop\", \"health\"]";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  spyhop completions bash > /etc/bash_completion.d/spyhop
+  spyhop completions zsh > ~/.zfunc/_spyhop
+  spyhop completions fish > ~/.config/fish/completions/spyhop.fish";
+
+/// See a Docker host: every container and the host itself on one Prometheus page.
+#[derive(Debug, Parser)]
+#[command(name = "spyhop", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"), disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the agent until it is told to stop
+    #[command(after_help = RUN_HELP)]
+    Run(ConfigArguments),
+    /// Show what the running agent sees, as a table
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusArguments),
+    /// Check or print the configuration
+    #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+    Config(ConfigCommandArguments),
+    /// Ask the running agent whether it is ready
+    #[command(after_help = HEALTH_HELP)]
+    Health(ConfigArguments),
+    /// Print version, revision and target
+    Version,
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArguments),
+}
+
+/// Where the configuration comes from, the same for every command.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigArguments {
+    /// File to read; otherwise SPYHOP_CONFIG, or /etc/spyhop/spyhop.yml if it exists
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Address to serve on: http.listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Socket of the container engine: engine.address
+    #[arg(long, value_name = "ADDRESS")]
+    engine: Option<String>,
+    /// error, warn, info, debug or trace: log.level
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// auto, json or text: log.format
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Any key of docs/configuration.md; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    /// Print the JSON of /api/v1/containers instead
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigCommandArguments {
+    #[command(subcommand)]
+    pub(super) command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// List every mistake of file, environment and command line; exit 0 without one, else 3
+    Check(ConfigArguments),
+    /// Print the configuration in use as a file, with where each value came from
+    Print(ConfigArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+/// Shells with a completion script.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE, such as log.level=debug")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+impl ConfigArguments {
+    /// Everything the configuration is read from.
+    fn sources(self) -> Sources {
+        let named = [
+            ("--listen", self.listen),
+            ("--engine", self.engine),
+            ("--log-level", self.log_level),
+            ("--log-format", self.log_format),
+        ];
+        let set = self.set.into_iter().map(|(key, value)| Flag { name: "--set".to_owned(), key, value });
+        let named = named.into_iter().filter_map(|(name, value)| {
+            let (_, key) = config::flags().find(|(flag, _)| *flag == name)?;
+            Some(Flag { name: name.to_owned(), key: key.to_owned(), value: value? })
+        });
+        // A flag of its own wins over --set.
+        Sources { file: self.config, environment: Environment::of_process(), flags: set.chain(named).collect() }
+    }
+
+    /// Loads the configuration, or prints every mistake in it.
+    pub(super) fn load(self) -> Result<(Config, Sources), Exit> {
+        let sources = self.sources();
+        match config::load(&sources) {
+            Ok(config) => Ok((config, sources)),
+            Err(report) => {
+                complain(&format!("the configuration cannot be used:\n{report}"));
+                Err(Exit::Failed)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_of_the_table_exists_and_sets_its_key() {
+        let command = Arguments::command();
+        let run = command.find_subcommand("run").unwrap();
+        let known: BTreeSet<_> =
+            run.get_arguments().filter_map(clap::Arg::get_long).map(|long| format!("--{long}")).collect();
+        for (flag, key) in config::flags() {
+            assert!(known.contains(flag), "{flag} is missing");
+            let parsed = Arguments::try_parse_from(["spyhop", "run", flag, "x", "--set", "log.level=y"]).unwrap();
+            let Command::Run(arguments) = parsed.command else { panic!("not run") };
+            let flags: Vec<_> =
+                arguments.sources().flags.into_iter().map(|flag| (flag.name, flag.key, flag.value)).collect();
+            let expected =
+                [("--set", "log.level", "y"), (flag, key, "x")].map(|(a, b, c)| (a.into(), b.into(), c.into()));
+            assert_eq!(flags, expected);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! One GET request to the running agent: plain HTTP/1.1, one connection, with a deadline and a ceiling.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{Request, StatusCode, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer. Its text says it whole: it is printed without its causes.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("the configuration has port 0 in http.listen, so the agent's port is not known; give it with --listen")]
+    NoPort,
+    #[error("no answer from {address} within {} s", .after.as_secs())]
+    Timeout { address: SocketAddr, after: Duration },
+    #[error("cannot reach {address}: {}", .source)]
+    Connect { address: SocketAddr, source: io::Error },
+    #[error("no HTTP answer from {address}: {}", .source)]
+    Http { address: SocketAddr, source: hyper::Error },
+    #[error("cannot read the answer of {address}: {}", .source)]
+    Body { address: SocketAddr, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("start the client: {0}")]
+    Runtime(#[from] io::Error),
+}
+
+/// What is asked, and how much of time and memory the answer may take.
+pub(super) struct Question {
+    pub(super) path: &'static str,
+    pub(super) timeout: Duration,
+    pub(super) max_bytes: usize,
+}
+
+/// Asks the agent which listens on `listen`, and waits for the answer.
+pub(super) fn ask(listen: SocketAddr, question: &Question) -> Result<Response, Error> {
+    let address = dialled(listen).ok_or(Error::NoPort)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The timer must be made inside the runtime.
+    runtime.block_on(async {
+        let answer = tokio::time::timeout(question.timeout, get(address, question)).await;
+        answer.unwrap_or(Err(Error::Timeout { address, after: question.timeout }))
+    })
+}
+
+/// Where to call somebody who listens there: an address which stands for all of them is called on loopback.
+fn dialled(listen: SocketAddr) -> Option<SocketAddr> {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    (listen.port() != 0).then_some(SocketAddr::new(ip, listen.port()))
+}
+
+async fn get(address: SocketAddr, question: &Question) -> Result<Response, Error> {
+    let failed = |source| Error::Http { address, source };
+    let stream = TcpStream::connect(address).await.map_err(|source| Error::Connect { address, source })?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    // Ends with the connection, at the latest with the runtime, which ends with the command.
+    let _driver = tokio::spawn(connection);
+    let request = Request::get(question.path).header(header::HOST, address.to_string());
+    let request = request.header(header::CONNECTION, "close").body(Empty::<Bytes>::new());
+    let request = request.map_err(|source| Error::Body { address, source: source.into() })?;
+    let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
+    let body = Limited::new(body, question.max_bytes).collect().await;
+    let body = body.map_err(|source| Error::Body { address, source })?.to_bytes();
+    Ok(Response { status: head.status, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_for_all_is_called_on_loopback() {
+        for (listen, expected) in [
+            ("127.0.0.1:9477", Some("127.0.0.1:9477")),
+            ("0.0.0.0:9477", Some("127.0.0.1:9477")),
+            ("[::]:9477", Some("[::1]:9477")),
+            ("10.0.0.5:80", Some("10.0.0.5:80")),
+            ("127.0.0.1:0", None),
+        ] {
+            assert_eq!(dialled(listen.parse().unwrap()), expected.map(|text| text.parse().unwrap()), "{listen}");
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The table of keys: the one source of what the file may hold, of the environment's names, of `config print` and of
+//! `docs/configuration.md`.
+//!
+//! A new key is an entry here, its line in [`ALL`], and its line in `settings.rs`; a test holds the three together.
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::{
+    kinds::{self, Kind, Raw},
+    settings::RootFilesystem,
+};
+use crate::{
+    model::{ContainerFilter, Pattern, metric::Group},
+    telemetry::log::{Format, Level},
+};
+
+/// Labels which container metrics carry unless told otherwise: who a container is, in Compose, in Swarm, and in cAdvisor dashboards.
+const DEFAULT_LABELS: [&str; 10] = [
+    "com.docker.compose.container-number",
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.stack.namespace",
+    "com.docker.swarm.node.id",
+    "com.docker.swarm.service.id",
+    "com.docker.swarm.service.name",
+    "com.docker.swarm.task.id",
+    "com.docker.swarm.task.name",
+    "org.label-schema.group",
+];
+
+/// When a changed value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// On SIGHUP.
+    Reload,
+    /// At the next start.
+    Restart,
+}
+
+/// What stands about a key in the documentation.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Dotted path.
+    pub(super) path: &'static str,
+    /// Flag which sets it too.
+    pub(super) flag: Option<&'static str>,
+    /// What it does, in a sentence or two.
+    pub(super) help: &'static str,
+    /// Version it came with.
+    pub(super) since: &'static str,
+    /// When a change takes effect.
+    pub(super) effect: Effect,
+}
+
+impl Facts {
+    /// The variable which sets it: `http.listen` is `SPYHOP__HTTP__LISTEN`.
+    pub(super) fn variable(&self) -> String {
+        format!("{}{}", super::source::KEY_PREFIX, self.path.to_uppercase().replace('.', "__"))
+    }
+}
+
+/// A key and everything known of it.
+pub(super) struct Key<T> {
+    pub(super) facts: Facts,
+    pub(super) kind: Kind<T>,
+    /// The value without any source.
+    pub(super) default: fn() -> T,
+}
+
+/// A key with its type left out, as the table holds it.
+pub(super) trait AnyKey: Sync {
+    /// What stands about it.
+    fn facts(&self) -> &Facts;
+    /// Name of its kind and what is allowed.
+    fn kind(&self) -> (&'static str, String);
+    /// Whether it takes a list.
+    fn is_list(&self) -> bool;
+    /// Its default, as a source would give it.
+    fn default(&self) -> Raw;
+}
+
+impl<T> AnyKey for Key<T> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn kind(&self) -> (&'static str, String) {
+        (self.kind.name, (self.kind.range)())
+    }
+
+    fn is_list(&self) -> bool {
+        self.kind.list
+    }
+
+    fn default(&self) -> Raw {
+        (self.kind.show)(&(self.default)())
+    }
+}
+
+/// Sections in the order they are documented, with what they are about.
+pub(super) const SECTIONS: &[(&str, &str)] = &[
+    ("http", "The page, the API and the health endpoints."),
+    ("engine", "The container engine."),
+    ("host", "The host and where its kernel files are."),
+    ("metrics", "What is on the /metrics page."),
+    ("containers", "Which containers are watched."),
+    ("services", "Services, which outlive their containers."),
+    ("state", "What survives a restart of the agent."),
+    ("log", "The agent's own log, on standard error."),
+];
+
+/// Every key, in the order they are documented.
+pub(super) static ALL: &[&dyn AnyKey] = &[
+    &HTTP_LISTEN,
+    &HTTP_MAX_CONNECTIONS,
+    &HTTP_HEADER_TIMEOUT,
+    &HTTP_IDLE_TIMEOUT,
+    &HTTP_ANSWER_TIMEOUT,
+    &HTTP_WRITE_TIMEOUT,
+    &HTTP_TRANSFER_TIMEOUT,
+    &HTTP_DRAIN_TIMEOUT,
+    &HTTP_MAX_UNREAD_SIZE,
+    &ENGINE_ADDRESS,
+    &HOST_NAME,
+    &HOST_PROC,
+    &HOST_SYS,
+    &HOST_ROOTFS,
+    &METRICS_COLLECT,
+    &METRICS_CONTAINER_LABELS,
+    &CONTAINERS_INCLUDE,
+    &CONTAINERS_EXCLUDE,
+    &SERVICES_FORGET_AFTER,
+    &STATE_DIRECTORY,
+    &LOG_LEVEL,
+    &LOG_FORMAT,
+];
+
+/// The key of that path.
+pub(super) fn find(path: &str) -> Option<&'static dyn AnyKey> {
+    ALL.iter().copied().find(|key| key.facts().path == path)
+}
+
+/// A key which needs a restart to change; [`Key::reloads`] and [`Key::flag`] say otherwise.
+const fn key<T>(path: &'static str, kind: Kind<T>, default: fn() -> T, help: &'static str) -> Key<T> {
+    Key { facts: Facts { path, flag: None, help, since: "0.1.0", effect: Effect::Restart }, kind, default }
+}
+
+impl<T> Key<T> {
+    const fn reloads(mut self) -> Self {
+        self.facts.effect = Effect::Reload;
+        self
+    }
+
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.facts.flag = Some(flag);
+        self
+    }
+}
+
+pub(super) static HTTP_LISTEN: Key<SocketAddr> = key(
+    "http.listen",
+    kinds::LISTEN,
+    || SocketAddr::from(([127, 0, 0, 1], 9477)),
+    "Address and port to serve on. Loopback by default: there is no password on the page. In the container image it is 0.0.0.0:9477.",
+)
+.flag("--listen");
+
+pub(super) static HTTP_MAX_CONNECTIONS: Key<usize> = key(
+    "http.max_connections",
+    kinds::count::<1, 10_000>(),
+    || 64,
+    "Connections served at once; one more is answered 503, closed and counted.",
+);
+
+// Shorter than Prometheus' own 10 s, so that a client which never speaks cannot outlive a scrape.
+pub(super) static HTTP_HEADER_TIMEOUT: Key<Duration> = key(
+    "http.header_timeout",
+    kinds::duration::<100, 60_000>(),
+    || Duration::from_secs(5),
+    "Time a client has to send a request, from its first byte.",
+);
+
+// Longer than a scrape interval of two minutes, so that Prometheus keeps its connection.
+pub(super) static HTTP_IDLE_TIMEOUT: Key<Duration> = key(
+    "http.idle_timeout",
+    kinds::duration::<1_000, 3_600_000>(),
+    || Duration::from_secs(125),
+    "Time a connection may be silent between two requests.",
+);
+
+// Longer than Prometheus' own 10 s: whoever still waits gets an answer.
+pub(super) static HTTP_ANSWER_TIMEOUT: Key<Duration> = key(
+    "http.answer_timeout",
+    kinds::duration::<100, 600_000>(),
+    || Duration::from_secs(15),
+    "Time the agent has to begin an answer; later it gives up with status 503.",
+);
+
+pub(super) static HTTP_WRITE_TIMEOUT: Key<Duration> = key(
+    "http.write_timeout",
+    kinds::duration::<100, 600_000>(),
+    || Duration::from_secs(10),
+    "Time a client may take nothing of an answer that waits for it.",
+);
+
+pub(super) static HTTP_TRANSFER_TIMEOUT: Key<Duration> = key(
+    "http.transfer_timeout",
+    kinds::duration::<1_000, 3_600_000>(),
+    || Duration::from_secs(60),
+    "Time a client has to take a whole answer.",
+);
+
+// Within the 10 s an engine gives a container between SIGTERM and SIGKILL.
+pub(super) static HTTP_DRAIN_TIMEOUT: Key<Duration> = key(
+    "http.drain_timeout",
+    kinds::duration::<0, 60_000>(),
+    || Duration::from_secs(5),
+    "Time which requests in flight get at shutdown.",
+);
+
+// Four uncompressed pages of a thousand containers.
+pub(super) static HTTP_MAX_UNREAD_SIZE: Key<u64> = key(
+    "http.max_unread_size",
+    kinds::size::<1_048_576, 1_073_741_824>(),
+    || 32 << 20,
+    "Bytes of answers kept for clients which have not read them yet, over all connections; beyond it further pages are answered 503.",
+);
+
+pub(super) static ENGINE_ADDRESS: Key<String> = key(
+    "engine.address",
+    kinds::ENGINE,
+    || "unix:///var/run/docker.sock".to_owned(),
+    "Socket of the engine. Where neither a flag nor the environment nor the file says it, DOCKER_HOST does.",
+)
+.flag("--engine");
+
+pub(super) static HOST_NAME: Key<Option<String>> = key(
+    "host.name",
+    kinds::HOST_NAME,
+    || None,
+    "Value of the label `host` on every series. `auto` is the name the engine gives.",
+);
+
+pub(super) static HOST_PROC: Key<PathBuf> =
+    key("host.proc", kinds::PATH, || PathBuf::from("/proc"), "The host's /proc as the agent sees it.");
+
+pub(super) static HOST_SYS: Key<PathBuf> =
+    key("host.sys", kinds::PATH, || PathBuf::from("/sys"), "The host's /sys as the agent sees it.");
+
+pub(super) static HOST_ROOTFS: Key<RootFilesystem> = key(
+    "host.rootfs",
+    kinds::ROOT_FILESYSTEM,
+    || RootFilesystem::Auto,
+    "The host's root directory as the agent sees it, for the filesystem metrics. `auto` takes /host/rootfs where that is mounted, else / \
+     outside a container, else it is `off`.",
+);
+
+pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
+    "metrics.collect",
+    kinds::GROUPS,
+    || BTreeSet::from(Group::ALL),
+    "Groups of families on the page: `container` and `machine` are cAdvisor's names, `node` node_exporter's, `service` the rest about \
+     containers. `agent` is always on.",
+)
+.reloads();
+
+pub(super) static METRICS_CONTAINER_LABELS: Key<BTreeSet<String>> = key(
+    "metrics.container_labels",
+    kinds::CONTAINER_LABELS,
+    || DEFAULT_LABELS.map(str::to_owned).into(),
+    "Labels of containers which `container_*` series carry as `container_label_*`: whole keys, or the beginning of keys with `*` behind it. Each costs bytes on every sample.",
+)
+.reloads();
+
+pub(super) static CONTAINERS_INCLUDE: Key<Vec<Pattern>> = key(
+    "containers.include",
+    kinds::PATTERNS,
+    || ContainerFilter::default().include,
+    "Containers to watch: those which at least one pattern matches, on the project or on the name.",
+);
+
+pub(super) static CONTAINERS_EXCLUDE: Key<Vec<Pattern>> = key(
+    "containers.exclude",
+    kinds::PATTERNS,
+    Vec::new,
+    "Containers to leave out although they are included. A container can also leave itself out with the label spyhop.enable=false.",
+);
+
+pub(super) static SERVICES_FORGET_AFTER: Key<Duration> = key(
+    "services.forget_after",
+    kinds::duration::<1_000, 2_592_000_000>(),
+    || Duration::from_secs(600),
+    "Time a service stays expected after its last container was removed. Shorter, and a slow recreation looks like a removal.",
+);
+
+pub(super) static STATE_DIRECTORY: Key<Option<PathBuf>> = key(
+    "state.directory",
+    kinds::PATH_OR_OFF,
+    || Some(PathBuf::from("/var/lib/spyhop")),
+    "Where counters are kept over a restart. `off` keeps nothing.",
+);
+
+pub(super) static LOG_LEVEL: Key<Level> =
+    key("log.level", kinds::LOG_LEVEL, || Level::Info, "Least important lines to write.").reloads().flag("--log-level");
+
+pub(super) static LOG_FORMAT: Key<Format> = key(
+    "log.format",
+    kinds::LOG_FORMAT,
+    || Format::Auto,
+    "`json` is one object a line, `text` is for people, `auto` is text on a terminal and JSON elsewhere.",
+)
+.flag("--log-format");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        let mut seen = BTreeSet::new();
+        for key in ALL {
+            let facts = key.facts();
+            assert!(seen.insert(facts.path), "{} twice", facts.path);
+            assert!(facts.path.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.'), "{}", facts.path);
+            // A double underscore stands for the dot in the environment.
+            assert!(!facts.path.contains("__"), "{}", facts.path);
+            assert!(facts.help.ends_with('.') && facts.help.len() > 15, "{}: {}", facts.path, facts.help);
+            let section = facts.path.split('.').next().unwrap();
+            assert!(SECTIONS.iter().any(|(name, _)| *name == section), "{}: no such section", facts.path);
+            assert!(
+                ALL.iter().all(|other| !other.facts().path.starts_with(&format!("{}.", facts.path))),
+                "{}",
+                facts.path
+            );
+            assert_eq!(matches!(key.default(), Raw::Many(_)), key.is_list(), "{}", facts.path);
+        }
+        for (section, _) in SECTIONS {
+            assert!(ALL.iter().any(|key| key.facts().path.starts_with(&format!("{section}."))), "{section} is empty");
+        }
+    }
+
+    #[test]
+    fn variables_follow_from_paths() {
+        assert_eq!(HTTP_MAX_CONNECTIONS.facts.variable(), "SPYHOP__HTTP__MAX_CONNECTIONS");
+        let variables: BTreeSet<_> = ALL.iter().map(|key| key.facts().variable()).collect();
+        assert_eq!(variables.len(), ALL.len());
+    }
+}

@@ -1,0 +1,85 @@
+//! Where configuration comes from: the file, the environment, the command line. Nothing here knows what a value means.
+
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
+
+/// The file which is read when none is named; it may be absent.
+pub const DEFAULT_FILE: &str = "/etc/spyhop/spyhop.yml";
+/// Names another file, like `--config`, which wins.
+pub const FILE_VARIABLE: &str = "SPYHOP_CONFIG";
+/// The engine's address as other tools of the engine know it.
+pub const ENGINE_VARIABLE: &str = "DOCKER_HOST";
+/// Where secret files with relative names are looked up.
+pub const SECRETS_VARIABLE: &str = "SECRETS_DIR";
+/// Begins the variable of every key.
+pub(super) const KEY_PREFIX: &str = "SPYHOP__";
+
+/// Names of the product which this version has nothing behind, with what they will switch on. Set, they are refused: somebody who
+/// sets an address for logs must not believe that logs are sent.
+pub(super) const RESERVED: [(&str, &str); 3] = [
+    ("SPYHOP_LOKI_URL", "does not send logs yet"),
+    ("SPYHOP_OTLP_ENDPOINT", "does not forward traces yet"),
+    ("SPYHOP_PROFILE", "has no profiles yet"),
+];
+
+/// Everything a configuration is read from. Kept for the life of the process, so that SIGHUP reads the same sources again.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// File named with `--config`.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: Environment,
+    /// Flags which set a key.
+    pub flags: Vec<Flag>,
+}
+
+/// A flag of the command line which sets a key.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// The flag as it is spelt, for messages: `--listen`.
+    pub name: String,
+    /// Path of the key.
+    pub key: String,
+    /// What follows it.
+    pub value: String,
+}
+
+/// The variables which matter here. An empty variable counts as not set, because that is what Compose makes of `${UNSET:-}`.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// Takes what matters from the process.
+    pub fn of_process() -> Self {
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
+    }
+
+    /// The value of a variable; `Err` when it is not UTF-8.
+    pub(super) fn get(&self, name: &str) -> Option<Result<&str, NotText>> {
+        self.0.get(name).map(|value| value.to_str().ok_or(NotText))
+    }
+
+    /// Variables which set a key, or try to, by name.
+    pub(super) fn of_keys(&self) -> impl Iterator<Item = (&str, Result<&str, NotText>)> {
+        let keys = self.0.iter().filter(|(name, _)| name.starts_with(KEY_PREFIX));
+        keys.map(|(name, value)| (name.as_str(), value.to_str().ok_or(NotText)))
+    }
+}
+
+/// A variable whose value is not UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotText;
+
+impl<V: Into<OsString>> FromIterator<(String, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, V)>>(variables: I) -> Self {
+        let matters = |name: &str| name.starts_with("SPYHOP_") || name == ENGINE_VARIABLE || name == SECRETS_VARIABLE;
+        let variables = variables.into_iter().map(|(name, value)| (name, value.into()));
+        Self(variables.filter(|(name, value): &(String, OsString)| matters(name) && !value.is_empty()).collect())
+    }
+}
+
+/// Names only: values may be secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

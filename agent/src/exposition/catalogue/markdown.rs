@@ -1,0 +1,104 @@
+//! `docs/metrics.md`, rendered from the catalogue so that it cannot fall behind.
+
+use std::fmt::Write as _;
+
+use super::{LEFT_OUT, all, classic_type, common_labels, openmetrics_type};
+use crate::model::metric::{Family, Group, Kind};
+
+/// The whole document. A test compares it with the committed file.
+pub fn markdown() -> String {
+    let mut out = String::from(HEAD);
+    for group in Group::ALL {
+        let (title, text) = chapter(group);
+        push(&mut out, format_args!("\n## {title}\n\n`?collect[]={}`\n\n{text}\n\n", group.as_str()));
+        out.push_str("| name | type | unit | labels | since | meaning |\n|---|---|---|---|---|---|\n");
+        for family in all().filter(|family| family.group == group) {
+            row(&mut out, family);
+        }
+    }
+    out.push_str(LEFT_OUT_HEAD);
+    for left_out in LEFT_OUT {
+        let names: Vec<String> = left_out.names.iter().map(|name| format!("`{name}`")).collect();
+        push(&mut out, format_args!("| {} | {} |\n", names.join(", "), left_out.reason));
+    }
+    out
+}
+
+fn row(out: &mut String, family: &Family) {
+    let labels: Vec<String> =
+        common_labels(family).iter().chain(family.labels).map(|label| format!("`{label}`")).collect();
+    let unit = if family.unit.is_empty() { "" } else { family.unit };
+    let help = family.help.replace('|', "\\|").replace('<', "&lt;");
+    push(
+        out,
+        format_args!(
+            "| `{}` | {} | {unit} | {} | {} | {help} |\n",
+            family.name,
+            type_words(family),
+            labels.join(" "),
+            family.since
+        ),
+    );
+}
+
+/// Type in both formats, one word where they agree.
+fn type_words(family: &Family) -> String {
+    let (classic, openmetrics) = (classic_type(family), openmetrics_type(family));
+    match family.kind {
+        Kind::Info => "info".to_owned(),
+        _ if classic == openmetrics => classic.to_owned(),
+        _ => format!("{classic} (OpenMetrics: {openmetrics})"),
+    }
+}
+
+/// Title and introduction of a group.
+const fn chapter(group: Group) -> (&'static str, &'static str) {
+    match group {
+        Group::Container => (
+            "Containers, under cAdvisor's names",
+            "For every running or paused container, and for the host as `id=\"/\"` without `name` and `image`. `id` is the path of the \
+             container's cgroup, `name` the engine's name, `image` the reference it was created from. Labels of the container on the \
+             allow-list follow as `container_label_<key>`, every character but letters, digits and `_` replaced by `_`; of two keys which \
+             give one name the first in byte order wins. A label that a container does not have is absent. There are no explicit \
+             timestamps: the series of a container that ended leave with the next scrape.",
+        ),
+        Group::Machine => (
+            "The machine, under cAdvisor's names",
+            "`machine_id`, `system_uuid` and `boot_id` are left out where the agent may not read them.",
+        ),
+        Group::Node => (
+            "The host, under node_exporter's names",
+            "Filesystems need a mount of the host's root and are absent without it (`spyhop_collector_available`).",
+        ),
+        Group::Service => (
+            "Containers and services, spyhop's own",
+            "State, health, limits and counters which the kernel does not have. They exist for containers of every state, and services are \
+             kept while anybody expects them. The container's id, name and image stand on `spyhop_container_info` alone.",
+        ),
+        Group::Agent => ("The agent", "Always on."),
+    }
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _infallible = out.write_fmt(text);
+}
+
+const HEAD: &str = "# Metrics
+
+Rendered from the catalogue (`agent/src/exposition/catalogue/`); do not edit. `UPDATE_GOLDEN=1 cargo test -p spyhop --test metrics_page`
+renews it.
+
+`/metrics` answers in OpenMetrics 1.0.0 when asked for it and in the Prometheus text format 0.0.4 otherwise. `?collect[]=<group>`, any number
+of times, restricts the page to these groups; the agent's own group always stays.
+
+What could not be read is absent, never 0. Where public dashboards and rules calculate with a 0 (no limit: `container_spec_memory_limit_bytes 0`)
+the families under cAdvisor's names keep it; `spyhop_*` families are absent instead.
+";
+
+const LEFT_OUT_HEAD: &str = "
+## What cAdvisor has by default and spyhop has not
+
+| names | reason |
+|---|---|
+";

@@ -1,0 +1,190 @@
+//! One container's kernel files, from the first reading until its run ends.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use super::{
+    Gone, Target,
+    cgroup::{self, Membership},
+    handle::{Handle, read_once},
+    net, parse,
+    reading::Reading,
+    roots::{Hierarchies, Roots},
+    v1, v2,
+};
+use crate::model::{ContainerSample, Spec};
+
+/// How far the engine's start time and the kernel's may lie apart for one process: the engine notes it after the start, and wall
+/// clocks are set now and then. A reused pid is younger by the life of the container, usually more.
+const START_TOLERANCE_SECONDS: i64 = 30;
+
+/// Facts of the host needed to open and read a container.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) roots: Roots,
+    pub(super) hierarchies: Hierarchies,
+    /// Nanoseconds a clock tick (`sysconf(_SC_CLK_TCK)`).
+    pub(super) tick_ns: u64,
+    /// When the host started, seconds since 1970.
+    pub(super) boot_seconds: Option<u64>,
+}
+
+/// The open files of one run of a container.
+#[derive(Debug)]
+pub(super) struct Files {
+    cgroup: Cgroup,
+    network: Option<Handle>,
+    /// The `id` label.
+    path: Arc<str>,
+    limits: Option<Limits>,
+}
+
+#[derive(Debug)]
+enum Cgroup {
+    V1(Box<v1::Files>, Box<v1::Directories>),
+    V2(Box<v2::Files>, Option<PathBuf>),
+}
+
+/// Limits as they were read, and until when they count as fresh.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    spec: Spec,
+    pids: Option<u64>,
+    until: Instant,
+}
+
+/// How long limits are believed. The engine says when it changes them ([`super::Host::track`] hears of it); this is for the
+/// hand that writes into a cgroup past the engine. A third of the files would otherwise be read for nothing at every scrape.
+const LIMITS_FRESH: Duration = Duration::from_secs(60);
+
+impl Files {
+    /// Finds and opens the files of a container's first process.
+    ///
+    /// # Errors
+    /// [`Gone`] when the process has ended, or its pid belongs to somebody else by now.
+    pub(super) fn open(around: &Surroundings, target: &Target) -> Result<Self, Gone> {
+        let process = around.roots.proc.join(target.pid.to_string());
+        let bytes = read_once(&process.join("cgroup"), 64 * 1024).map_err(|_| Gone)?;
+        let membership = Membership::parse(&bytes);
+        let id = target.id.as_str();
+        if !membership.mentions(id) && !same_start(around, &process, target.started_at) {
+            return Err(Gone);
+        }
+        let top = |path: Option<&Path>| path.map(|path| cgroup::top(path, id));
+        let unified = top(membership.v2());
+        let (cgroup, path) = if around.hierarchies.unified() {
+            let folder =
+                around.hierarchies.v2.as_ref().zip(unified.as_ref()).and_then(|(mount, path)| mount.directory(path));
+            (Cgroup::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder), unified)
+        } else {
+            let names = ["cpu", "cpuacct", "memory", "blkio", "pids"];
+            let v1_paths = names.map(|name| (name, top(membership.v1(name))));
+            let directories = v1::Directories::find(&around.hierarchies, |controller| match controller {
+                None => unified.as_deref(),
+                Some(name) => v1_paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
+            });
+            let label = top(membership.v1("memory").or_else(|| membership.v1("cpu")).or_else(|| membership.v2()));
+            (Cgroup::V1(Box::new(v1::Files::open(&directories)), Box::new(directories)), label)
+        };
+        let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
+        let path = path.map_or_else(|| format!("/{id}"), |path| cgroup::label(&path)).into();
+        let files = Self { cgroup, network, path, limits: None };
+        // The process may have ended, and its pid been given away, while its files were opened one by one.
+        match read_once(&process.join("cgroup"), 64 * 1024) {
+            Ok(again) if again == bytes => Ok(files),
+            _ => Err(Gone),
+        }
+    }
+
+    /// Number of files held.
+    pub(super) fn count(&self) -> usize {
+        let cgroup = match &self.cgroup {
+            Cgroup::V1(files, _) => files.count(),
+            Cgroup::V2(files, _) => files.count(),
+        };
+        cgroup + usize::from(self.network.is_some())
+    }
+
+    /// Forgets the limits: the engine has changed them.
+    pub(super) fn limits_changed(&mut self) {
+        self.limits = None;
+    }
+
+    fn limits(&mut self) -> Limits {
+        if let Some(limits) = self.limits.filter(|limits| Instant::now() < limits.until) {
+            return limits;
+        }
+        let (spec, pids) = match &self.cgroup {
+            Cgroup::V1(_, directories) => directories.limits(),
+            Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
+        };
+        *self.limits.insert(Limits { spec, pids, until: fresh_until(&self.path) })
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// [`Gone`] when the cgroup has been removed.
+    pub(super) fn read(&mut self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
+        match &self.cgroup {
+            Cgroup::V1(files, _) => files.read(tick_ns, reading, into)?,
+            Cgroup::V2(files, _) => files.read(reading, into)?,
+        }
+        let limits = self.limits();
+        (into.spec, into.pids.limit) = (limits.spec, limits.pids);
+        if into.cgroup_path.as_ref() != Some(&self.path) {
+            into.cgroup_path = Some(Arc::clone(&self.path));
+        }
+        match reading.bytes(self.network.as_ref())? {
+            None => into.network = None,
+            Some(bytes) => {
+                let refused = net::read(bytes, into.network.get_or_insert_default());
+                reading.refused += refused;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A time a bit after [`LIMITS_FRESH`], different for each container, so that their limits are not all read in one scrape.
+fn fresh_until(path: &str) -> Instant {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    Instant::now() + LIMITS_FRESH + Duration::from_millis(hasher.finish() % 30_000)
+}
+
+/// Whether a process started when the engine says the container did: field 22 of `/proc/<pid>/stat`, clock ticks since boot.
+fn same_start(around: &Surroundings, process: &Path, started_at: Option<Timestamp>) -> bool {
+    let Some((started_at, boot)) = started_at.zip(around.boot_seconds) else { return true };
+    let Some(ticks) = read_once(&process.join("stat"), 4096).ok().and_then(|bytes| start_ticks(&bytes)) else {
+        return false;
+    };
+    let since_boot = ticks.saturating_mul(around.tick_ns) / 1_000_000_000;
+    let started = i64::try_from(boot.saturating_add(since_boot)).unwrap_or(i64::MAX);
+    started_at.as_second().saturating_sub(started).abs() <= START_TOLERANCE_SECONDS
+}
+
+/// Field 22. The second field is the program's name in parentheses and may hold anything, parentheses and blanks included.
+fn start_ticks(stat: &[u8]) -> Option<u64> {
+    let (_, rest) = stat.split_at_checked(memchr::memrchr(b')', stat)? + 1)?;
+    parse::words(rest).nth(22 - 3).and_then(parse::number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_found_behind_a_hostile_name() {
+        let stat = b"42 (a) b) (c) S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10";
+        assert_eq!(start_ticks(stat), Some(987_654));
+        assert_eq!(start_ticks(b"42 (sh S 1"), None);
+        assert_eq!(start_ticks(b""), None);
+    }
+}

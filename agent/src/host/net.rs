@@ -1,0 +1,167 @@
+//! `/proc/<pid>/net/dev`: counters of every interface of a network namespace (proc(5)).
+
+use std::sync::Arc;
+
+use super::parse;
+use crate::model::{HostNetwork, InterfaceCounters};
+
+/// Most interfaces of one namespace that are read.
+pub(super) const MAX_INTERFACES: usize = 256;
+
+/// One row with all sixteen columns.
+struct Row<'line> {
+    name: &'line [u8],
+    columns: [u64; 16],
+}
+
+/// `name: rx(bytes packets errs drop fifo frame compressed multicast) tx(bytes packets errs drop fifo colls carrier compressed)`;
+/// the two headline rows have no colon. A name may stand right against its first figure.
+fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
+    parse::lines(bytes).filter_map(|line| {
+        // Names may hold colons themselves (aliases): figures start after the last one.
+        let (name, figures) = line.split_at_checked(memchr::memrchr(b':', line)?)?;
+        let mut columns = [0; 16];
+        let mut words = parse::words(figures.get(1..)?);
+        for column in &mut columns {
+            *column = parse::number(words.next()?)?;
+        }
+        Some(Row { name: name.trim_ascii(), columns })
+    })
+}
+
+/// Sets `into` to a container's interfaces without `lo`, reusing names and storage. Returns how many were left out.
+pub(super) fn read(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
+    let mut kept = 0;
+    let mut refused = 0;
+    for row in rows(bytes).filter(|row| row.name != b"lo") {
+        if kept >= MAX_INTERFACES {
+            refused += 1;
+            continue;
+        }
+        match into.get_mut(kept) {
+            Some(known) if known.name.as_bytes() == row.name => set(known, &row.columns),
+            Some(other) => *other = interface(&row),
+            None => into.push(interface(&row)),
+        }
+        kept += 1;
+    }
+    into.truncate(kept);
+    refused
+}
+
+/// Sets `into` to the host's interfaces, `lo` included. Returns how many were left out.
+pub(super) fn read_host(bytes: &[u8], into: &mut Vec<HostNetwork>) -> u64 {
+    into.clear();
+    let mut refused = 0;
+    for row in rows(bytes) {
+        if into.len() >= MAX_HOST_INTERFACES {
+            refused += 1;
+            continue;
+        }
+        let [
+            _,
+            _,
+            _,
+            _,
+            rx_fifo,
+            rx_frame,
+            rx_compressed,
+            rx_multicast,
+            _,
+            _,
+            _,
+            _,
+            tx_fifo,
+            tx_colls,
+            tx_carrier,
+            tx_compressed,
+        ] = row.columns;
+        into.push(HostNetwork {
+            counters: interface(&row),
+            rx_more: [rx_fifo, rx_frame, rx_compressed, rx_multicast],
+            tx_more: [tx_fifo, tx_colls, tx_carrier, tx_compressed],
+        });
+    }
+    refused
+}
+
+/// Most interfaces of the host: each container has one there.
+const MAX_HOST_INTERFACES: usize = 16_384;
+
+fn interface(row: &Row<'_>) -> InterfaceCounters {
+    let mut made =
+        InterfaceCounters { name: Arc::from(String::from_utf8_lossy(row.name)), ..InterfaceCounters::default() };
+    set(&mut made, &row.columns);
+    made
+}
+
+const fn set(into: &mut InterfaceCounters, columns: &[u64; 16]) {
+    let [rx_bytes, rx_packets, rx_errors, rx_dropped, _, _, _, _, tx_bytes, tx_packets, tx_errors, tx_dropped, ..] =
+        *columns;
+    into.rx_bytes = rx_bytes;
+    into.rx_packets = rx_packets;
+    into.rx_errors = rx_errors;
+    into.rx_dropped = rx_dropped;
+    into.tx_bytes = tx_bytes;
+    into.tx_packets = tx_packets;
+    into.tx_errors = tx_errors;
+    into.tx_dropped = tx_dropped;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FILE: &[u8] = b"Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       5       1    0    0    0     0          0         0        5       1    0    0    0     0       0          0
+  eth0:     310       3    1    2    3     4          5         6        7       8    9   10   11    12      13         14
+veth1:1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0
+ short: 1 2 3
+";
+
+    #[test]
+    fn containers_have_every_interface_but_lo() {
+        let mut interfaces = Vec::new();
+        assert_eq!(read(FILE, &mut interfaces), 0);
+        let names: Vec<&str> = interfaces.iter().map(|interface| interface.name.as_ref()).collect();
+        assert_eq!(names, ["eth0", "veth1"]);
+        let eth0 = interfaces.first().unwrap();
+        assert_eq!((eth0.rx_bytes, eth0.rx_packets, eth0.rx_errors, eth0.rx_dropped), (310, 3, 1, 2));
+        assert_eq!((eth0.tx_bytes, eth0.tx_packets, eth0.tx_errors, eth0.tx_dropped), (7, 8, 9, 10));
+    }
+
+    #[test]
+    fn a_second_reading_replaces_the_first() {
+        let mut interfaces = Vec::new();
+        read(FILE, &mut interfaces);
+        read(b"eth1: 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", &mut interfaces);
+        assert_eq!(interfaces.len(), 1);
+        assert_eq!((interfaces[0].name.as_ref(), interfaces[0].rx_bytes), ("eth1", 1));
+    }
+
+    #[test]
+    fn the_host_shows_lo_and_the_rare_columns() {
+        let mut interfaces = Vec::new();
+        read_host(FILE, &mut interfaces);
+        assert_eq!(interfaces.len(), 3);
+        assert_eq!((interfaces[1].rx_more, interfaces[1].tx_more), ([3, 4, 5, 6], [11, 12, 13, 14]));
+    }
+
+    #[test]
+    fn more_interfaces_than_the_ceiling_are_counted() {
+        let file: String = (0..300).map(|n| format!("i{n}: 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n")).collect();
+        let mut interfaces = Vec::new();
+        assert_eq!(read(file.as_bytes(), &mut interfaces), 44);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            read(&bytes, &mut Vec::new());
+            read_host(&bytes, &mut Vec::new());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Parsers of the kernel's small formats: pure, over bytes, without allocation, never panicking.
+//!
+//! A value that is not a number is `None`; the caller counts it.
+
+/// Splits into lines without their ends; the last one may lack it.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+/// Splits a line at runs of blanks and tabs.
+pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty())
+}
+
+/// A decimal number and nothing else; `None` when it does not fit.
+pub(super) fn number(word: &[u8]) -> Option<u64> {
+    if word.is_empty() {
+        return None;
+    }
+    word.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// A file of one number.
+pub(super) fn single(bytes: &[u8]) -> Option<u64> {
+    number(bytes.trim_ascii())
+}
+
+/// A file of one limit: `max`, `-1` and what the kernel rounds "no limit" to (2^63 cut to pages) are `None`.
+pub(super) fn limit(bytes: &[u8]) -> Option<u64> {
+    single(bytes).filter(|value| *value < UNLIMITED)
+}
+
+/// cAdvisor's and our bound for "unlimited" on v1: no machine has that much.
+const UNLIMITED: u64 = 1 << 62;
+
+/// The rows of a flat keyed file: `key value`. Rows of another form are left out.
+pub(super) fn flat(bytes: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
+    lines(bytes).filter_map(|line| {
+        let at = memchr::memchr(b' ', line)?;
+        let (key, value) = line.split_at_checked(at)?;
+        Some((key, number(value.trim_ascii())?))
+    })
+}
+
+/// `major:minor`.
+pub(super) fn device_number(word: &[u8]) -> Option<(u32, u32)> {
+    let at = memchr::memchr(b':', word)?;
+    let (major, minor) = word.split_at_checked(at)?;
+    let part = |word| u32::try_from(number(word)?).ok();
+    Some((part(major)?, part(minor.get(1..)?)?))
+}
+
+/// A decimal fraction as the kernel prints it (`0.25`).
+pub(super) fn fraction(word: &[u8]) -> Option<f64> {
+    std::str::from_utf8(word).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_whole_words_that_fit() {
+        let table: [(&[u8], Option<u64>); 9] = [
+            (b"0", Some(0)),
+            (b"18446744073709551615", Some(u64::MAX)),
+            (b"18446744073709551616", None),
+            (b"", None),
+            (b"-1", None),
+            (b"+1", None),
+            (b"1x", None),
+            (b"max", None),
+            (b"\xff", None),
+        ];
+        for (word, expected) in table {
+            assert_eq!(number(word), expected, "{:?}", String::from_utf8_lossy(word));
+        }
+    }
+
+    #[test]
+    fn limits_know_every_way_to_say_none() {
+        let table: [(&[u8], Option<u64>); 6] = [
+            (b"67108864\n", Some(67_108_864)),
+            (b"max\n", None),
+            (b"-1\n", None),
+            (b"9223372036854771712\n", None),
+            (b"4611686018427387903\n", Some((1 << 62) - 1)),
+            (b"", None),
+        ];
+        for (file, expected) in table {
+            assert_eq!(limit(file), expected, "{:?}", String::from_utf8_lossy(file));
+        }
+    }
+
+    #[test]
+    fn flat_files_skip_rows_of_another_form() {
+        let rows: Vec<_> = flat(b"cache 4096\nbroken\nrss x\n\nswap 0").collect();
+        assert_eq!(rows, [(b"cache".as_slice(), 4096), (b"swap".as_slice(), 0)]);
+    }
+
+    #[test]
+    fn device_numbers_need_both_halves() {
+        assert_eq!(device_number(b"259:3"), Some((259, 3)));
+        for wrong in [b"259".as_slice(), b"259:", b":3", b"a:b", b"4294967296:0"] {
+            assert_eq!(device_number(wrong), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (single(&bytes), limit(&bytes), device_number(&bytes), fraction(&bytes), flat(&bytes).count());
+        }
+
+        #[test]
+        fn a_printed_number_is_read_back(value: u64) {
+            prop_assert_eq!(number(value.to_string().as_bytes()), Some(value));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A container's files in cgroup v1 hierarchies (Documentation/admin-guide/cgroup-v1/).
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Gone,
+    handle::{CGROUP_CEILING, Handle, read_once},
+    io::{self, V1Table},
+    parse, pressure,
+    reading::Reading,
+    roots::{Hierarchies, Mount},
+};
+use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Spec};
+
+/// Directories of one container, one for each controller that is there; a hybrid host has pressure on the v2 side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Directories {
+    pub(super) cpu: Option<PathBuf>,
+    pub(super) cpuacct: Option<PathBuf>,
+    pub(super) memory: Option<PathBuf>,
+    pub(super) blkio: Option<PathBuf>,
+    pub(super) pids: Option<PathBuf>,
+    pub(super) unified: Option<PathBuf>,
+}
+
+impl Directories {
+    /// Finds them; `path` tells the cgroup for a v1 controller (or `None` for v2).
+    pub(super) fn find<'path>(hierarchies: &Hierarchies, path: impl Fn(Option<&str>) -> Option<&'path Path>) -> Self {
+        let v1 = |controller| {
+            let mount: &Mount = hierarchies.v1.get(controller)?;
+            mount.directory(path(Some(controller))?)
+        };
+        Self {
+            cpu: v1("cpu"),
+            cpuacct: v1("cpuacct"),
+            memory: v1("memory"),
+            blkio: v1("blkio"),
+            pids: v1("pids"),
+            unified: hierarchies.v2.as_ref().and_then(|mount| mount.directory(path(None)?)),
+        }
+    }
+}
+
+impl Directories {
+    /// Reads the limits, which change so rarely that their files are not kept open.
+    pub(super) fn limits(&self) -> (Spec, Option<u64>) {
+        let read = |folder: &Option<PathBuf>, name: &str| read_once(&folder.as_ref()?.join(name), CGROUP_CEILING).ok();
+        let number = |folder, name| read(folder, name).and_then(|bytes| parse::single(&bytes));
+        let limit = |folder, name| read(folder, name).and_then(|bytes| parse::limit(&bytes));
+        let memory_limit = read(&self.memory, "memory.limit_in_bytes");
+        let swap_limit = read(&self.memory, "memory.memsw.limit_in_bytes");
+        let spec = Spec {
+            cpu_quota_us: limit(&self.cpu, "cpu.cfs_quota_us"),
+            cpu_period_us: number(&self.cpu, "cpu.cfs_period_us"),
+            cpu_shares: number(&self.cpu, "cpu.shares"),
+            cpu_weight: None,
+            memory_known: memory_limit.is_some(),
+            memory_limit_bytes: memory_limit.as_deref().and_then(parse::limit),
+            swap_known: swap_limit.is_some(),
+            swap_limit_bytes: swap_limit.as_deref().and_then(parse::limit),
+            memory_reservation_bytes: limit(&self.memory, "memory.soft_limit_in_bytes"),
+        };
+        (spec, limit(&self.pids, "pids.max"))
+    }
+}
+
+/// The open files.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    cpu_usage: Option<Handle>,
+    cpu_stat: Option<Handle>,
+    throttling: Option<Handle>,
+    memory_usage: Option<Handle>,
+    memory_stat: Option<Handle>,
+    memory_max_usage: Option<Handle>,
+    memory_kernel: Option<Handle>,
+    memory_failcnt: Option<Handle>,
+    oom_control: Option<Handle>,
+    io_bytes: Option<Handle>,
+    io_requests: Option<Handle>,
+    pids_current: Option<Handle>,
+    pressure: pressure::Files,
+}
+
+impl Files {
+    /// Opens what is there. A missing file is a controller, an option or a kernel that does not have it.
+    pub(super) fn open(at: &Directories) -> Self {
+        let open = |folder: &Option<PathBuf>, name: &str| Handle::single(&folder.as_ref()?.join(name)).ok();
+        let table = |names: [&str; 3]| {
+            let folder = at.blkio.as_ref()?;
+            names.into_iter().find_map(|name| Handle::single(&folder.join(name)).ok())
+        };
+        Self {
+            cpu_usage: open(&at.cpuacct, "cpuacct.usage"),
+            cpu_stat: open(&at.cpuacct, "cpuacct.stat"),
+            throttling: open(&at.cpu, "cpu.stat"),
+            memory_usage: open(&at.memory, "memory.usage_in_bytes"),
+            memory_stat: open(&at.memory, "memory.stat"),
+            memory_max_usage: open(&at.memory, "memory.max_usage_in_bytes"),
+            memory_kernel: open(&at.memory, "memory.kmem.usage_in_bytes"),
+            memory_failcnt: open(&at.memory, "memory.failcnt"),
+            oom_control: open(&at.memory, "memory.oom_control"),
+            io_bytes: table([
+                "blkio.throttle.io_service_bytes_recursive",
+                "blkio.throttle.io_service_bytes",
+                "blkio.bfq.io_service_bytes_recursive",
+            ]),
+            io_requests: table([
+                "blkio.throttle.io_serviced_recursive",
+                "blkio.throttle.io_serviced",
+                "blkio.bfq.io_serviced_recursive",
+            ]),
+            pids_current: open(&at.pids, "pids.current"),
+            pressure: at.unified.as_ref().map_or_else(pressure::Files::default, |folder| {
+                pressure::Files::open(|resource| folder.join(format!("{resource}.pressure")))
+            }),
+        }
+    }
+
+    /// Number of files held.
+    pub(super) fn count(&self) -> usize {
+        let single = [
+            &self.cpu_usage,
+            &self.cpu_stat,
+            &self.throttling,
+            &self.memory_usage,
+            &self.memory_stat,
+            &self.memory_max_usage,
+            &self.memory_kernel,
+            &self.memory_failcnt,
+            &self.oom_control,
+            &self.io_bytes,
+            &self.io_requests,
+            &self.pids_current,
+        ];
+        single.into_iter().flatten().count() + self.pressure.count()
+    }
+
+    /// Reads everything but the network. `tick_ns` is the length of a clock tick.
+    pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
+        into.cpu = self.cpu(tick_ns, reading)?;
+        into.memory = self.memory(reading)?;
+        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
+        into.io.clear();
+        for (file, table) in [(&self.io_bytes, V1Table::Bytes), (&self.io_requests, V1Table::Requests)] {
+            if let Some(bytes) = reading.bytes(file.as_ref())? {
+                let refused = io::read_v1(bytes, table, &mut into.io);
+                reading.refused += refused;
+            }
+        }
+        // The v2 half of a hybrid host may lack this cgroup: that says nothing of the container.
+        if self.pressure.read(reading, &mut into.pressure).is_err() {
+            into.pressure = crate::model::Pressure::default();
+        }
+        Ok(())
+    }
+
+    fn cpu(&self, tick_ns: u64, reading: &mut Reading) -> Result<Cpu, Gone> {
+        let mut cpu = Cpu { usage_ns: reading.value(self.cpu_usage.as_ref(), parse::single)?, ..Cpu::default() };
+        for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
+            match key {
+                b"user" => cpu.user_ns = value.checked_mul(tick_ns),
+                b"system" => cpu.system_ns = value.checked_mul(tick_ns),
+                _ => {}
+            }
+        }
+        for (key, value) in reading.bytes(self.throttling.as_ref())?.into_iter().flat_map(parse::flat) {
+            match key {
+                b"nr_periods" => cpu.periods = Some(value),
+                b"nr_throttled" => cpu.throttled_periods = Some(value),
+                b"throttled_time" => cpu.throttled_ns = Some(value),
+                b"nr_bursts" => cpu.burst_periods = Some(value),
+                b"burst_time" => cpu.burst_ns = Some(value),
+                _ => {}
+            }
+        }
+        Ok(cpu)
+    }
+
+    fn memory(&self, reading: &mut Reading) -> Result<Memory, Gone> {
+        let mut memory = Memory {
+            kind: MemoryKind::V1,
+            usage: reading.value(self.memory_usage.as_ref(), parse::single)?,
+            max_usage: reading.value(self.memory_max_usage.as_ref(), parse::single)?,
+            kernel: reading.value(self.memory_kernel.as_ref(), parse::single)?,
+            failcnt: reading.value(self.memory_failcnt.as_ref(), parse::single)?,
+            ..Memory::default()
+        };
+        for (key, value) in reading.bytes(self.oom_control.as_ref())?.into_iter().flat_map(parse::flat) {
+            if key == b"oom_kill" {
+                memory.oom_kills = Some(value);
+            }
+        }
+        if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
+            for (key, value) in parse::flat(bytes) {
+                if let Some(field) = stat_field(&mut memory, key) {
+                    *field = Some(value);
+                }
+            }
+        }
+        memory.working_set =
+            memory.usage.zip(memory.inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
+        Ok(memory)
+    }
+}
+
+/// Where a key of `memory.stat` belongs. `total_*` includes children, which is what a container is; page faults are shown both ways.
+const fn stat_field<'memory>(memory: &'memory mut Memory, key: &[u8]) -> Option<&'memory mut Option<u64>> {
+    Some(match key {
+        b"total_rss" => &mut memory.rss,
+        b"total_cache" => &mut memory.cache,
+        b"total_mapped_file" => &mut memory.mapped_file,
+        b"total_swap" => &mut memory.swap,
+        b"total_active_file" => &mut memory.active_file,
+        b"total_inactive_file" => &mut memory.inactive_file,
+        b"total_dirty" => &mut memory.file_dirty,
+        b"total_writeback" => &mut memory.file_writeback,
+        b"pgfault" => &mut memory.pgfault,
+        b"pgmajfault" => &mut memory.pgmajfault,
+        b"total_pgfault" => &mut memory.hierarchy_pgfault,
+        b"total_pgmajfault" => &mut memory.hierarchy_pgmajfault,
+        b"total_workingset_refault_file" => &mut memory.workingset_refault_file,
+        b"total_workingset_refault_anon" => &mut memory.workingset_refault_anon,
+        _ => return None,
+    })
+}

@@ -1,0 +1,187 @@
+//! One answer: status, headers every answer carries, and a body whose bytes are accounted until the client has them.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use hyper::body::{Frame, SizeHint};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::stall::Serving;
+
+/// Answers up to this size are not accounted: a health check must not fail because somebody reads pages slowly, and what
+/// all connections together can hold of these is less than one page.
+const SMALL: usize = 16 << 10;
+
+/// The page has a style sheet of its own and nothing else: no script, no picture, no frame, no form.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What a handler gives back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// An answer of this type.
+    pub(super) fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self { status, headers, body: body.into() }
+    }
+
+    /// One or more lines for a person; the last newline is added.
+    pub(super) fn text(status: StatusCode, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        text.push('\n');
+        Self::new(status, "text/plain; charset=utf-8", text)
+    }
+
+    /// A page for a browser.
+    pub(super) fn html(page: String) -> Self {
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", page)
+    }
+
+    /// JSON. What cannot be written as JSON is a mistake of ours, said as such.
+    pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self::new(status, "application/json", body),
+            Err(error) => {
+                tracing::error!(%error, "write JSON answer");
+                Self::text(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written as JSON")
+            }
+        }
+    }
+
+    /// 503 for something that passes by itself within a second.
+    pub(super) fn busy(text: &str) -> Self {
+        Self::text(StatusCode::SERVICE_UNAVAILABLE, text).with(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// With one more header.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The response on the wire.
+    pub(super) fn into_response(self, serving: Serving) -> Response<Body> {
+        let mut response = Response::new(Body { data: Some(self.body).filter(|b| !b.is_empty()), _serving: serving });
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        for (name, value) in [
+            (CACHE_CONTROL, "no-store"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (REFERRER_POLICY, "no-referrer"),
+            (CONTENT_SECURITY_POLICY, POLICY),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// A whole body in one piece. While it exists the request counts as being served.
+#[derive(Debug)]
+pub(super) struct Body {
+    data: Option<Bytes>,
+    _serving: Serving,
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+    }
+}
+
+/// Memory for answers which clients have not read yet, shared by all connections.
+///
+/// Without it as many clients as there are connections could each ask for the largest page and read none of it.
+#[derive(Clone, Debug)]
+pub(super) struct Unread {
+    free: Arc<Semaphore>,
+    total: u32,
+}
+
+impl Unread {
+    /// Room for this many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        let total = u32::try_from(bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        Self { free: Arc::new(Semaphore::new(total as usize)), total }
+    }
+
+    /// Accounts these bytes until their last copy is dropped; `None` when there is no room for them now.
+    /// An answer larger than all the room gets through alone.
+    pub(super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
+        if bytes.len() <= SMALL {
+            return Some(bytes);
+        }
+        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.total);
+        let room = Arc::clone(&self.free).try_acquire_many_owned(size).ok()?;
+        Some(Bytes::from_owner(Held { bytes, _room: room }))
+    }
+}
+
+/// Bytes with their place in [`Unread`]; hyper drops them when the kernel has taken the last one.
+struct Held {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unread_bytes_have_a_ceiling_and_come_back() {
+        let unread = Unread::new(100 << 10);
+        let page = || Bytes::from(vec![0; 60 << 10]);
+        let first = unread.hold(page()).expect("there is room");
+        assert_eq!(unread.hold(page()), None, "two pages are more than the room");
+        assert!(unread.hold(Bytes::from_static(b"ok")).is_some(), "small answers always get through");
+        let copy = first.clone();
+        drop(first);
+        assert_eq!(unread.hold(page()), None, "a copy still holds the room");
+        drop(copy);
+        assert!(unread.hold(page()).is_some());
+    }
+
+    #[test]
+    fn an_answer_larger_than_the_room_gets_through_alone() {
+        let unread = Unread::new(20 << 10);
+        let big = unread.hold(Bytes::from(vec![1; 1 << 20])).expect("nothing else is held");
+        assert_eq!(big.len(), 1 << 20);
+        assert_eq!(unread.hold(Bytes::from(vec![1; 17 << 10])), None);
+    }
+}

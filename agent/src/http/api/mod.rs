@@ -1,0 +1,145 @@
+//! The JSON interface: what stands behind `/api/v1/...` and `/health`.
+//!
+//! Field names are a contract (`docs/api.md`): fields are added, never renamed. What is not known is left out, never `null`
+//! or 0. Times are RFC 3339 in UTC, durations seconds, sizes bytes. Labels and environments of containers are not shown:
+//! people keep secrets there.
+
+mod container;
+mod engine;
+mod service;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::query;
+use crate::{inventory::Snapshot, model::ServiceKey};
+
+pub(super) use engine::{AGENT_VERSION, Engine};
+
+/// One picture at one time: what the answers of one request are made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) host: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
+/// `?project=` and `?service=`: equality, each of them optional.
+#[derive(Debug, Default)]
+pub(super) struct Filter<'a> {
+    project: Option<Cow<'a, str>>,
+    service: Option<Cow<'a, str>>,
+}
+
+impl<'a> Filter<'a> {
+    /// Reads the query; of equal names the last counts.
+    pub(super) fn from_query(query: Option<&'a str>) -> Self {
+        Self { project: query::last(query, "project"), service: query::last(query, "service") }
+    }
+
+    fn matches(&self, key: &ServiceKey) -> bool {
+        self.project.as_deref().is_none_or(|project| *key.project == *project)
+            && self.service.as_deref().is_none_or(|service| *key.service == *service)
+    }
+}
+
+/// `/api/v1/containers`.
+#[derive(Debug, Serialize)]
+pub(super) struct Containers<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    engine: Engine<'a>,
+    containers: Vec<container::Container<'a>>,
+}
+
+/// `/api/v1/services`.
+#[derive(Debug, Serialize)]
+pub(super) struct Services<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    engine: Engine<'a>,
+    services: Vec<service::Service<'a>>,
+}
+
+/// `/api/v1/version`.
+#[derive(Debug, Serialize)]
+pub(super) struct Version<'a> {
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'static str>,
+    engine: Engine<'a>,
+}
+
+/// `/health`.
+#[derive(Debug, Serialize)]
+pub(super) struct Health<'a> {
+    status: Status,
+    version: &'static str,
+    live: bool,
+    ready: bool,
+    engine: Engine<'a>,
+}
+
+/// The agent in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    /// Everything works.
+    Ok,
+    /// The first inventory is not complete.
+    Starting,
+    /// The engine is not heard; what it told last is still shown.
+    Degraded,
+    /// No scrape can be answered.
+    Failed,
+}
+
+impl<'a> View<'a> {
+    /// Containers of every state that match.
+    pub(super) fn containers(&self, filter: &Filter<'_>) -> Containers<'a> {
+        let services = &self.snapshot.services;
+        let containers = self.snapshot.containers.iter().filter(|entry| filter.matches(&entry.container.identity.key));
+        let containers = containers.map(|entry| {
+            // Sorted by key, see `Snapshot`.
+            let at = services.binary_search_by(|service| service.key.cmp(&entry.container.identity.key));
+            let service = at.ok().and_then(|at| services.get(at));
+            container::Container::new(entry, service.map(|service| &service.counters))
+        });
+        Containers { host: self.host, engine: self.engine(), containers: containers.collect() }
+    }
+
+    /// Expected services that match.
+    pub(super) fn services(&self, filter: &Filter<'_>) -> Services<'a> {
+        let services = self.snapshot.services.iter().filter(|service| filter.matches(&service.key));
+        let services = services.map(|entry| service::Service::new(entry)).collect();
+        Services { host: self.host, engine: self.engine(), services }
+    }
+
+    /// Who is asked, and who is behind.
+    pub(super) fn version(&self) -> Version<'a> {
+        Version { version: AGENT_VERSION, revision: option_env!("SPYHOP_REVISION"), engine: self.engine() }
+    }
+
+    /// How the agent is; `live` is whether it can answer a scrape.
+    pub(super) fn health(&self, live: bool) -> Health<'a> {
+        let engine = &self.snapshot.engine;
+        let status = match (live, engine.ready_since, engine.connected) {
+            (false, _, _) => Status::Failed,
+            (true, None, _) => Status::Starting,
+            (true, Some(_), false) => Status::Degraded,
+            (true, Some(_), true) => Status::Ok,
+        };
+        let ready = engine.ready_since.is_some();
+        Health { status, version: AGENT_VERSION, live, ready, engine: self.engine() }
+    }
+
+    /// How well the engine is heard.
+    pub(super) fn engine(&self) -> Engine<'a> {
+        Engine::new(&self.snapshot.engine, self.now)
+    }
+}
+
+#[cfg(test)]
+pub(in crate::http) mod tests;

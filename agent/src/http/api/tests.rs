@@ -1,0 +1,335 @@
+//! Field names and shapes, held by the examples of `docs/api.md`: `UPDATE_GOLDEN=1 cargo test` writes them anew.
+
+use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    http::routes,
+    inventory::{EngineStatus, Entry, ServiceEntry},
+    model::{
+        Attachment, Container, ContainerId, ContainerState, EngineInfo, EngineVersion, Health, HealthCheck,
+        HealthResult, HealthStatus, Identity, Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
+        ServiceCounters,
+    },
+};
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn key(project: &str, service: &str) -> ServiceKey {
+    ServiceKey { project: project.into(), service: service.into() }
+}
+
+/// A container of which nothing but the obligatory is known.
+pub(in crate::http) fn bare(name: &str) -> Entry {
+    let container = Container {
+        id: ContainerId::new("0".repeat(64)),
+        name: name.into(),
+        image: "busybox".into(),
+        image_id: None,
+        labels: Labels::default(),
+        identity: Identity { key: key("", name), replica: "1".into(), one_off: false },
+        created: None,
+        state: ContainerState::Unknown,
+        pid: None,
+        started_at: None,
+        finished_at: None,
+        exit_code: None,
+        oom_killed: None,
+        restart_count: None,
+        health: None,
+        limits: Limits::default(),
+        restart_policy: RestartPolicy::No,
+        network_mode: NetworkMode::None,
+        networks: Vec::new(),
+        ports: Vec::new(),
+        mounts: Vec::new(),
+    };
+    Entry {
+        container,
+        replica: "1".into(),
+        stopped_by_person: false,
+        oom_events: 0,
+        image_created: None,
+        inspected_at: time("2026-03-01T12:00:00Z"),
+    }
+}
+
+/// A container of which everything is known.
+pub(in crate::http) fn full() -> Entry {
+    let mut entry = bare("shop-web-1");
+    let health_start = time("2026-03-01T11:59:41.5Z");
+    entry.container = Container {
+        id: ContainerId::new("4f1d".repeat(16)),
+        image: "shop/web:1.4.2".into(),
+        image_id: Some(format!("sha256:{}", "ab12".repeat(16)).into()),
+        labels: Labels::new([("com.example.password".into(), "hunter2".into())]),
+        identity: Identity { key: key("shop", "web"), replica: "1".into(), one_off: false },
+        created: Some(time("2026-02-20T08:00:00Z")),
+        state: ContainerState::Running,
+        pid: Some(4711),
+        started_at: Some(time("2026-02-20T08:00:01.25Z")),
+        finished_at: Some(time("2026-02-20T07:59:58Z")),
+        exit_code: Some(0),
+        oom_killed: Some(false),
+        restart_count: Some(2),
+        health: Some(Health {
+            status: HealthStatus::Healthy,
+            failing_streak: Some(0),
+            results: vec![HealthResult {
+                start: health_start,
+                end: Some(health_start + Duration::from_millis(125)),
+                exit_code: 0,
+            }],
+            check: HealthCheck {
+                interval: Duration::from_secs(30),
+                timeout: Duration::from_secs(5),
+                start_period: Duration::from_secs(10),
+                retries: 3,
+            },
+        }),
+        limits: Limits { memory_bytes: Some(256 << 20), cpu_cores: Some(1.5), pids: Some(100), ..Limits::default() },
+        restart_policy: RestartPolicy::OnFailure(Some(5)),
+        network_mode: NetworkMode::Own("shop_default".into()),
+        networks: vec![Attachment {
+            network: "shop_default".into(),
+            network_id: Some("9c".repeat(32).into()),
+            addresses: vec!["172.18.0.3".parse().unwrap()],
+            aliases: vec!["web".into()],
+        }],
+        ports: vec![PublishedPort {
+            container_port: 8080,
+            protocol: "tcp".into(),
+            host_ip: "127.0.0.1".into(),
+            host_port: 80,
+        }],
+        mounts: vec![Mount {
+            destination: "/data".into(),
+            kind: "volume".into(),
+            source: "shop_data".into(),
+            read_write: true,
+        }],
+        ..entry.container
+    };
+    entry.image_created = Some(time("2026-02-19T16:30:00Z"));
+    entry
+}
+
+/// A host with one full container, one bare one and the first one's service.
+pub(in crate::http) fn snapshot() -> Snapshot {
+    let service = ServiceEntry {
+        key: key("shop", "web"),
+        counters: ServiceCounters {
+            starts: 3,
+            restarts: 2,
+            exits: [0, 1, 0, 1],
+            oom_kills: 1,
+            became_healthy: 3,
+            became_unhealthy: 1,
+            health_passed: 1200,
+            health_failed: 4,
+            health_timed_out: 1,
+        },
+        expected: 1,
+        running: 1,
+        healthy: 1,
+        completed: 0,
+        stopped: 0,
+    };
+    let version = EngineVersion {
+        version: "28.5.1".into(),
+        negotiated: "1.51".into(),
+        kernel: Some("6.12.48".into()),
+        ..EngineVersion::default()
+    };
+    let info = EngineInfo {
+        name: "harbour".into(),
+        operating_system: Some("Debian GNU/Linux 13 (trixie)".into()),
+        ..EngineInfo::default()
+    };
+    Snapshot {
+        generation: 7,
+        containers: vec![Arc::new(bare("forgotten")), Arc::new(full())],
+        services: vec![Arc::new(service)],
+        engine: EngineStatus {
+            connected: true,
+            heard_at: Some(time("2026-03-01T12:00:00Z")),
+            trouble: None,
+            version: Some(Arc::new(version)),
+            info: Some(Arc::new(info)),
+            ready_since: Some(time("2026-03-01T09:30:00Z")),
+        },
+        ..Snapshot::default()
+    }
+}
+
+/// A picture looked at 1.5 s after the engine was last heard.
+pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
+    View { snapshot, host: Some("harbour"), now: time("2026-03-01T12:00:01.5Z") }
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+/// What stands between `<!-- name -->` and `<!-- end -->` is replaced.
+fn put(doc: &str, name: &str, text: &str) -> String {
+    let (before, rest) = doc.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("no mark {name}"));
+    let (_, after) = rest.split_once("<!-- end -->").unwrap_or_else(|| panic!("no end of {name}"));
+    format!("{before}<!-- {name} -->\n{text}<!-- end -->{after}")
+}
+
+#[test]
+fn the_documentation_is_in_step() {
+    let snapshot = snapshot();
+    let view = view(&snapshot);
+    let web = Filter::from_query(Some("project=shop&service=web"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
+    let found = std::fs::read_to_string(&path).unwrap();
+    let mut expected = put(&found, "routes", &routes::markdown());
+    for (name, value) in [
+        ("containers", serde_json::to_string_pretty(&view.containers(&web)).unwrap()),
+        ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
+        ("version", pretty(&Version { revision: None, ..view.version() })),
+        ("health", pretty(&view.health(true))),
+    ] {
+        let mut block = String::new();
+        write!(block, "```json\n{value}\n```\n").unwrap();
+        expected = put(&expected, name, &block);
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    } else {
+        assert!(
+            found == expected,
+            "docs/api.md is out of step: run again with UPDATE_GOLDEN=1 and read the difference"
+        );
+    }
+}
+
+/// As people read it, with a version that does not change with each release.
+fn pretty(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap();
+    text.replacen(&format!("\"version\": \"{AGENT_VERSION}\""), "\"version\": \"0.1.0\"", 1)
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let snapshot = snapshot();
+    let forgotten = Filter::from_query(Some("service=forgotten"));
+    let answer = json(&view(&snapshot).containers(&forgotten));
+    let container = answer["containers"][0].as_object().unwrap();
+    let keys: Vec<_> = container.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "completed",
+            "id",
+            "image",
+            "inspected_at",
+            "limits",
+            "mounts",
+            "name",
+            "network_mode",
+            "networks",
+            "one_off",
+            "oom_events",
+            "ports",
+            "project",
+            "replica",
+            "restart_policy",
+            "service",
+            "state",
+            "stopped_by_person",
+        ]
+    );
+    assert_eq!(container["limits"], serde_json::json!({}));
+    let nothing = json(
+        &View { host: None, snapshot: &Snapshot::default(), now: time("2026-03-01T12:00:00Z") }
+            .containers(&Filter::default()),
+    );
+    assert_eq!(nothing, serde_json::json!({"engine": {"connected": false}, "containers": []}));
+}
+
+#[test]
+fn nowhere_is_a_null_nor_a_label() {
+    let snapshot = snapshot();
+    let view = view(&snapshot);
+    for value in [
+        json(&view.containers(&Filter::default())),
+        json(&view.services(&Filter::default())),
+        json(&view.version()),
+        json(&view.health(true)),
+    ] {
+        let text = value.to_string();
+        assert!(!text.contains("null") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn filters_are_equalities() {
+    let snapshot = snapshot();
+    let names = |query| {
+        let answer = json(&view(&snapshot).containers(&Filter::from_query(query)));
+        let containers = answer["containers"].as_array().unwrap().clone();
+        containers.iter().map(|container| container["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (query, expected) in [
+        (None, &["forgotten", "shop-web-1"][..]),
+        (Some("other=1"), &["forgotten", "shop-web-1"]),
+        (Some("project=shop"), &["shop-web-1"]),
+        (Some("project="), &["forgotten"]),
+        (Some("project=%73hop&service=web"), &["shop-web-1"]),
+        (Some("project=sho"), &[]),
+        (Some("project=shop&service=db"), &[]),
+        (Some("project=none&project=shop"), &["shop-web-1"]),
+    ] {
+        assert_eq!(names(query), expected, "{query:?}");
+    }
+}
+
+#[test]
+fn an_exit_code_belongs_to_a_run_that_has_ended() {
+    for (state, shown) in [
+        (ContainerState::Running, false),
+        (ContainerState::Paused, false),
+        (ContainerState::Exited, true),
+        (ContainerState::Restarting, true),
+        (ContainerState::Dead, true),
+    ] {
+        let mut entry = full();
+        entry.container.state = state;
+        let value = json(&container::Container::new(&entry, None));
+        assert_eq!(value.get("exit_code").is_some(), shown, "{state:?}");
+    }
+}
+
+#[test]
+fn one_word_says_how_the_agent_is() {
+    let status = |live, ready, connected| {
+        let mut snapshot = snapshot();
+        snapshot.engine.connected = connected;
+        snapshot.engine.ready_since = snapshot.engine.ready_since.filter(|_| ready);
+        json(&view(&snapshot).health(live))["status"].as_str().unwrap().to_owned()
+    };
+    for (live, ready, connected, expected) in [
+        (true, true, true, "ok"),
+        (true, true, false, "degraded"),
+        (true, false, true, "starting"),
+        (true, false, false, "starting"),
+        (false, true, true, "failed"),
+        (false, false, false, "failed"),
+    ] {
+        assert_eq!(status(live, ready, connected), expected);
+    }
+}
+
+#[test]
+fn a_clock_set_back_makes_no_negative_age() {
+    let snapshot = snapshot();
+    let view = View { now: time("2026-03-01T11:00:00Z"), ..view(&snapshot) };
+    assert_eq!(view.engine().age_seconds, Some(0.0));
+}

@@ -1,0 +1,175 @@
+//! From a request to an answer: which route, what it asks for, what is said.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCEPT, ALLOW, CONNECTION, CONTENT_ENCODING, VARY},
+    request::Parts,
+};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body as _, Incoming};
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::{
+    App, Scrape,
+    answer::{Answer, Body, Unread},
+    api, encoding, page, query,
+    routes::{self, Endpoint},
+    stall::Serving,
+};
+use crate::{
+    collectors::{self, ScrapeError},
+    exposition::{self, Format},
+    inventory::Snapshot,
+    model::metric::Group,
+    telemetry::{HttpAnswer, Reason},
+};
+
+/// No route takes a body. One up to this size is thrown away and the connection kept; a larger one is refused.
+const DRAINED_BODY: usize = 4 << 10;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared<S> {
+    pub(super) app: App<S>,
+    pub(super) unread: Unread,
+}
+
+/// Answers one request, within its deadline, and counts it.
+pub(super) async fn answer<S: Scrape>(
+    shared: Arc<Shared<S>>,
+    request: Request<Incoming>,
+    serving: Serving,
+) -> Response<Body> {
+    let App { metrics, settings, .. } = &shared.app;
+    let (request, body) = request.into_parts();
+    let route = routes::find(request.uri.path());
+    let answer = if drain(body, &shared).await {
+        let answering = respond(&shared, route.map(|route| route.endpoint), &request);
+        timeout(settings.answer_timeout, answering).await.unwrap_or_else(|_| Answer::busy("no answer in time"))
+    } else {
+        metrics.refuse(Reason::Requests, 1);
+        // The client may go on sending what nobody reads, so the connection cannot be used again.
+        serving.turn().leave_unread();
+        Answer::text(StatusCode::PAYLOAD_TOO_LARGE, "no route takes a body")
+            .with(CONNECTION, HeaderValue::from_static("close"))
+    };
+    let answer = hold(&shared, answer);
+    let name = route.map_or(routes::OTHER, |route| route.name);
+    metrics.http_request(&HttpAnswer { route: name, code: answer.status.as_u16() });
+    tracing::debug!(route = name, code = answer.status.as_u16(), bytes = answer.body.len(), "answered");
+    answer.into_response(serving)
+}
+
+/// Throws away the body of a request; false when it is larger or slower than is put up with.
+async fn drain<S>(body: Incoming, shared: &Shared<S>) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    if body.size_hint().lower() > DRAINED_BODY as u64 {
+        return false;
+    }
+    let drained = timeout(shared.app.settings.header_timeout, Limited::new(body, DRAINED_BODY).collect()).await;
+    matches!(drained, Ok(Ok(_)))
+}
+
+/// Accounts the body of an answer, or says that too much waits for slow readers.
+fn hold<S>(shared: &Shared<S>, mut answer: Answer) -> Answer {
+    let Some(body) = shared.unread.hold(std::mem::take(&mut answer.body)) else {
+        shared.app.metrics.refuse(Reason::Answers, 1);
+        return Answer::busy("too many answers wait to be read");
+    };
+    answer.body = body;
+    answer
+}
+
+async fn respond<S: Scrape>(shared: &Shared<S>, endpoint: Option<Endpoint>, request: &Parts) -> Answer {
+    let Some(endpoint) = endpoint else {
+        return Answer::text(StatusCode::NOT_FOUND, "not found; / lists what there is");
+    };
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only read here")
+            .with(ALLOW, HeaderValue::from_static(routes::ALLOW));
+    }
+    let app = &shared.app;
+    let snapshot = app.inventory.load();
+    let view = api::View { snapshot: &snapshot, host: snapshot.host.as_deref(), now: Timestamp::now() };
+    let filter = api::Filter::from_query(request.uri.query());
+    match endpoint {
+        Endpoint::Metrics => metrics(&app.scraper, request).await,
+        Endpoint::Index => Answer::html(page::index(&view)),
+        Endpoint::Style => Answer::new(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
+        Endpoint::Health => Answer::json(StatusCode::OK, &view.health(app.scraper.alive())),
+        Endpoint::Live => live(&app.scraper),
+        Endpoint::Ready => ready(&snapshot),
+        Endpoint::Containers => Answer::json(StatusCode::OK, &view.containers(&filter)),
+        Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
+        Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
+    }
+}
+
+async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {
+    let Ok(groups) = groups(request.uri.query()) else {
+        let known: Vec<_> = Group::ALL.into_iter().map(Group::as_str).collect();
+        let text = format!("collect[]: unknown group; there are: {}", known.join(", "));
+        return Answer::text(StatusCode::BAD_REQUEST, text);
+    };
+    let format = exposition::negotiate(accept(&request.headers).as_deref());
+    let gzip = encoding::takes_gzip(&request.headers);
+    if request.method == Method::HEAD {
+        // The kernel is not read for a page nobody gets.
+        return page_of_metrics(format, false, Bytes::new());
+    }
+    match scraper.scrape(collectors::Request { format, groups, gzip }).await {
+        Ok(page) => page_of_metrics(format, page.gzip, page.bytes),
+        Err(ScrapeError::Busy) => Answer::busy("too many scrapes are waiting"),
+        Err(error @ ScrapeError::Stopped) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    }
+}
+
+fn page_of_metrics(format: Format, gzip: bool, body: Bytes) -> Answer {
+    let answer = Answer::new(StatusCode::OK, format.content_type(), body)
+        .with(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if gzip { answer.with(CONTENT_ENCODING, HeaderValue::from_static("gzip")) } else { answer }
+}
+
+/// All `Accept` headers as one list; `None` without any.
+fn accept(headers: &HeaderMap) -> Option<String> {
+    let values: Vec<_> = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// A word in `?collect[]=` that names no group.
+#[derive(Debug, PartialEq, Eq)]
+struct UnknownGroup;
+
+/// The groups of `?collect[]=`, `None` without any; other names are somebody else's and left alone.
+fn groups(query: Option<&str>) -> Result<Option<BTreeSet<Group>>, UnknownGroup> {
+    let words = query::pairs(query).filter(|(name, _)| name == "collect[]");
+    let groups: BTreeSet<_> =
+        words.map(|(_, word)| Group::from_word(&word).ok_or(UnknownGroup)).collect::<Result<_, _>>()?;
+    Ok((!groups.is_empty()).then_some(groups))
+}
+
+fn live(scraper: &impl Scrape) -> Answer {
+    if scraper.alive() {
+        Answer::text(StatusCode::OK, "live")
+    } else {
+        Answer::text(StatusCode::SERVICE_UNAVAILABLE, "the scrape thread has ended")
+    }
+}
+
+/// Ready once and for all: what was seen stays on the page with its age while the engine is away.
+fn ready(snapshot: &Snapshot) -> Answer {
+    match (snapshot.engine.ready_since, &snapshot.engine.trouble) {
+        (Some(_), _) => Answer::text(StatusCode::OK, "ready"),
+        (None, Some(trouble)) => {
+            let text = format!("the first inventory is not complete: {trouble}");
+            Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+        (None, None) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, "the first inventory is not complete"),
+    }
+}

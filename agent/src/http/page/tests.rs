@@ -1,0 +1,127 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    http::api::tests::{bare, full, snapshot, view},
+    inventory::Snapshot,
+    model::{ContainerId, RestartPolicy},
+};
+
+/// The page of a host with these containers.
+fn page_of(containers: impl IntoIterator<Item = Entry>) -> String {
+    let snapshot = Snapshot { containers: containers.into_iter().map(Arc::new).collect(), ..snapshot() };
+    index(&view(&snapshot))
+}
+
+/// The cells of the first row, markup taken away.
+fn cells(page: &str) -> Vec<String> {
+    let row = page.split("<tbody>\n<tr>").nth(1).unwrap().split("</tr>").next().unwrap();
+    let cells = row.split_inclusive("</t").filter(|cell| cell.ends_with("</t"));
+    cells.map(|cell| cell.trim_end_matches("</t").rsplit_once('>').map(|(_, text)| text).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_page_shows_host_engine_counts_containers_and_routes() {
+    let page = page_of([full(), bare("forgotten")]);
+    for part in [
+        "<title>harbour - spyhop</title>",
+        "Connected</span> to the container engine (version 28.5.1).",
+        "<dt>Containers</dt><dd>2</dd>",
+        "<dt>Running</dt><dd>1</dd>",
+        "<dt>Unhealthy</dt><dd>0</dd>",
+        "<bdi>shop-web-1</bdi>",
+        "<td class=\"good\">running</td><td class=\"good\">healthy</td><td class=\"number\">2</td>",
+        "<time datetime=\"2026-02-20T08:00:01Z\">9 d ago</time>",
+        "<a href=\"/metrics\">/metrics</a>",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    assert!(!page.contains("hunter2"), "labels are not shown");
+    assert!(!page.contains("style=") && !page.contains("<script"), "the content policy allows neither");
+}
+
+#[test]
+fn a_silent_engine_is_said_with_the_age_of_the_list() {
+    let mut snapshot = snapshot();
+    snapshot.engine.connected = false;
+    snapshot.engine.heard_at = "2026-03-01T11:48:00Z".parse().ok();
+    snapshot.engine.trouble = Some("dial <unix>".into());
+    let page = index(&view(&snapshot));
+    assert!(
+        page.contains("is silent</span>; the list below is 12 min old (version 28.5.1): dial &lt;unix&gt;."),
+        "{page}"
+    );
+    let page = index(&view(&Snapshot::default()));
+    assert!(page.contains("has not answered yet</span>.") && page.contains("None is known."), "{page}");
+}
+
+#[test]
+fn hostile_texts_stay_text() {
+    let hostile = "</bdi><script>alert('x')</script>\"\u{202e}\0";
+    let mut entry = full();
+    entry.container.name = hostile.into();
+    entry.container.image = hostile.into();
+    entry.container.identity.key.project = hostile.into();
+    entry.container.identity.key.service = hostile.into();
+    entry.replica = hostile.into();
+    let page = page_of([entry]);
+    assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains('\0'), "{page}");
+    assert_eq!(page.matches("&lt;/bdi&gt;&lt;script&gt;").count(), 5);
+}
+
+#[test]
+fn states_have_the_words_of_the_metrics() {
+    for (state, exit_code, policy, by_person, expected) in [
+        (ContainerState::Exited, Some(0), RestartPolicy::No, false, "completed (0)"),
+        (ContainerState::Exited, Some(0), RestartPolicy::No, true, "stopped (0)"),
+        (ContainerState::Exited, Some(137), RestartPolicy::Always, true, "stopped (137)"),
+        (ContainerState::Exited, Some(1), RestartPolicy::No, false, "exited (1)"),
+        (ContainerState::Exited, None, RestartPolicy::No, false, "exited"),
+        (ContainerState::Running, Some(0), RestartPolicy::No, false, "running"),
+        (ContainerState::Dead, Some(1), RestartPolicy::No, false, "dead"),
+    ] {
+        let mut entry = bare("x");
+        entry.container.state = state;
+        entry.container.exit_code = exit_code;
+        entry.container.restart_policy = policy;
+        entry.stopped_by_person = by_person;
+        assert_eq!(cells(&page_of([entry]))[4], expected);
+    }
+}
+
+#[test]
+fn health_of_a_stopped_container_is_not_shown() {
+    let mut entry = full();
+    entry.container.state = ContainerState::Exited;
+    entry.container.pid = None;
+    assert_eq!(cells(&page_of([entry]))[5], "");
+}
+
+#[test]
+fn the_table_has_an_end() {
+    let many = (0..ROWS + 3).map(|n| {
+        let mut entry = bare("x");
+        entry.container.id = ContainerId::new(n.to_string());
+        entry
+    });
+    let page = page_of(many);
+    assert_eq!(page.matches("<tr><th scope=\"row\">").count(), ROWS);
+    assert!(page.contains("<p>3 more are left out here"));
+}
+
+#[test]
+fn ages_are_said_in_their_largest_unit() {
+    for (seconds, expected) in [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (86_399, "23 h"),
+        (86_400, "1 d"),
+        (864_000, "10 d"),
+    ] {
+        assert_eq!(Age(SignedDuration::from_secs(seconds)).to_string(), expected);
+    }
+}

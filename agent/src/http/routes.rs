@@ -1,0 +1,113 @@
+//! The routes as data: dispatch, the page's list of links and the table in `docs/api.md` are all made from [`ROUTES`].
+
+/// Everything that is answered. Paths match to the letter.
+pub const ROUTES: &[Route] = &[
+    route("/", "index", Endpoint::Index, "The host and its containers on one page, for people."),
+    route("/style.css", "style", Endpoint::Style, "The style sheet of the page."),
+    route(
+        "/metrics",
+        "metrics",
+        Endpoint::Metrics,
+        "All metrics as OpenMetrics or Prometheus text; `collect[]=GROUP` (several times) asks for some groups only.",
+    ),
+    route("/health", "health", Endpoint::Health, "How the agent is, as JSON; status 200 whatever it says."),
+    route("/health/live", "live", Endpoint::Live, "200 while the agent can answer a scrape, else 503."),
+    route("/health/ready", "ready", Endpoint::Ready, "200 once the first inventory is complete, 503 before."),
+    route(
+        "/api/v1/containers",
+        "containers",
+        Endpoint::Containers,
+        "Containers of every state; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    route(
+        "/api/v1/services",
+        "services",
+        Endpoint::Services,
+        "Expected services with their replicas and counters; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
+];
+
+/// The methods of every route: nothing here changes anything.
+pub const METHODS: &[&str] = &["GET", "HEAD"];
+
+/// [`METHODS`] as the `Allow` header says it.
+pub(super) const ALLOW: &str = "GET, HEAD";
+
+/// The `route` label of requests for what is not in the table.
+pub(super) const OTHER: &str = "other";
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Route {
+    /// Path, without query.
+    pub path: &'static str,
+    /// Name: the `route` label of `spyhop_http_requests_total`.
+    pub name: &'static str,
+    /// What is answered, in one sentence.
+    pub about: &'static str,
+    /// Methods which are answered; all others get 405.
+    pub methods: &'static [&'static str],
+    pub(super) endpoint: Endpoint,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Index,
+    Style,
+    Metrics,
+    Health,
+    Live,
+    Ready,
+    Containers,
+    Services,
+    Version,
+}
+
+const fn route(path: &'static str, name: &'static str, endpoint: Endpoint, about: &'static str) -> Route {
+    Route { path, name, about, methods: METHODS, endpoint }
+}
+
+/// The route of a path.
+pub(super) fn find(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path)
+}
+
+/// The table in Markdown, as it stands in `docs/api.md`.
+pub fn markdown() -> String {
+    let mut table = String::from("| path | answers |\n|---|---|\n");
+    for Route { path, about, .. } in ROUTES {
+        table.push_str(&format!("| `{path}` | {about} |\n"));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        let paths: BTreeSet<_> = ROUTES.iter().map(|route| route.path).collect();
+        let names: BTreeSet<_> = ROUTES.iter().map(|route| route.name).collect();
+        assert_eq!((paths.len(), names.len()), (ROUTES.len(), ROUTES.len()), "paths and names are unique");
+        assert!(!names.contains(OTHER));
+        for route in ROUTES {
+            assert!(route.path.starts_with('/'), "{route:?}");
+            assert!(route.path == "/" || !route.path.ends_with('/'), "{route:?}");
+            assert!(route.about.ends_with('.') && !route.about.contains('|'), "{route:?}");
+        }
+        assert_eq!(METHODS.join(", "), ALLOW);
+    }
+
+    #[test]
+    fn paths_match_to_the_letter() {
+        assert_eq!(find("/metrics").map(|route| route.name), Some("metrics"));
+        for path in ["", "/metrics/", "//metrics", "/Metrics", "/metric", "/health/live/x", "/%6Detrics", "*"] {
+            assert!(find(path).is_none(), "{path:?}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A host that never changes: every value on its page is known, and every family of the catalogue has one.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use spyhop::{
+    collectors::{Build, Collector, LabelPolicy, Moment, ProcessSample, Settings, Source},
+    host::{Gone, Target},
+    inventory::{EngineStatus, Reader, ServiceEntry, Snapshot},
+    model::{
+        ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network, ServiceCounters,
+        ServiceKey,
+    },
+    telemetry::{EngineCall, HttpAnswer, Metrics, Outcome},
+};
+
+use super::{
+    containers::{hostile, job, legacy, vanished, web},
+    kernel,
+};
+
+/// `2023-11-14T22:13:20Z`; all times are told from here.
+const EPOCH: i64 = 1_700_000_000;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(EPOCH + second).unwrap()
+}
+
+/// The collector of the synthetic host after a first scrape, so that rates over time are known in the next one.
+pub(crate) fn collector() -> Collector<Kernel> {
+    let reader = Reader::new();
+    reader.publish(snapshot());
+    let settings = Settings {
+        labels: LabelPolicy::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
+        build: Build { version: "0.0.0", revision: "0123abc" },
+        ..Settings::default()
+    };
+    let mut collector = Collector::new(Kernel::default(), reader, settings, metrics());
+    collector.scrape(spyhop::exposition::Format::Text, None, moment(0));
+    collector
+}
+
+/// Fifteen seconds a scrape.
+pub(crate) fn moment(scrape: u32) -> Moment {
+    let elapsed = Duration::from_secs(15) * scrape;
+    Moment { wall: at(3600) + elapsed, elapsed }
+}
+
+/// The agent's own counters, each touched once.
+fn metrics() -> Metrics {
+    let metrics = Metrics::default();
+    metrics.engine_request(EngineCall::List, Outcome::Ok);
+    metrics.state_write(Outcome::Ok);
+    metrics.http_request(&HttpAnswer { route: "metrics", code: 200 });
+    metrics.scrape_duration.observe(0.002);
+    metrics.engine_events.inc_by(42);
+    metrics
+}
+
+/// What the kernel says: always the same, but for the CPU time, which goes on by half a second a second.
+#[derive(Debug, Default)]
+pub(crate) struct Kernel {
+    scrapes: u64,
+}
+
+impl Source for Kernel {
+    fn track(&mut self, targets: &[Target]) {
+        let pids: Vec<u32> = targets.iter().map(|target| target.pid).collect();
+        assert_eq!(pids, [101, 105, 103, 104], "containers with processes, in the order of the snapshot");
+        let own_network: Vec<bool> = targets.iter().map(|target| target.network).collect();
+        assert_eq!(own_network, [true, true, true, false]);
+    }
+
+    fn container(&mut self, id: &ContainerId, into: &mut ContainerSample) -> Result<(), Gone> {
+        *into = match id.as_str().get(..3) {
+            Some("101") => kernel::unified(self.scrapes * 7_500_000_000),
+            Some("103") => kernel::legacy(),
+            Some("104") => kernel::hostile(),
+            _ => return Err(Gone),
+        };
+        Ok(())
+    }
+
+    fn root(&mut self, into: &mut ContainerSample) {
+        *into = kernel::root();
+    }
+
+    fn host(&mut self, into: &mut HostSample) {
+        *into = kernel::host();
+    }
+
+    fn machine(&mut self) -> MachineSample {
+        self.scrapes += 1;
+        kernel::machine()
+    }
+
+    fn availability(&self) -> Vec<(&'static str, bool)> {
+        vec![("cgroup_cpu", true), ("cgroup_memory", true), ("filesystem", true), ("pressure", false)]
+    }
+
+    fn open_handles(&self) -> usize {
+        31
+    }
+
+    fn process(&mut self, into: &mut ProcessSample) {
+        *into = ProcessSample {
+            cpu_seconds: Some(1.25),
+            resident_bytes: Some(9_437_184),
+            virtual_bytes: Some(73_400_320),
+            open_fds: Some(44),
+            max_fds: Some(1_048_576),
+            started_after_boot: Some(Duration::from_millis(3_000_500)),
+            threads: Some(5),
+        };
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let networks = [("bridge", false), ("shop_back", true), ("shop_front", false)].map(|(name, internal)| {
+        Arc::new(Network {
+            id: name.into(),
+            name: name.into(),
+            driver: Some("bridge".into()),
+            scope: Some("local".into()),
+            internal: Some(internal),
+            subnets: Vec::new(),
+        })
+    });
+    Snapshot {
+        generation: 7,
+        host: Some("whale".into()),
+        containers: [web(), vanished(), job(), legacy(), hostile()].map(Arc::new).into(),
+        services: services().map(Arc::new).into(),
+        networks: networks.into(),
+        engine: EngineStatus {
+            connected: true,
+            heard_at: Some(at(3612)),
+            trouble: None,
+            version: Some(Arc::new(EngineVersion {
+                version: "28.5.1".into(),
+                api_version: "1.51".into(),
+                min_api_version: Some("1.24".into()),
+                negotiated: "1.51".into(),
+                os: Some("linux".into()),
+                arch: Some("amd64".into()),
+                kernel: Some("6.12.0-whale".into()),
+            })),
+            info: Some(Arc::new(EngineInfo {
+                name: "whale".into(),
+                cgroup_driver: Some("systemd".into()),
+                cgroup_version: Some("2".into()),
+                operating_system: Some("Debian GNU/Linux 13 (trixie)".into()),
+                storage_driver: Some("overlay2".into()),
+                root_dir: Some("/var/lib/docker".into()),
+                system_time: None,
+            })),
+            ready_since: Some(at(1)),
+        },
+    }
+}
+
+fn services() -> [ServiceEntry; 3] {
+    let service = |project: &str, service: &str, expected, counters| ServiceEntry {
+        key: ServiceKey { project: project.into(), service: service.into() },
+        counters,
+        expected,
+        running: 0,
+        healthy: 0,
+        completed: 0,
+        stopped: 0,
+    };
+    let lively = ServiceCounters {
+        starts: 9,
+        restarts: 3,
+        exits: [1, 2, 3, 4],
+        oom_kills: 4,
+        became_healthy: 6,
+        became_unhealthy: 5,
+        health_passed: 100,
+        health_failed: 7,
+        health_timed_out: 2,
+    };
+    [
+        service("gone", "for good", 1, ServiceCounters::default()),
+        ServiceEntry { stopped: 1, ..service("shop", "job", 1, ServiceCounters::default()) },
+        ServiceEntry { running: 2, healthy: 1, ..service("shop", "web", 2, lively) },
+    ]
+}

@@ -1,0 +1,59 @@
+//! Kills because memory ran out are counted, whether the container died of them or not.
+//!
+//! Promised: the engine's events and the kernel's count make one number; the container's end is told as what it was.
+
+mod support;
+
+use support::{
+    container::Role,
+    docker::{Docker, Turn},
+    scene::{Scene, and, replica, service},
+    wait::{eventually, promptly},
+};
+
+const LIMIT: [&str; 4] = ["--memory", "24m", "--memory-swap", "24m"];
+
+#[test]
+fn a_container_that_died_of_it_says_so() {
+    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
+    let (who, of) = (replica("oom", "dies", "1"), service("oom", "dies"));
+    let container = scene.docker.container("dies").compose("oom", "dies", 1).options(&LIMIT).role(Role::Hungry).start();
+    container.act(&["wait"]);
+    promptly("death by memory", || {
+        let page = scene.agent.scrape();
+        page.expect("spyhop_container_oom_killed", &who, 1.0)?;
+        page.expect("spyhop_container_oom_kills_total", &who, 1.0)?;
+        page.expect("spyhop_container_state", &and(&who, "state", "exited"), 1.0)?;
+        page.expect("spyhop_service_oom_kills_total", &of, 1.0)?;
+        page.expect("spyhop_service_exits_total", &and(&of, "class", "oom"), 1.0)?;
+        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), 0.0)
+    });
+}
+
+#[test]
+fn a_container_that_lost_a_child_goes_on_and_counts() {
+    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
+    let who = replica("oom", "survives", "1");
+    // The shell is protected by being small: the kernel kills the largest.
+    let script = "for i in 1 2 3; do tail /dev/zero; done; trap 'exit 0' TERM; sleep 100000 & wait";
+    let recipe = scene.docker.container("survives").compose("oom", "survives", 1).options(&LIMIT);
+    let container = recipe.role(Role::Script(script.into())).start();
+    let named = [("name", container.name.as_str())];
+    eventually("three kills", || scene.agent.scrape().expect("container_oom_events_total", &named, 3.0));
+    let page = scene.agent.scrape();
+    assert_eq!(page.state("spyhop_container_state", &who, "state"), Ok("running".into()));
+    assert_eq!(page.value("spyhop_container_oom_kills_total", &who), Some(3.0));
+    assert_eq!(page.value("spyhop_service_exits_total", &and(&service("oom", "survives"), "class", "oom")), Some(0.0));
+    let limit = page.value("spyhop_container_memory_limit_bytes", &who).expect("a limit");
+    assert!(page.value("container_memory_max_usage_bytes", &named) <= Some(limit));
+}
+
+#[test]
+fn the_engine_agrees_that_memory_ran_out() {
+    // Without this the tests above could pass on an engine which does not notice, and for the wrong reason.
+    let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
+    let container = docker.container("witness").options(&LIMIT).role(Role::Hungry).start();
+    container.act(&["wait"]);
+    assert_eq!(container.inspect()["State"]["OOMKilled"], true);
+    assert_eq!(container.inspect()["State"]["ExitCode"], 137);
+}

@@ -1,0 +1,39 @@
+//! The promises, as numbers. A figure which is not here is printed and not judged.
+
+/// The most a figure may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Key of the figure.
+    pub(crate) key: &'static str,
+    /// What is measured, for the table.
+    pub(crate) what: &'static str,
+    /// Most allowed.
+    pub(crate) most: f64,
+    /// Unit of both.
+    pub(crate) unit: &'static str,
+}
+
+const fn budget(key: &'static str, what: &'static str, most: f64, unit: &'static str) -> Budget {
+    Budget { key, what, most, unit }
+}
+
+/// Every promise of this version.
+pub(crate) const BUDGETS: &[Budget] = &[
+    budget("scrape_100", "CPU of one scrape, 100 real containers, uncompressed", 3.0, "ms"),
+    budget("ratio_100", "the same beside bare reads of the same files", 1.5, "x"),
+    budget("scrape_1000_v1", "CPU of one scrape, 1,000 synthetic containers, cgroup v1", 30.0, "ms"),
+    budget("scrape_1000_v2", "CPU of one scrape, 1,000 synthetic containers, cgroup v2", 30.0, "ms"),
+    budget("idle", "CPU at 100 containers, scraped every 15 s", 0.2, "% of a core"),
+    budget("rss_start", "resident memory at 100 containers, after the first scrape", 15.0, "MiB"),
+    budget("rss_scrapes", "resident memory at 100 containers, after all scrapes", 15.0, "MiB"),
+    budget("rss_scrapes_growth", "growth over the second half of the scrapes", 0.5, "MiB"),
+    budget("rss_lifecycles", "resident memory after all container lifecycles", 15.0, "MiB"),
+    budget("rss_lifecycles_growth", "growth over the second half of the lifecycles", 0.5, "MiB"),
+    budget("size", "binary", 12.0, "MiB"),
+    budget("first_scrape", "start to first complete scrape, 100 containers", 200.0, "ms"),
+];
+
+/// The budget of a figure.
+pub(crate) fn of(key: &str) -> Option<&'static Budget> {
+    BUDGETS.iter().find(|budget| budget.key == key)
+}

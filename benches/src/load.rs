@@ -1,0 +1,106 @@
+//! Scrapes under measurement: CPU time a scrape beside the floor, and memory over many.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    Effort,
+    client::Scraper,
+    floor::Floor,
+    support::{agent::Agent, process},
+};
+
+/// Scrapes before anything is measured: handles are opened, buffers have grown, labels are rendered.
+const WARM_UP: u32 = 20;
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// What one scrape costs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// CPU time of the agent, uncompressed.
+    pub(crate) plain: Duration,
+    /// CPU time of the agent when asked for gzip.
+    pub(crate) gzip: Duration,
+    /// CPU time of bare reads through kept handles.
+    pub(crate) kept: Duration,
+    /// CPU time of bare open, read, close.
+    pub(crate) opened: Duration,
+    /// Kernel files read.
+    pub(crate) files: usize,
+    /// Bytes of the page.
+    pub(crate) bytes: usize,
+    /// Samples on the page.
+    pub(crate) samples: usize,
+}
+
+impl Cost {
+    /// The agent beside the floor.
+    pub(crate) fn ratio(&self) -> f64 {
+        self.plain.as_secs_f64() / self.kept.as_secs_f64()
+    }
+}
+
+/// Measures in turns, so that whatever else the machine does falls on all of them; the median of the rounds counts.
+pub(crate) fn cost(agent: &Agent, roots: &[&Path], effort: Effort) -> Result<Cost> {
+    let (mut plain, mut gzip) = (Scraper::new(agent.address, false)?, Scraper::new(agent.address, true)?);
+    let mut page = Vec::new();
+    for _ in 0..WARM_UP {
+        page = plain.scrape()?;
+        gzip.scrape()?;
+    }
+    let mut floor = Floor::of(agent.pid(), roots)?;
+    let mut rounds: [Vec<Duration>; 4] = Default::default();
+    for _ in 0..effort.rounds {
+        let turns = [
+            spent(agent, &mut plain, effort.batch)?,
+            floor.kept(effort.batch)?,
+            spent(agent, &mut gzip, effort.batch)?,
+            floor.opened(effort.batch)?,
+        ];
+        for (round, turn) in rounds.iter_mut().zip(turns) {
+            round.push(turn);
+        }
+    }
+    let [plain, kept, gzip, opened] = rounds.map(median);
+    let samples = page.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#")).count();
+    Ok(Cost { plain, gzip, kept, opened, files: floor.len(), bytes: page.len(), samples })
+}
+
+/// CPU time of the agent a scrape.
+fn spent(agent: &Agent, scraper: &mut Scraper, scrapes: u32) -> Result<Duration> {
+    let cpu = || process::cpu(agent.pid()).context("the agent runs");
+    let before = cpu()?;
+    for _ in 0..scrapes {
+        scraper.scrape()?;
+    }
+    Ok(cpu()?.saturating_sub(before) / scrapes)
+}
+
+fn median(mut values: Vec<Duration>) -> Duration {
+    values.sort();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Resident memory in MiB after half and after all of so many scrapes.
+pub(crate) fn memory(agent: &Agent, scrapes: u32) -> Result<(f64, f64)> {
+    let mut scraper = Scraper::new(agent.address, false)?;
+    let mut half = |count| -> Result<f64> {
+        for _ in 0..count {
+            scraper.scrape()?;
+        }
+        resident(agent)
+    };
+    Ok((half(scrapes / 2)?, half(scrapes - scrapes / 2)?))
+}
+
+/// Resident memory in MiB.
+pub(crate) fn resident(agent: &Agent) -> Result<f64> {
+    let usage = process::Usage::of(agent.pid()).context("the agent runs")?;
+    Ok(crate::support::facts::float(usage.rss) / MIB)
+}
+
+/// Milliseconds.
+pub(crate) fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
