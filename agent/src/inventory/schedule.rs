@@ -90,6 +90,11 @@ impl Schedule {
         }
         None
     }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.due.len(), self.heap.len())
+    }
 }
 
 /// Who is to be inspected now: a bounded number at once, each container at most once, in the order asked.
@@ -169,10 +174,5 @@ impl Looks {
             }
             None => {}
         }
-    }
-
-    /// Nothing waits and nothing is on the way.
-    pub(super) fn idle(&self) -> bool {
-        self.states.is_empty()
     }
 }
