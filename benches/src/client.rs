@@ -16,14 +16,14 @@ pub(crate) struct Scraper {
 }
 
 impl Scraper {
-    /// Connects; `gzip` asks for compression.
-    pub(crate) fn new(to: SocketAddr, gzip: bool) -> Result<Self> {
+    /// Connects, to ask for `path` again and again; `gzip` asks for compression.
+    pub(crate) fn new(to: SocketAddr, path: &str, gzip: bool) -> Result<Self> {
         let stream = TcpStream::connect(to).with_context(|| format!("connect to {to}"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         stream.set_nodelay(true)?;
         let encoding = if gzip { "Accept-Encoding: gzip\r\n" } else { "" };
         let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {to}\r\nAccept: text/plain;version=0.0.4\r\n{encoding}\r\n");
+            format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nAccept: text/plain;version=0.0.4\r\n{encoding}\r\n");
         Ok(Self { stream: BufReader::with_capacity(256 * 1024, stream), request })
     }
 

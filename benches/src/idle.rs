@@ -20,7 +20,7 @@ pub(crate) fn share(agent: &Agent, seconds: u64) -> Result<f64> {
     let cpu = || process::cpu(agent.pid()).context("the agent runs");
     let (start, before) = (Instant::now(), cpu()?);
     while start.elapsed() < span {
-        Scraper::new(agent.address, false)?.scrape()?;
+        Scraper::new(agent.address, "/metrics", false)?.scrape()?;
         // A span of time is what is measured, so a span of time is what is waited for.
         thread::sleep(INTERVAL.min(span.saturating_sub(start.elapsed())));
     }

@@ -22,6 +22,8 @@ pub(crate) struct Cost {
     pub(crate) plain: Duration,
     /// CPU time of the agent when asked for gzip.
     pub(crate) gzip: Duration,
+    /// CPU time of the agent for a page of its own figures only.
+    pub(crate) bare: Duration,
     /// CPU time of bare reads through kept handles.
     pub(crate) kept: Duration,
     /// CPU time of bare open, read, close.
@@ -43,33 +45,35 @@ impl Cost {
 
 /// Measures in turns, so that whatever else the machine does falls on all of them; the median of the rounds counts.
 pub(crate) fn cost(agent: &Agent, roots: &[&Path], effort: Effort) -> Result<Cost> {
-    let (mut plain, mut gzip) = (Scraper::new(agent.address, false)?, Scraper::new(agent.address, true)?);
-    let mut page = Vec::new();
-    for _ in 0..WARM_UP {
-        page = plain.scrape()?;
-        gzip.scrape()?;
+    const PAGE: &str = "/metrics";
+    const BARE: &str = "/metrics?collect[]=agent";
+    for gzip in [true, false] {
+        spent(agent, PAGE, gzip, WARM_UP)?;
     }
+    let page = Scraper::new(agent.address, PAGE, false)?.scrape()?;
     let mut floor = Floor::of(agent.pid(), roots)?;
-    let mut rounds: [Vec<Duration>; 4] = Default::default();
+    let mut rounds: [Vec<Duration>; 5] = Default::default();
     for _ in 0..effort.rounds {
         let turns = [
-            spent(agent, &mut plain, effort.batch)?,
+            spent(agent, PAGE, false, effort.batch)?,
             floor.kept(effort.batch)?,
-            spent(agent, &mut gzip, effort.batch)?,
+            spent(agent, PAGE, true, effort.batch)?,
             floor.opened(effort.batch)?,
+            spent(agent, BARE, false, effort.batch)?,
         ];
         for (round, turn) in rounds.iter_mut().zip(turns) {
             round.push(turn);
         }
     }
-    let [plain, kept, gzip, opened] = rounds.map(median);
+    let [plain, kept, gzip, opened, bare] = rounds.map(median);
     let samples = page.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#")).count();
-    Ok(Cost { plain, gzip, kept, opened, files: floor.len(), bytes: page.len(), samples })
+    Ok(Cost { plain, gzip, bare, kept, opened, files: floor.len(), bytes: page.len(), samples })
 }
 
-/// CPU time of the agent a scrape.
-fn spent(agent: &Agent, scraper: &mut Scraper, scrapes: u32) -> Result<Duration> {
+/// CPU time of the agent a scrape, over one connection.
+fn spent(agent: &Agent, path: &str, gzip: bool, scrapes: u32) -> Result<Duration> {
     let cpu = || process::cpu(agent.pid()).context("the agent runs");
+    let mut scraper = Scraper::new(agent.address, path, gzip)?;
     let before = cpu()?;
     for _ in 0..scrapes {
         scraper.scrape()?;
@@ -84,7 +88,7 @@ fn median(mut values: Vec<Duration>) -> Duration {
 
 /// Resident memory in MiB after half and after all of so many scrapes.
 pub(crate) fn memory(agent: &Agent, scrapes: u32) -> Result<(f64, f64)> {
-    let mut scraper = Scraper::new(agent.address, false)?;
+    let mut scraper = Scraper::new(agent.address, "/metrics", false)?;
     let mut half = |count| -> Result<f64> {
         for _ in 0..count {
             scraper.scrape()?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
     Effort, idle,
@@ -16,6 +16,7 @@ use crate::{
 };
 
 const CONTAINERS: u32 = 100;
+const PROJECT: &str = "spyhop-bench";
 
 /// Everything which needs a real kernel behind the files.
 pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Result<()> {
@@ -28,7 +29,7 @@ pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Resu
     };
     eprintln!("starting {CONTAINERS} containers");
     let recipes = (1..=CONTAINERS).map(|number| {
-        let recipe = docker.container("bench").compose("bench", "service", number);
+        let recipe = docker.container("bench").compose(PROJECT, "service", number);
         // Half of them limited, as on a host that somebody looks after.
         if number % 2 == 0 {
             recipe.options(&["--memory", "64m", "--cpus", "0.5", "--pids-limit", "50"])
@@ -37,11 +38,14 @@ pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Resu
         }
     });
     let fleet = docker.fleet(recipes.collect());
-    let home = Home::new(&agent.display().to_string(), docker.socket());
+    // Whatever else runs on this machine is not part of the figure.
+    let only_ours = format!("containers:\n  include: [project={PROJECT}]\n");
+    let home = Home::with(&agent.display().to_string(), docker.socket(), &only_ours);
     start::first_scrape(&home, report)?;
 
     let running = home.start();
-    running.scrape();
+    let seen = running.scrape().all("container_last_seen", &[]).filter(|sample| sample.label("id") != "/").count();
+    ensure!(seen == fleet.len(), "the agent sees {seen} of {} containers", fleet.len());
     report.judged("rss_start", load::resident(&running)?);
     eprintln!("measuring scrapes");
     let cost = load::cost(&running, &[Path::new("/proc"), Path::new("/sys")], effort)?;
@@ -49,6 +53,7 @@ pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Resu
     report.judged("ratio_100", cost.ratio());
     report.told(format!("bare reads of the same {} files, handles kept", cost.files), ms(cost.kept), "ms");
     report.told("the same with open, read, close", ms(cost.opened), "ms");
+    report.told("a page without containers or host: HTTP and the agent's own figures", ms(cost.bare), "ms");
     report.told("gzip on top of a scrape", ms(cost.gzip.saturating_sub(cost.plain)), "ms");
     report.told(
         format!("page of {} samples", cost.samples),

@@ -29,7 +29,7 @@ pub(crate) fn first_scrape(home: &Home, report: &mut Report) -> Result<()> {
     for _ in 0..TRIES {
         let start = Instant::now();
         let agent = home.open();
-        let mut scraper = Scraper::new(agent.address, false)?;
+        let mut scraper = Scraper::new(agent.address, "/metrics", false)?;
         while !ready(&scraper.scrape()?) {
             if start.elapsed() > Duration::from_secs(20) {
                 bail!("the agent is not ready after 20 s:\n{}", agent.log());

@@ -56,18 +56,6 @@ pub(super) fn top(path: &Path, id: &str) -> PathBuf {
     path.to_owned()
 }
 
-/// The `id` label: the cgroup's path as cAdvisor writes it, without what a namespace puts before it.
-pub(super) fn label(path: &Path) -> String {
-    let names: Vec<_> = path
-        .components()
-        .filter_map(|part| match part {
-            std::path::Component::Normal(name) => Some(name.to_string_lossy()),
-            _ => None,
-        })
-        .collect();
-    format!("/{}", names.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -105,8 +93,6 @@ mod tests {
         for (path, expected) in table {
             assert_eq!(top(Path::new(path), "abc"), Path::new(expected), "{path}");
         }
-        assert_eq!(label(Path::new("/../docker-abc.scope")), "/docker-abc.scope");
-        assert_eq!(label(Path::new("/")), "/");
     }
 
     proptest! {

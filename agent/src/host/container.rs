@@ -24,10 +24,6 @@ use crate::model::{ContainerSample, Spec};
 /// clocks are set now and then. A reused pid is younger by the life of the container, usually more.
 const START_TOLERANCE_SECONDS: i64 = 30;
 
-/// How long limits are believed. The engine says when it changes them ([`super::Host::track`] hears of it); this is for the
-/// hand that writes into a cgroup past the engine. A third of the files would otherwise be read for nothing at every scrape.
-const LIMITS_FRESH: Duration = Duration::from_secs(60);
-
 /// Facts of the host needed to open and read a container.
 #[derive(Debug)]
 pub(super) struct Surroundings {
@@ -44,8 +40,8 @@ pub(super) struct Surroundings {
 pub(super) struct Files {
     cgroup: Cgroup,
     network: Option<Handle>,
-    /// The `id` label.
-    path: Arc<str>,
+    /// The `id` label; `None` where none of its cgroups can be seen.
+    path: Option<Arc<str>>,
     limits: Option<Limits>,
 }
 
@@ -63,6 +59,10 @@ struct Limits {
     until: Instant,
 }
 
+/// How long limits are believed. The engine says when it changes them ([`super::Host::track`] hears of it); this is for the
+/// hand that writes into a cgroup past the engine. A third of the files would otherwise be read for nothing at every scrape.
+const LIMITS_FRESH: Duration = Duration::from_secs(60);
+
 impl Files {
     /// Finds and opens the files of a container's first process.
     ///
@@ -70,28 +70,30 @@ impl Files {
     /// [`Gone`] when the process has ended, or its pid belongs to somebody else by now.
     pub(super) fn open(around: &Surroundings, target: &Target) -> Result<Self, Gone> {
         let process = around.roots.proc.join(target.pid.to_string());
-        let told = read_once(&process.join("cgroup"), CGROUP_CEILING).map_err(|_| Gone)?;
-        let membership = Membership::parse(&told);
+        let bytes = read_once(&process.join("cgroup"), CGROUP_CEILING).map_err(|_| Gone)?;
+        let membership = Membership::parse(&bytes);
         let id = target.id.as_str();
         if !membership.mentions(id) && !same_start(around, &process, target.started_at) {
             return Err(Gone);
         }
-        let files = Self {
-            cgroup: Cgroup::open(&around.hierarchies, &membership, id),
-            network: target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten(),
-            path: label(&around.hierarchies, &membership, id),
-            limits: None,
-        };
+        let cgroup = Cgroup::open(around, &membership, id);
+        let path = cgroup.label(&around.hierarchies).map(Into::into);
+        let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
+        let files = Self { cgroup, network, path, limits: None };
         // The process may have ended, and its pid been given away, while its files were opened one by one.
         match read_once(&process.join("cgroup"), CGROUP_CEILING) {
-            Ok(again) if again == told => Ok(files),
+            Ok(again) if again == bytes => Ok(files),
             _ => Err(Gone),
         }
     }
 
     /// Number of files held.
     pub(super) fn count(&self) -> usize {
-        self.cgroup.count() + usize::from(self.network.is_some())
+        let cgroup = match &self.cgroup {
+            Cgroup::V1(files, _) => files.count(),
+            Cgroup::V2(files, _) => files.count(),
+        };
+        cgroup + usize::from(self.network.is_some())
     }
 
     /// Forgets the limits: the engine has changed them.
@@ -103,8 +105,11 @@ impl Files {
         if let Some(limits) = self.limits.filter(|limits| Instant::now() < limits.until) {
             return limits;
         }
-        let (spec, pids) = self.cgroup.limits();
-        *self.limits.insert(Limits { spec, pids, until: fresh_until(&self.path) })
+        let (spec, pids) = match &self.cgroup {
+            Cgroup::V1(_, directories) => directories.limits(),
+            Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
+        };
+        *self.limits.insert(Limits { spec, pids, until: fresh_until(self.path.as_deref().unwrap_or_default()) })
     }
 
     /// Reads everything.
@@ -118,8 +123,8 @@ impl Files {
         }
         let limits = self.limits();
         (into.spec, into.pids.limit) = (limits.spec, limits.pids);
-        if into.cgroup_path.as_ref() != Some(&self.path) {
-            into.cgroup_path = Some(Arc::clone(&self.path));
+        if into.cgroup_path != self.path {
+            into.cgroup_path.clone_from(&self.path);
         }
         match reading.bytes(self.network.as_ref())? {
             None => into.network = None,
@@ -133,43 +138,46 @@ impl Files {
 }
 
 impl Cgroup {
-    /// Opens what a container has in the hierarchies; one it cannot be found in adds no file.
-    fn open(hierarchies: &Hierarchies, membership: &Membership, id: &str) -> Self {
-        let unified = membership.v2().map(|path| cgroup::top(path, id));
-        if hierarchies.unified() {
-            let folder = hierarchies.v2.as_ref().zip(unified).and_then(|(mount, path)| mount.directory(&path));
+    /// Finds the container's directories in every hierarchy there is, and opens what is in them.
+    fn open(around: &Surroundings, membership: &Membership, id: &str) -> Self {
+        let top = |path: Option<&Path>| path.map(|path| cgroup::top(path, id));
+        let unified = top(membership.v2());
+        if around.hierarchies.unified() {
+            let mount = around.hierarchies.v2.as_ref();
+            let folder = mount.zip(unified.as_ref()).and_then(|(mount, path)| mount.directory(path));
             return Self::V2(Box::new(folder.as_deref().map(v2::Files::open).unwrap_or_default()), folder);
         }
-        let directories = v1::Directories::find(hierarchies, |controller| match controller {
-            None => unified.clone(),
-            Some(name) => membership.v1(name).map(|path| cgroup::top(path, id)),
+        let paths = v1::CONTROLLERS.map(|name| (name, top(membership.v1(name))));
+        let directories = v1::Directories::find(&around.hierarchies, |controller| match controller {
+            None => unified.as_deref(),
+            Some(name) => paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
         });
         Self::V1(Box::new(v1::Files::open(&directories)), Box::new(directories))
     }
 
-    fn count(&self) -> usize {
+    /// The container's path below the root of its hierarchy, cAdvisor's `id`. With several hierarchies memory's counts first.
+    fn label(&self, hierarchies: &Hierarchies) -> Option<String> {
         match self {
-            Self::V1(files, _) => files.count(),
-            Self::V2(files, _) => files.count(),
-        }
-    }
-
-    /// The limits, and that of pids.
-    fn limits(&self) -> (Spec, Option<u64>) {
-        match self {
-            Self::V1(_, directories) => directories.limits(),
-            Self::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
+            Self::V2(_, folder) => Some(hierarchies.v2.as_ref()?.path_of(folder.as_deref()?)),
+            Self::V1(_, at) => {
+                let candidates = [("memory", &at.memory), ("cpu", &at.cpu), ("pids", &at.pids), ("blkio", &at.blkio)];
+                candidates
+                    .into_iter()
+                    .find_map(|(name, folder)| Some(hierarchies.v1.get(name)?.path_of(folder.as_deref()?)))
+            }
         }
     }
 }
 
-/// The `id` label. Where controllers have paths of their own, memory speaks for all, as it does with cAdvisor.
-fn label(hierarchies: &Hierarchies, membership: &Membership, id: &str) -> Arc<str> {
-    let path = match hierarchies.unified() {
-        true => membership.v2(),
-        false => membership.v1("memory").or_else(|| membership.v1("cpu")).or_else(|| membership.v2()),
+/// The memory limit of the agent's own cgroup; `None` when there is none or it cannot be seen.
+pub(super) fn own_memory_limit(around: &Surroundings) -> Option<u64> {
+    let membership = Membership::parse(&read_once(&around.roots.proc.join("self/cgroup"), CGROUP_CEILING).ok()?);
+    let (mount, path, name) = if around.hierarchies.unified() {
+        (around.hierarchies.v2.as_ref()?, membership.v2()?, "memory.max")
+    } else {
+        (around.hierarchies.v1.get("memory")?, membership.v1("memory")?, "memory.limit_in_bytes")
     };
-    path.map_or_else(|| format!("/{id}"), |path| cgroup::label(&cgroup::top(path, id))).into()
+    read_once(&mount.directory(path)?.join(name), 4096).ok().and_then(|bytes| parse::limit(&bytes))
 }
 
 /// A time a bit after [`LIMITS_FRESH`], different for each container, so that their limits are not all read in one scrape.
@@ -181,7 +189,7 @@ fn fresh_until(path: &str) -> Instant {
 
 /// Whether a process started when the engine says the container did: field 22 of `/proc/<pid>/stat`, clock ticks since boot.
 fn same_start(around: &Surroundings, process: &Path, started_at: Option<Timestamp>) -> bool {
-    let Some((started_at, boot)) = started_at.zip(around.boot_seconds) else { return true };
+    let Some((started_at, boot)) = started_at.zip(around.boot_seconds) else { return false };
     let Some(ticks) = read_once(&process.join("stat"), 4096).ok().and_then(|bytes| start_ticks(&bytes)) else {
         return false;
     };

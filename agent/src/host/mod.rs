@@ -39,7 +39,7 @@ use self::{
     roots::Hierarchies,
 };
 use crate::{
-    model::{ContainerId, ContainerSample, HostSample, Limits, MachineSample, Pressure, StatCounters},
+    model::{ContainerId, ContainerSample, HostSample, Limits, MachineSample, Pressure},
     telemetry::{Metrics, Reason},
 };
 
@@ -135,7 +135,8 @@ impl Host {
             meminfo: Handle::table(&proc.join("meminfo")).ok(),
             load: Handle::single(&proc.join("loadavg")).ok(),
             disks: Handle::table(&proc.join("diskstats")).ok(),
-            network: Handle::table(&proc.join("1/net/dev")).ok(),
+            // Without the host's pids, process 1 is our own container's.
+            network: sees_host_pids(proc).then(|| Handle::table(&proc.join("1/net/dev")).ok()).flatten(),
             pressure: pressure::Files::open(|resource| proc.join("pressure").join(resource)),
         };
         let mut host = Self {
@@ -148,7 +149,7 @@ impl Host {
             availability: Vec::new(),
             tracked: HashMap::new(),
             held: 0,
-            ceiling: descriptor_ceiling(),
+            ceiling: descriptor_ceiling().min(memory_ceiling(&around)),
             around,
             metrics,
         };
@@ -189,12 +190,21 @@ impl Host {
                 self.held -= files.count();
                 files
             }
-            None => Files::open(&self.around, &tracked.target)?,
+            None => match Files::open(&self.around, &tracked.target) {
+                Ok(files) => files,
+                Err(gone) => {
+                    *into = ContainerSample::default();
+                    return Err(gone);
+                }
+            },
         };
-        // On `Gone` the files are dropped here: a handle must not outlive its container.
         let read = files.read(self.around.tick_ns, &mut self.reading, into);
         self.settle();
-        read?;
+        if read.is_err() {
+            // The files are dropped here: a handle must not outlive its container, nor half a reading.
+            *into = ContainerSample::default();
+            return Err(Gone);
+        }
         self.names.fill(&mut into.io);
         let Some(tracked) = self.tracked.get_mut(id) else { return Ok(()) };
         if self.held + files.count() <= self.ceiling {
@@ -221,9 +231,15 @@ impl Host {
             into.cgroup_path = Some("/".into());
         }
         self.names.fill(&mut into.io);
+        // On v1 the root has no pressure of its own: what all tasks wait for is the host's.
+        if into.pressure == Pressure::default()
+            && self.node.pressure.read(&mut self.reading, &mut into.pressure).is_err()
+        {
+            into.pressure = Pressure::default();
+        }
         match self.reading.bytes(self.node.network.as_ref()) {
             Ok(Some(bytes)) => {
-                let refused = net::read(bytes, into.network.get_or_insert_default());
+                let refused = net::read_root(bytes, into.network.get_or_insert_default());
                 self.reading.refused += refused;
             }
             _ => into.network = None,
@@ -239,7 +255,7 @@ impl Host {
             Ok(Some(bytes)) => node::stat(bytes, ticks_per_second, &mut into.cpus),
             _ => {
                 into.cpus.clear();
-                StatCounters::default()
+                crate::model::StatCounters::default()
             }
         };
         match reading.bytes(node.meminfo.as_ref()) {
@@ -281,8 +297,9 @@ impl Host {
     fn find_availability(&self) -> Vec<(&'static str, bool)> {
         let hierarchies = &self.around.hierarchies;
         let controller = |name: &str| {
-            hierarchies.v1.contains_key(name)
-                || hierarchies.v2.as_ref().is_some_and(|mount| offers(&mount.point, v2_name(name)))
+            let v2 = hierarchies.v2.as_ref().filter(|mount| mount.is_v2_root());
+            hierarchies.v1.get(name).is_some_and(roots::Mount::is_v1_root)
+                || v2.is_some_and(|mount| offers(&mount.point, v2_name(name)))
         };
         let v2_pressure = hierarchies.v2.is_some() && self.node.pressure.count() > 0;
         vec![
@@ -292,8 +309,8 @@ impl Host {
             ("cgroup_pids", controller("pids")),
             ("cgroup_pressure", v2_pressure),
             ("pressure", self.node.pressure.count() > 0),
-            ("pid_namespace", self.sees_host_pids()),
-            ("host_network", self.node.network.is_some() && self.sees_host_pids()),
+            ("pid_namespace", sees_host_pids(&self.around.roots.proc)),
+            ("host_network", self.node.network.is_some()),
             ("filesystem", self.filesystems.as_ref().is_some_and(filesystems::Table::available)),
         ]
     }
@@ -301,11 +318,6 @@ impl Host {
     /// Kernel files kept open for containers.
     pub const fn open_handles(&self) -> usize {
         self.held
-    }
-
-    /// Kernel threads live in the host's pid namespace only; the first of them has had pid 2 since there are kernel threads.
-    fn sees_host_pids(&self) -> bool {
-        handle::read_fact(&self.around.roots.proc.join("2/comm")).is_some_and(|name| name == "kthreadd")
     }
 
     /// Hands what went wrong in a reading to the counters.
@@ -327,7 +339,7 @@ impl RootFiles {
             let folder = hierarchies.v2.as_ref().and_then(|mount| mount.directory(top));
             return Self { v1: None, v2: folder.as_deref().map(v2::Files::open) };
         }
-        let directories = v1::Directories::find(hierarchies, |controller| controller.map(|_| top.to_owned()));
+        let directories = v1::Directories::find(hierarchies, |controller| controller.map(|_| top));
         Self { v1: Some(v1::Files::open(&directories)), v2: None }
     }
 }
@@ -344,6 +356,22 @@ const fn v2_name(controller: &str) -> &str {
 fn offers(point: &Path, controller: &str) -> bool {
     handle::read_fact(&point.join("cgroup.controllers"))
         .is_some_and(|list| list.split(' ').any(|name| name == controller))
+}
+
+/// Kernel threads live in the host's pid namespace only; the first of them has had pid 2 since there are kernel threads.
+fn sees_host_pids(proc: &Path) -> bool {
+    handle::read_fact(&proc.join("2/comm")).is_some_and(|name| name == "kthreadd")
+}
+
+/// What the kernel keeps for an open file of a cgroup, buffer included, and charges to the agent's own memory limit: 4.3 KiB
+/// measured on Linux 6.18.
+const HANDLE_BYTES: u64 = 5 * 1024;
+
+/// Handles that fit into half of the agent's own memory limit: the other half is for the agent. With the 128 MiB of
+/// `compose/agent.yml` these are the files of some 800 containers.
+fn memory_ceiling(around: &Surroundings) -> usize {
+    let limit = container::own_memory_limit(around).unwrap_or(u64::MAX);
+    usize::try_from(limit / 2 / HANDLE_BYTES).unwrap_or(usize::MAX)
 }
 
 /// Raises the soft limit as far as it goes without a privilege.

@@ -31,9 +31,25 @@ fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
 
 /// Sets `into` to a container's interfaces without `lo`, reusing names and storage. Returns how many were left out.
 pub(super) fn read(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
+    read_named(bytes, into, |name| name != b"lo")
+}
+
+/// The same for the root's row: without the host's ends of containers' networks, whose traffic would count twice in a sum. In a
+/// container's own namespace such names are its own business.
+pub(super) fn read_root(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
+    read_named(bytes, into, |name| name != b"lo" && !is_end_of_containers(name))
+}
+
+/// `veth...`, `docker0` and its like, and the bridges the engine makes: `br-` and twelve digits of the network's id.
+fn is_end_of_containers(name: &[u8]) -> bool {
+    let of_engine = |id: &[u8]| id.len() == 12 && id.iter().all(u8::is_ascii_hexdigit);
+    name.starts_with(b"veth") || name.starts_with(b"docker") || name.strip_prefix(b"br-").is_some_and(of_engine)
+}
+
+fn read_named(bytes: &[u8], into: &mut Vec<InterfaceCounters>, wanted: impl Fn(&[u8]) -> bool) -> u64 {
     let mut kept = 0;
     let mut refused = 0;
-    for row in rows(bytes).filter(|row| row.name != b"lo") {
+    for row in rows(bytes).filter(|row| wanted(row.name)) {
         if kept >= MAX_INTERFACES {
             refused += 1;
             continue;
@@ -131,6 +147,17 @@ veth1:1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0
         let eth0 = interfaces.first().unwrap();
         assert_eq!((eth0.rx_bytes, eth0.rx_packets, eth0.rx_errors, eth0.rx_dropped), (310, 3, 1, 2));
         assert_eq!((eth0.tx_bytes, eth0.tx_packets, eth0.tx_errors, eth0.tx_dropped), (7, 8, 9, 10));
+    }
+
+    #[test]
+    fn the_root_has_no_ends_of_containers() {
+        let mut interfaces = Vec::new();
+        read_root(FILE, &mut interfaces);
+        assert_eq!(interfaces.iter().map(|interface| interface.name.as_ref()).collect::<Vec<_>>(), ["eth0"]);
+        let table = [("br-0123456789ab", true), ("br-lan", false), ("docker_gwbridge", true), ("wlan0", false)];
+        for (name, expected) in table {
+            assert_eq!(is_end_of_containers(name.as_bytes()), expected, "{name}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     Gone,
     handle::{Buffer, Handle, ReadError},
+    parse,
 };
 
 /// What a reading of one container or of the host needs at hand.
@@ -34,7 +35,15 @@ impl Reading {
         }
     }
 
-    /// A file of one number, or of something else `parse` understands.
+    /// A file of one number. Anything else in it is counted as not understood.
+    pub(super) fn number(&mut self, handle: Option<&Handle>) -> Result<Option<u64>, Gone> {
+        let Some(bytes) = self.bytes(handle)? else { return Ok(None) };
+        let number = parse::single(bytes);
+        self.failed += u64::from(number.is_none());
+        Ok(number)
+    }
+
+    /// A file of something else that `parse` understands.
     pub(super) fn value<T>(
         &mut self,
         handle: Option<&Handle>,

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     handle::{MOUNTS_CEILING, read_once},
-    parse,
+    parse, v1,
 };
 
 /// Roots of the host's kernel files as the agent sees them.
@@ -71,7 +71,7 @@ impl Hierarchies {
             if row.fstype == "cgroup2" {
                 found.v2 = Some(mount);
             } else {
-                let controllers = row.super_options.split(',').filter(|option| CONTROLLERS.contains(option));
+                let controllers = row.super_options.split(',').filter(|option| v1::CONTROLLERS.contains(option));
                 found.v1.extend(controllers.map(|controller| (controller.to_owned(), mount.clone())));
             }
         }
@@ -83,9 +83,6 @@ impl Hierarchies {
         self.v2.is_some() && self.v1.is_empty()
     }
 }
-
-/// v1 controllers with files that are read.
-const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "blkio", "pids"];
 
 /// Shows its hierarchy from the root, or from above our namespace's own root.
 fn is_whole(root: &Path) -> bool {
@@ -113,6 +110,25 @@ impl Mount {
             _ => return None,
         };
         Some(if below.as_os_str().is_empty() { self.point.clone() } else { self.point.join(below) })
+    }
+}
+
+impl Mount {
+    /// The path of a directory below the hierarchy's root, as far up as the mount shows it.
+    pub(super) fn path_of(&self, folder: &Path) -> String {
+        let mounted = climb(&self.root).map(|(_, rest)| rest).unwrap_or_default();
+        let below = folder.strip_prefix(&self.point).unwrap_or(folder);
+        format!("/{}", mounted.join(below).display()).trim_end_matches('/').to_owned()
+    }
+
+    /// Whether the mount shows a v1 hierarchy from its true root: only there is this file (cgroup-v1/cgroups.rst).
+    pub(super) fn is_v1_root(&self) -> bool {
+        ["release_agent", "cgroup.sane_behavior"].iter().any(|name| self.point.join(name).exists())
+    }
+
+    /// Whether the mount shows the v2 hierarchy from its true root: every other cgroup has a type (cgroup-v2.rst).
+    pub(super) fn is_v2_root(&self) -> bool {
+        !self.point.join("cgroup.type").exists()
     }
 }
 

@@ -209,7 +209,7 @@ fn paths_seen_from_a_private_namespace_are_found() {
     tree.write("proc/self/mountinfo", "31 23 0:28 /../.. /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n");
     let sample = read(&mut tree.host()).unwrap();
     assert_eq!(sample.cpu.usage_ns, Some(5_000_000));
-    assert_eq!(sample.cgroup_path.as_deref(), Some(format!("/docker-{ID}.scope").as_str()));
+    assert_eq!(sample.cgroup_path.as_deref(), Some(format!("/system.slice/docker-{ID}.scope").as_str()));
 }
 
 #[test]
@@ -270,6 +270,16 @@ fn beyond_the_ceiling_figures_are_the_same_and_nothing_stays_open() {
 }
 
 #[test]
+fn handles_fit_into_the_agents_own_memory_limit() {
+    let tree = Tree::new();
+    tree.v2(&format!("/system.slice/docker-{ID}.scope"));
+    assert!(tree.host().ceiling > 200, "no limit of its own");
+    tree.write("proc/self/cgroup", "0::/system.slice/agent.scope\n");
+    tree.write("sys/fs/cgroup/system.slice/agent.scope/memory.max", "1048576\n");
+    assert_eq!(tree.host().ceiling, 102, "half a MiB at 5 KiB each");
+}
+
+#[test]
 fn endless_and_broken_files_are_counted_and_absent() {
     let tree = Tree::new();
     tree.v1();
@@ -278,7 +288,7 @@ fn endless_and_broken_files_are_counted_and_absent() {
     let mut host = tree.host();
     let sample = read(&mut host).unwrap();
     assert_eq!((sample.memory.usage, sample.memory.working_set, sample.pids.current), (None, None, None));
-    assert_eq!(host.metrics.scrape_errors.get(), 1);
+    assert_eq!(host.metrics.scrape_errors.get(), 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A container's files in cgroup v1 hierarchies (Documentation/admin-guide/cgroup-v1/).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     Gone,
@@ -10,7 +10,10 @@ use super::{
     reading::Reading,
     roots::{Hierarchies, Mount},
 };
-use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Pressure, Spec};
+use crate::model::{ContainerSample, Cpu, Memory, MemoryKind, Spec};
+
+/// Controllers with files that are read.
+pub(super) const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "blkio", "pids"];
 
 /// Directories of one container, one for each controller that is there; a hybrid host has pressure on the v2 side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,10 +28,10 @@ pub(super) struct Directories {
 
 impl Directories {
     /// Finds them; `path` tells the cgroup for a v1 controller (or `None` for v2).
-    pub(super) fn find(hierarchies: &Hierarchies, path: impl Fn(Option<&str>) -> Option<PathBuf>) -> Self {
+    pub(super) fn find<'path>(hierarchies: &Hierarchies, path: impl Fn(Option<&str>) -> Option<&'path Path>) -> Self {
         let v1 = |controller| {
             let mount: &Mount = hierarchies.v1.get(controller)?;
-            mount.directory(&path(Some(controller))?)
+            mount.directory(path(Some(controller))?)
         };
         Self {
             cpu: v1("cpu"),
@@ -36,11 +39,13 @@ impl Directories {
             memory: v1("memory"),
             blkio: v1("blkio"),
             pids: v1("pids"),
-            unified: hierarchies.v2.as_ref().and_then(|mount| mount.directory(&path(None)?)),
+            unified: hierarchies.v2.as_ref().and_then(|mount| mount.directory(path(None)?)),
         }
     }
+}
 
-    /// Reads the limits, which change so rarely that their files are not kept open; the second value is that of pids.
+impl Directories {
+    /// Reads the limits, which change so rarely that their files are not kept open.
     pub(super) fn limits(&self) -> (Spec, Option<u64>) {
         let read = |folder: &Option<PathBuf>, name: &str| read_once(&folder.as_ref()?.join(name), CGROUP_CEILING).ok();
         let number = |folder, name| read(folder, name).and_then(|bytes| parse::single(&bytes));
@@ -138,7 +143,7 @@ impl Files {
     pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         into.cpu = self.cpu(tick_ns, reading)?;
         into.memory = self.memory(reading)?;
-        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
+        into.pids.current = reading.number(self.pids_current.as_ref())?;
         into.io.clear();
         for (file, table) in [(&self.io_bytes, V1Table::Bytes), (&self.io_requests, V1Table::Requests)] {
             if let Some(bytes) = reading.bytes(file.as_ref())? {
@@ -148,27 +153,28 @@ impl Files {
         }
         // The v2 half of a hybrid host may lack this cgroup: that says nothing of the container.
         if self.pressure.read(reading, &mut into.pressure).is_err() {
-            into.pressure = Pressure::default();
+            into.pressure = crate::model::Pressure::default();
         }
         Ok(())
     }
 
     fn cpu(&self, tick_ns: u64, reading: &mut Reading) -> Result<Cpu, Gone> {
-        let mut cpu = Cpu { usage_ns: reading.value(self.cpu_usage.as_ref(), parse::single)?, ..Cpu::default() };
+        let mut cpu = Cpu { usage_ns: reading.number(self.cpu_usage.as_ref())?, ..Cpu::default() };
+        let nanoseconds = |ticks| parse::number(ticks)?.checked_mul(tick_ns);
         for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
-                b"user" => cpu.user_ns = value.checked_mul(tick_ns),
-                b"system" => cpu.system_ns = value.checked_mul(tick_ns),
+                b"user" => cpu.user_ns = nanoseconds(value),
+                b"system" => cpu.system_ns = nanoseconds(value),
                 _ => {}
             }
         }
         for (key, value) in reading.bytes(self.throttling.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
-                b"nr_periods" => cpu.periods = Some(value),
-                b"nr_throttled" => cpu.throttled_periods = Some(value),
-                b"throttled_time" => cpu.throttled_ns = Some(value),
-                b"nr_bursts" => cpu.burst_periods = Some(value),
-                b"burst_time" => cpu.burst_ns = Some(value),
+                b"nr_periods" => cpu.periods = parse::number(value),
+                b"nr_throttled" => cpu.throttled_periods = parse::number(value),
+                b"throttled_time" => cpu.throttled_ns = parse::number(value),
+                b"nr_bursts" => cpu.burst_periods = parse::number(value),
+                b"burst_time" => cpu.burst_ns = parse::number(value),
                 _ => {}
             }
         }
@@ -178,21 +184,21 @@ impl Files {
     fn memory(&self, reading: &mut Reading) -> Result<Memory, Gone> {
         let mut memory = Memory {
             kind: MemoryKind::V1,
-            usage: reading.value(self.memory_usage.as_ref(), parse::single)?,
-            max_usage: reading.value(self.memory_max_usage.as_ref(), parse::single)?,
-            kernel: reading.value(self.memory_kernel.as_ref(), parse::single)?,
-            failcnt: reading.value(self.memory_failcnt.as_ref(), parse::single)?,
+            usage: reading.number(self.memory_usage.as_ref())?,
+            max_usage: reading.number(self.memory_max_usage.as_ref())?,
+            kernel: reading.number(self.memory_kernel.as_ref())?,
+            failcnt: reading.number(self.memory_failcnt.as_ref())?,
             ..Memory::default()
         };
         for (key, value) in reading.bytes(self.oom_control.as_ref())?.into_iter().flat_map(parse::flat) {
             if key == b"oom_kill" {
-                memory.oom_kills = Some(value);
+                memory.oom_kills = parse::number(value);
             }
         }
         if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
             for (key, value) in parse::flat(bytes) {
                 if let Some(field) = stat_field(&mut memory, key) {
-                    *field = Some(value);
+                    *field = parse::number(value);
                 }
             }
         }

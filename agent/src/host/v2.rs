@@ -60,7 +60,7 @@ impl Files {
     pub(super) fn read(&self, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
         into.cpu = self.cpu(reading)?;
         into.memory = self.memory(reading)?;
-        into.pids.current = reading.value(self.pids_current.as_ref(), parse::single)?;
+        into.pids.current = reading.number(self.pids_current.as_ref())?;
         into.io.clear();
         if let Some(bytes) = reading.bytes(self.io_stat.as_ref())? {
             let refused = io::read_v2(bytes, &mut into.io);
@@ -70,18 +70,18 @@ impl Files {
     }
 
     fn cpu(&self, reading: &mut Reading) -> Result<Cpu, Gone> {
-        const US: u64 = 1000;
+        let nanoseconds = |microseconds| parse::number(microseconds)?.checked_mul(1000);
         let mut cpu = Cpu::default();
         for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
-                b"usage_usec" => cpu.usage_ns = value.checked_mul(US),
-                b"user_usec" => cpu.user_ns = value.checked_mul(US),
-                b"system_usec" => cpu.system_ns = value.checked_mul(US),
-                b"nr_periods" => cpu.periods = Some(value),
-                b"nr_throttled" => cpu.throttled_periods = Some(value),
-                b"throttled_usec" => cpu.throttled_ns = value.checked_mul(US),
-                b"nr_bursts" => cpu.burst_periods = Some(value),
-                b"burst_usec" => cpu.burst_ns = value.checked_mul(US),
+                b"usage_usec" => cpu.usage_ns = nanoseconds(value),
+                b"user_usec" => cpu.user_ns = nanoseconds(value),
+                b"system_usec" => cpu.system_ns = nanoseconds(value),
+                b"nr_periods" => cpu.periods = parse::number(value),
+                b"nr_throttled" => cpu.throttled_periods = parse::number(value),
+                b"throttled_usec" => cpu.throttled_ns = nanoseconds(value),
+                b"nr_bursts" => cpu.burst_periods = parse::number(value),
+                b"burst_usec" => cpu.burst_ns = nanoseconds(value),
                 _ => {}
             }
         }
@@ -91,23 +91,23 @@ impl Files {
     fn memory(&self, reading: &mut Reading) -> Result<Memory, Gone> {
         let mut memory = Memory {
             kind: MemoryKind::V2,
-            usage: reading.value(self.memory_current.as_ref(), parse::single)?,
-            max_usage: reading.value(self.memory_peak.as_ref(), parse::single)?,
-            swap: reading.value(self.swap_current.as_ref(), parse::single)?,
+            usage: reading.number(self.memory_current.as_ref())?,
+            max_usage: reading.number(self.memory_peak.as_ref())?,
+            swap: reading.number(self.swap_current.as_ref())?,
             ..Memory::default()
         };
         if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
             for (key, value) in parse::flat(bytes) {
                 if let Some(field) = stat_field(&mut memory, key) {
-                    *field = Some(value);
+                    *field = parse::number(value);
                 }
             }
         }
         for (key, value) in reading.bytes(self.memory_events.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
-                b"high" => memory.events_high = Some(value),
-                b"max" => memory.events_max = Some(value),
-                b"oom_kill" => memory.oom_kills = Some(value),
+                b"high" => memory.events_high = parse::number(value),
+                b"max" => memory.events_max = parse::number(value),
+                b"oom_kill" => memory.oom_kills = parse::number(value),
                 _ => {}
             }
         }

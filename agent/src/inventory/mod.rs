@@ -9,22 +9,24 @@
 //! One task owns the state; everybody else reads [`Snapshot`]s through a [`Reader`] and never waits. How the counters stay
 //! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
-mod errands;
 mod images;
 mod ledger;
-mod live;
 mod outcome;
 mod picture;
+mod publisher;
+mod request;
 mod saved;
 mod schedule;
 mod service;
 mod session;
 pub mod snapshot;
+mod source;
 mod state;
 mod store;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod writer;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -34,7 +36,7 @@ pub use snapshot::{EngineStatus, Entry, Reader, ServiceEntry, Snapshot};
 pub use watch::watch;
 
 /// Containers kept at once, excluded ones included.
-pub const MAX_CONTAINERS: usize = 10_000;
+pub const MAX_CONTAINERS: usize = crate::engine::MAX_CONTAINERS;
 
 /// Services kept at once, those without a container included.
 pub const MAX_SERVICES: usize = 10_000;

@@ -33,6 +33,8 @@ pub(super) struct Verdict {
 pub(super) struct Listed {
     /// On the list, never heard of.
     pub(super) unknown: Vec<ContainerId>,
+    /// On the list and known, excluded ones left out.
+    pub(super) known: Vec<ContainerId>,
     /// Known, and not on the list.
     pub(super) absent: Vec<ContainerId>,
 }

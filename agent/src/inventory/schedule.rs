@@ -170,9 +170,4 @@ impl Looks {
             None => {}
         }
     }
-
-    /// Nothing waits and nothing is on the way.
-    pub(super) fn idle(&self) -> bool {
-        self.states.is_empty()
-    }
 }

@@ -1,380 +1,410 @@
-//! One connection to the engine: closes the gap since the last one, then follows events until something breaks.
+//! One connection to the engine, from the first question to the first trouble.
 //!
-//! ```text
-//!  t1 = the engine's clock
-//!  open the live stream since t1 - SLACK          events wait in a bounded queue
-//!  history since what is known until t1           finite; applied at once
-//!  list, inspect everything                       claims what neither told (ledger.rs)
-//!  caught up: publish, then apply live events     heard twice is counted once
-//! ```
+//! A connection begins with closing the gap before it, in this order:
 //!
-//! Everything asked of the engine runs beside the loop (errands.rs); the loop itself never waits for an answer.
+//! 1. `T1` is the engine's clock. The live stream is opened from shortly before `T1` ([`SLACK`]); what it brings is held back.
+//!    It is polled from here on, whatever else happens: the engine drops events for readers that fall behind.
+//! 2. The engine's history from what was last known up to `T1` is applied. It overlaps with both sides; the ledgers do not mind.
+//! 3. All containers are listed and inspected. Their ledgers claim what no event told and which is older than the beginning of
+//!    the live stream: nothing of that can be among the held events.
+//! 4. The held events are applied. What was missing on the list and is not explained by now is removed.
+//!
+//! Then the inventory is complete, and events are applied as they come. Each makes its container to be inspected: counters follow
+//! events, but what a container *is* always comes from an inspection.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Reader,
-    errands::{Answer, Errands},
     ledger::Sight,
-    live::{Live, Trouble, listen},
-    outcome::Reaction,
-    saved::Unsaved,
-    schedule::{Schedule, period},
-    state::State,
-    store::Store,
+    outcome::{Listed, Reaction},
+    request::{Answer, Requests},
+    schedule::{self, Schedule},
+    source::{Source, Trouble},
+    watch::Watch,
 };
 use crate::{
-    engine::{Engine, Error},
-    model::{Container, ContainerId, Event},
-    telemetry::Metrics,
+    model::{ContainerId, Event},
+    telemetry::Reason,
 };
 
-/// Streams overlap by this much: the engine stamps an event a moment before it sends it.
+/// How far apart the time of a fact, the time of its event and the event's place in the stream may be.
 pub(super) const SLACK: Duration = Duration::from_secs(2);
 
-/// A fact older than this is not waiting as an event any more, in calm times.
+/// In calm times a fact older than this is not waiting as an event any more.
 pub(super) const SETTLE: Duration = Duration::from_secs(30);
 
-/// An engine that tells of the past says the next thing within this: it has it in memory. A call's deadline covers headers only.
-const HISTORY_SILENCE: Duration = Duration::from_secs(30);
+/// Events held back while a gap is closed. More come only from a host in a storm, which is then reconciled again.
+const MAX_HELD: usize = 4096;
 
-/// A burst of changes becomes one picture.
-const PUBLISH_WITHIN: Duration = Duration::from_millis(40);
+/// An engine of which nothing was heard for this long is asked whether it is there. Services are forgotten at this pace.
+const QUIET: Duration = Duration::from_secs(5);
 
-/// What would be lost with the process is on disk after this.
-const SAVE_WITHIN: Duration = Duration::from_secs(1);
+/// Pace of the comparison with the engine's list: a safety net.
+const LIST_PERIOD: Duration = Duration::from_secs(300);
 
-/// What the engine would tell again can wait for company.
-const SAVE_MINOR_WITHIN: Duration = Duration::from_secs(60);
+/// Joining and leaving networks comes in bursts; the list is asked for once for all of them.
+const NETWORKS_DELAY: Duration = Duration::from_millis(200);
 
-/// A silent engine is asked whether it is still there: an open stream of a hung one looks like peace.
-const PING_AFTER: Duration = Duration::from_secs(10);
-
-/// The whole list is compared this often, in case an event was lost on its way.
-const RELIST_EVERY: Duration = Duration::from_secs(300);
-
-/// A container whose inspection failed for a reason of its own is asked for again after this.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// A container that could not be inspected is tried again after this.
+const LOOK_RETRY: Duration = Duration::from_secs(5);
 
 /// Why a session ended.
-pub(super) enum End {
-    /// The agent is being shut down.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The agent stops.
     Shutdown,
-    /// The engine cannot be heard.
-    Lost(Trouble),
+    /// The engine is not heard any more, or not well enough.
+    Trouble(Trouble),
 }
 
-/// What the watch lends to each session.
-pub(super) struct Desk<F> {
-    pub(super) engine: Engine,
-    pub(super) state: State,
-    pub(super) store: Arc<Store>,
-    pub(super) reader: Reader,
-    pub(super) changed: F,
-    pub(super) metrics: Metrics,
-    pub(super) shutdown: CancellationToken,
-}
-
-impl<F: Fn()> Desk<F> {
-    /// Publishes the picture as it is now.
-    pub(super) fn publish(&mut self) {
-        self.reader.publish(self.state.picture());
-        (self.changed)();
+impl From<Trouble> for Ended {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
     }
 }
 
-/// The loop and its clocks.
-struct Session<'desk, F> {
-    desk: &'desk mut Desk<F>,
-    /// The engine's clock minus ours.
-    offset: SignedDuration,
-    /// While the gap is being closed: facts older than this are not waiting as events.
-    gap_horizon: Option<Timestamp>,
-    errands: Errands,
+/// How far the gap before this session is closed.
+enum Stage {
+    /// The history has been asked for.
+    History,
+    /// The list has been asked for.
+    Listing,
+    /// These have not been inspected yet; those were known and absent from the list of that time.
+    Looking { remaining: HashSet<ContainerId>, absent: Vec<ContainerId>, asked: Timestamp },
+    /// Closed.
+    Live,
+}
+
+/// See the head of this file.
+pub(super) struct Session<'a, S, F> {
+    watch: &'a mut Watch<S, F>,
+    live: BoxStream<'static, Result<Event, Trouble>>,
+    requests: Requests<S>,
     schedule: Schedule,
-    publish_at: Option<Instant>,
-    save_at: Option<Instant>,
-    saving: bool,
-    ping_at: Instant,
-    relist_at: Instant,
+    stage: Stage,
+    held: VecDeque<Event>,
+    overrun: bool,
+    /// The engine's clock when the session began, and where the live stream begins.
+    began: Timestamp,
+    horizon: Timestamp,
+    /// The engine's clock minus ours, never too small; zero where it is the same clock.
+    offset: SignedDuration,
+    /// The engine's clock was set back while we were away: its history may hold events from the future.
+    clock_set_back: bool,
+    newest: Option<Timestamp>,
+    networks_due: Option<Instant>,
+    tick_due: Instant,
+    list_due: Instant,
+    last_heard: Instant,
 }
 
-/// Runs one session. Returns when the engine cannot be heard any more, or at shutdown.
-pub(super) async fn run<F: Fn()>(desk: &mut Desk<F>) -> End {
-    let shutdown = desk.shutdown.clone();
-    let mut session = Session::new(desk);
-    let opened = tokio::select! {
-        () = shutdown.cancelled() => return End::Shutdown,
-        opened = session.open() => opened,
-    };
-    let end = match opened {
-        Err(trouble) => End::Lost(trouble),
-        Ok(mut events) => session.follow(&mut events, &shutdown).await,
-    };
-    session.errands.end().await;
-    end
-}
-
-impl<'desk, F: Fn()> Session<'desk, F> {
-    fn new(desk: &'desk mut Desk<F>) -> Self {
+impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
+    /// Opens a session; the gap is still to be closed.
+    pub(super) async fn open(watch: &'a mut Watch<S, F>) -> Result<Self, Trouble> {
+        let source = watch.source.clone();
+        let version = source.version().await?;
+        let before = source.clock();
+        let info = source.info().await?;
+        let after = source.clock();
+        let began = info.system_time.unwrap_or(after);
+        let offset = offset(began, before, after);
+        let state = &mut watch.state;
+        state.engine.heard_at = Some(after);
+        state.engine.version = Some(version.into());
+        state.engine.info = Some(info.into());
+        state.engine_changed();
+        let clock_set_back = state.known_until().is_some_and(|until| until > began + SLACK);
+        if clock_set_back {
+            tracing::warn!("the engine's clock was set back; what happened meanwhile is counted as far as it shows");
+            state.clock_set_back(began);
+        }
+        let since = state.known_until().filter(|_| !clock_set_back);
+        let horizon = since.map_or(began, |_| began - SLACK);
+        let requests = Requests::new(source.clone());
+        let stage = match since {
+            Some(since) => {
+                requests.ask_history(since.min(began) - SLACK, began);
+                Stage::History
+            }
+            None => {
+                requests.ask_list(after + offset);
+                Stage::Listing
+            }
+        };
+        requests.ask_networks();
         let now = Instant::now();
-        let errands = Errands::new(desk.engine.clone());
-        Self {
-            desk,
-            offset: SignedDuration::ZERO,
-            gap_horizon: None,
-            errands,
+        Ok(Self {
+            live: source.events(horizon, None),
+            watch,
+            requests,
             schedule: Schedule::default(),
-            publish_at: None,
-            save_at: None,
-            saving: false,
-            ping_at: now + PING_AFTER,
-            relist_at: now + RELIST_EVERY,
+            stage,
+            held: VecDeque::new(),
+            overrun: false,
+            began,
+            horizon,
+            offset,
+            clock_set_back,
+            newest: None,
+            networks_due: None,
+            tick_due: now + QUIET,
+            list_due: now + LIST_PERIOD,
+            last_heard: now,
+        })
+    }
+
+    /// Runs until something ends it. The state stays as it is.
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Ended {
+        loop {
+            let asked = self.engine_clock();
+            let state = &mut self.watch.state;
+            self.requests.look(asked, |id| state.asked(id));
+            let due = self.next_due();
+            let step = tokio::select! {
+                () = shutdown.cancelled() => return Ended::Shutdown,
+                event = self.live.next() => self.hear(event),
+                answer = self.requests.next(), if !self.requests.is_empty() => answer.map_or(Ok(()), |a| self.take(a)),
+                () = tokio::time::sleep_until(due) => { self.tick(); Ok(()) }
+            };
+            if let Err(trouble) = step {
+                return trouble.into();
+            }
+            self.watch.keep_up();
         }
     }
 
-    /// Closes the gap. Returns the live events, which wait from shortly before the gap ended.
-    async fn open(&mut self) -> Result<Live, Trouble> {
-        let engine = self.desk.engine.clone();
-        let version = engine.version().await?;
-        let info = engine.info().await?;
+    /// An event from the live stream, or its end.
+    fn hear(&mut self, event: Option<Result<Event, Trouble>>) -> Result<(), Trouble> {
+        let closed = || Trouble { text: "the engine closed the event stream".into(), local: false };
+        let event = event.ok_or_else(closed)??;
         self.heard();
-        let ours = Timestamp::now();
-        let t1 = info.system_time.unwrap_or(ours);
-        self.offset = t1.duration_since(ours);
-        self.desk.state.engine.version = Some(Arc::new(version));
-        self.desk.state.engine.info = Some(Arc::new(info));
-
-        let horizon = earlier(t1, SLACK);
-        let events = listen(engine.clone(), horizon, self.desk.metrics.clone());
-        self.replay(t1).await?;
-        self.gap_horizon = Some(horizon);
-        self.desk.metrics.reconciliations.inc();
-        let ids = engine.containers().await?;
-        let listed = self.desk.state.listed(&ids);
-        for id in listed.absent {
-            self.desk.state.absent(&id, t1);
-            self.errands.looks.forget(&id);
-        }
-        self.desk.state.set_networks(engine.networks().await?);
-        ids.iter().for_each(|id| self.errands.looks.want(id));
-        while !self.errands.looks.idle() {
-            self.ask();
-            let Some(answer) = self.errands.next().await else { break };
-            self.answered(answer)?;
-        }
-        self.gap_horizon = None;
-        let status = &mut self.desk.state.engine;
-        status.connected = true;
-        status.trouble = None;
-        status.ready_since.get_or_insert(ours);
-        self.desk.state.caught_up(t1);
-        self.desk.state.engine_changed();
-        self.desk.publish();
-        Ok(events)
-    }
-
-    /// Applies what the engine remembers of the time since it was last heard, until `t1` of its clock.
-    async fn replay(&mut self, t1: Timestamp) -> Result<(), Trouble> {
-        let Some(known) = self.desk.state.known_until() else { return Ok(()) };
-        if known > t1 {
-            self.desk.state.clock_set_back(t1);
-        }
-        let mut history = self.desk.engine.events(earlier(known.min(t1), SLACK), Some(t1));
-        while let Some(event) = timeout(HISTORY_SILENCE, history.next()).await.map_err(|_| Trouble::Stalled)? {
-            self.apply(&event?);
+        if matches!(self.stage, Stage::Live) {
+            self.follow(&event);
+        } else if self.held.len() < MAX_HELD {
+            self.held.push_back(event);
+        } else {
+            self.watch.metrics.refuse(Reason::Events, 1);
+            self.overrun = true;
         }
         Ok(())
     }
 
-    /// Follows events, answers and clocks.
-    async fn follow(&mut self, events: &mut Live, shutdown: &CancellationToken) -> End {
-        loop {
-            self.ask();
-            self.arm();
-            let wake = self.next_wake();
-            let outcome = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return End::Shutdown,
-                event = events.recv() => match event {
-                    Some(Ok(event)) => {
-                        self.heard();
-                        self.apply(&event);
-                        Ok(())
-                    }
-                    Some(Err(trouble)) => Err(trouble),
-                    None => Err(Trouble::Closed),
-                },
-                Some(answer) = self.errands.next() => self.answered(answer),
-                () = sleep_until(wake) => {
-                    self.woke(Instant::now());
-                    Ok(())
-                }
-            };
-            if let Err(trouble) = outcome {
-                return End::Lost(trouble);
-            }
+    /// An event from the live stream, in its turn.
+    fn follow(&mut self, event: &Event) {
+        if self.clock_set_back && event.time > self.engine_clock() + SLACK {
+            return; // Logged before the clock was set back; its marks were given up with it.
         }
+        if self.newest.is_some_and(|newest| event.time + SLACK < newest) {
+            tracing::warn!("the engine's clock was set back");
+            self.watch.state.clock_set_back(event.time - Duration::from_nanos(1));
+            self.newest = None;
+        }
+        self.newest = self.newest.max(Some(event.time));
+        self.apply(event);
     }
 
     fn apply(&mut self, event: &Event) {
-        self.desk.metrics.engine_events.inc();
-        match self.desk.state.apply(event) {
+        match self.watch.state.apply(event) {
             Reaction::Nothing => {}
-            Reaction::Look(id) => self.errands.looks.want(&id),
-            Reaction::Forget(id) => {
-                self.errands.looks.forget(&id);
-                self.schedule.remove(&id);
+            Reaction::Look(id) => self.requests.looks.want(&id),
+            Reaction::Forget(id) => self.drop_container(&id),
+            Reaction::Networks => {
+                self.networks_due.get_or_insert_with(|| Instant::now() + NETWORKS_DELAY);
             }
-            Reaction::Networks => self.errands.want_networks(),
         }
     }
 
-    fn ask(&mut self) {
-        let state = &mut self.desk.state;
-        self.errands.send(|id| state.asked(id));
-    }
-
-    fn answered(&mut self, answer: Answer) -> Result<(), Trouble> {
+    fn take(&mut self, answer: Answer) -> Result<(), Trouble> {
         match answer {
-            Answer::Look(id, answer) => return self.looked(&id, answer),
-            Answer::Image(id, Ok(image)) => self.desk.state.set_image(id, image.and_then(|image| image.created)),
-            Answer::Networks(Ok(networks)) => self.desk.state.set_networks(networks),
-            Answer::List(asked_at, Ok(ids)) => self.relisted(asked_at, &ids),
-            Answer::Ping(Ok(())) => {
+            Answer::Looked { id, asked, result } => self.looked(&id, asked, result.map(|found| found.map(|c| *c)))?,
+            Answer::Image { id, result } => {
+                if let Ok(image) = result {
+                    self.heard();
+                    self.watch.state.set_image(id, image.and_then(|image| image.created));
+                }
+            }
+            Answer::Networks(result) => match result {
+                Ok(networks) => {
+                    self.heard();
+                    self.watch.state.set_networks(networks);
+                }
+                Err(trouble) => tracing::debug!(%trouble, "networks not listed"),
+            },
+            Answer::History(events) => {
+                let events = events.or_else(|trouble| match trouble.local {
+                    // It answers, but not this: its inspections have to do.
+                    true => Ok(Vec::new()),
+                    false => Err(trouble),
+                })?;
                 self.heard();
-                self.desk.state.engine_changed();
-                return Ok(());
+                events.iter().for_each(|event| self.apply(event));
+                self.requests.ask_list(self.engine_clock());
+                self.stage = Stage::Listing;
             }
-            Answer::Saved => {
-                self.saving = false;
-                return Ok(());
+            Answer::Listed { asked, result } => self.listed(asked, result)?,
+            Answer::Pinged(result) => {
+                result?;
+                self.heard();
             }
-            Answer::Image(_, Err(error))
-            | Answer::Networks(Err(error))
-            | Answer::List(_, Err(error))
-            | Answer::Ping(Err(error)) => return tolerate(error),
         }
-        self.heard();
-        Ok(())
+        self.finish_catching_up()
     }
 
-    fn looked(&mut self, id: &ContainerId, answer: Result<Option<Box<Container>>, Error>) -> Result<(), Trouble> {
-        let wanted = self.errands.looks.done(id);
+    fn looked(
+        &mut self,
+        id: &ContainerId,
+        asked: Timestamp,
+        result: Result<Option<crate::model::Container>, Trouble>,
+    ) -> Result<(), Trouble> {
+        let wanted = self.requests.looks.done(id);
         let now = Instant::now();
-        match answer {
-            Err(error) => {
-                self.schedule.set_at(id, now + LOOK_AGAIN);
-                return tolerate(error);
-            }
-            Ok(None) => self.desk.state.vanished(id),
-            Ok(Some(_)) if !wanted => {}
-            Ok(Some(container)) => {
-                let at = self.engine_now();
-                let horizon = self.gap_horizon.unwrap_or_else(|| earlier(at, SETTLE));
-                let every = period(&container);
-                let verdict = self.desk.state.inspected(*container, Sight { at, horizon }, Timestamp::now());
+        match result {
+            Ok(Some(container)) if wanted => {
+                self.heard();
+                let sight = Sight { at: self.engine_clock(), horizon: self.horizon.max(asked - SETTLE) };
+                let period = schedule::period(&container);
+                let verdict = self.watch.state.inspected(container, sight, self.watch.source.clock());
                 if verdict.kept {
-                    let every = if verdict.unsettled { every.min(SETTLE + SLACK) } else { every };
-                    self.schedule.set(id, now, every);
+                    self.schedule.set(id, now, if verdict.unsettled { period.min(SETTLE * 5 / 4) } else { period });
                 }
                 if let Some(image) = verdict.image {
-                    // Until the answer is there it is known to have no date: a hundred containers of one image ask once.
-                    self.desk.state.set_image(Arc::clone(&image), None);
-                    self.errands.want_image(image);
+                    self.requests.want_image(image);
                 }
             }
+            Ok(None) if wanted => {
+                self.heard();
+                self.watch.state.vanished(id);
+                self.schedule.remove(id);
+            }
+            Ok(_) => {}
+            Err(trouble) => {
+                tracing::debug!(%trouble, container = id.short(), "not inspected");
+                // While a gap is being closed, an engine which does not answer must not pass for one without containers.
+                if !trouble.local && !matches!(self.stage, Stage::Live) {
+                    return Err(trouble);
+                }
+                self.schedule.set_at(id, now + schedule::spread(LOOK_RETRY, id, 0));
+            }
         }
-        self.heard();
+        if let Stage::Looking { remaining, .. } = &mut self.stage {
+            remaining.remove(id);
+        }
         Ok(())
     }
 
-    fn relisted(&mut self, asked_at: Timestamp, ids: &[ContainerId]) {
-        let listed = self.desk.state.listed(ids);
-        listed.unknown.iter().for_each(|id| self.errands.looks.want(id));
-        for id in listed.absent {
-            if self.desk.state.absent(&id, asked_at) {
-                self.errands.looks.forget(&id);
-                self.schedule.remove(&id);
+    fn listed(&mut self, asked: Timestamp, result: Result<Vec<ContainerId>, Trouble>) -> Result<(), Trouble> {
+        let live = matches!(self.stage, Stage::Live);
+        let ids = match result {
+            Err(trouble) if live => {
+                tracing::debug!(%trouble, "containers not listed");
+                return Ok(());
+            }
+            result => result?,
+        };
+        self.heard();
+        self.watch.metrics.reconciliations.inc();
+        let Listed { unknown, known, absent } = self.watch.state.listed(&ids);
+        unknown.iter().for_each(|id| self.requests.looks.want(id));
+        if live {
+            self.remove_absent(&absent, asked);
+        } else {
+            known.iter().for_each(|id| self.requests.looks.want(id));
+            let remaining = unknown.into_iter().chain(known).collect();
+            self.stage = Stage::Looking { remaining, absent, asked };
+        }
+        Ok(())
+    }
+
+    /// The last step of closing the gap, once everything has been inspected.
+    fn finish_catching_up(&mut self) -> Result<(), Trouble> {
+        let Stage::Looking { remaining, absent, asked } = &mut self.stage else { return Ok(()) };
+        if !remaining.is_empty() {
+            return Ok(());
+        }
+        let (absent, asked) = (std::mem::take(absent), *asked);
+        self.stage = Stage::Live;
+        self.watch.state.caught_up(self.began);
+        for event in std::mem::take(&mut self.held) {
+            self.follow(&event);
+        }
+        self.remove_absent(&absent, asked);
+        if self.overrun {
+            return Err(Trouble { text: "more events than can be held while catching up".into(), local: false });
+        }
+        self.watch.connected();
+        Ok(())
+    }
+
+    fn remove_absent(&mut self, absent: &[ContainerId], asked: Timestamp) {
+        for id in absent {
+            if self.watch.state.absent(id, asked - SLACK) {
+                self.drop_container(id);
             }
         }
     }
 
-    /// Notes that the engine said something.
-    fn heard(&mut self) {
-        self.desk.state.engine.heard_at = Some(Timestamp::now());
-        self.ping_at = Instant::now() + PING_AFTER;
+    fn drop_container(&mut self, id: &ContainerId) {
+        self.requests.looks.forget(id);
+        self.schedule.remove(id);
+        if let Stage::Looking { remaining, .. } = &mut self.stage {
+            remaining.remove(id);
+        }
     }
 
-    /// Sets the clocks that changes start.
-    fn arm(&mut self) {
+    /// Whatever has come due.
+    fn tick(&mut self) {
         let now = Instant::now();
-        if self.desk.state.changed() && self.publish_at.is_none() {
-            self.publish_at = Some(now + PUBLISH_WITHIN);
+        if matches!(self.stage, Stage::Live) {
+            while let Some(id) = self.schedule.pop(now) {
+                self.requests.looks.want(&id);
+            }
         }
-        let save_at = match self.desk.state.unsaved() {
-            Unsaved::Nothing => None,
-            Unsaved::Minor => Some(now + SAVE_MINOR_WITHIN),
-            Unsaved::Major => Some(now + SAVE_WITHIN),
-        };
-        self.save_at = match (self.save_at, save_at) {
-            (Some(set), Some(wanted)) => Some(set.min(wanted)),
-            (set, wanted) => set.or(wanted),
-        };
-    }
-
-    fn next_wake(&mut self) -> Instant {
-        let save_at = self.save_at.filter(|_| !self.saving);
-        let clocks = [self.publish_at, save_at, self.schedule.next(), Some(self.relist_at)];
-        clocks.into_iter().flatten().fold(self.ping_at, Instant::min)
-    }
-
-    fn woke(&mut self, now: Instant) {
-        while let Some(id) = self.schedule.pop(now) {
-            self.errands.looks.want(&id);
+        if self.networks_due.is_some_and(|due| due <= now) {
+            self.networks_due = None;
+            self.requests.ask_networks();
         }
-        if self.ping_at <= now {
-            self.ping_at = now + PING_AFTER;
-            self.desk.state.forget(Timestamp::now());
-            self.errands.ping();
+        if self.tick_due <= now {
+            self.tick_due = now + QUIET;
+            if now.duration_since(self.last_heard) >= QUIET {
+                self.requests.ping();
+            }
+            self.watch.housekeeping();
         }
-        if self.relist_at <= now {
-            self.relist_at = now + RELIST_EVERY;
-            self.errands.list(self.engine_now());
-        }
-        if self.publish_at.is_some_and(|at| at <= now) {
-            self.publish_at = None;
-            self.desk.state.forget(Timestamp::now());
-            self.desk.publish();
-        }
-        if !self.saving && self.save_at.is_some_and(|at| at <= now) {
-            self.save_at = None;
-            self.saving = true;
-            self.errands.save(Arc::clone(&self.desk.store), self.desk.state.save());
+        if self.list_due <= now {
+            self.list_due = now + LIST_PERIOD;
+            if matches!(self.stage, Stage::Live) {
+                self.requests.ask_list(self.engine_clock());
+            }
         }
     }
 
-    fn engine_now(&self) -> Timestamp {
-        Timestamp::now().saturating_add(self.offset).unwrap_or(Timestamp::MAX)
+    fn next_due(&mut self) -> Instant {
+        let looks = self.schedule.next().filter(|_| matches!(self.stage, Stage::Live));
+        let own = [Some(self.tick_due), Some(self.list_due), self.networks_due, looks, self.watch.next_due()];
+        own.into_iter().flatten().min().unwrap_or(self.tick_due)
+    }
+
+    fn heard(&mut self) {
+        self.last_heard = Instant::now();
+        self.watch.state.engine.heard_at = Some(self.watch.source.clock());
+    }
+
+    fn engine_clock(&self) -> Timestamp {
+        self.watch.source.clock() + self.offset
     }
 }
 
-/// An engine that answers with a refusal or nonsense is alive: only a silent or vanished one ends the session.
-fn tolerate(error: Error) -> Result<(), Trouble> {
-    match error {
-        Error::Refused { .. } | Error::Malformed { .. } | Error::TooLarge { .. } | Error::InvalidId { .. } => {
-            tracing::warn!(%error, "the engine's answer is of no use");
-            Ok(())
-        }
-        lost => Err(lost.into()),
-    }
-}
-
-fn earlier(time: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| time.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
+/// The engine's clock minus ours, from an answer which was written between `before` and `after`. Nearly always both are the same
+/// clock, and the difference is the time the answer took.
+fn offset(engine: Timestamp, before: Timestamp, after: Timestamp) -> SignedDuration {
+    let same = before <= engine && engine <= after;
+    if same { SignedDuration::ZERO } else { engine.duration_since(before) }
 }

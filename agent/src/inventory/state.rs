@@ -195,10 +195,10 @@ impl State {
     pub(super) fn listed(&mut self, ids: &[ContainerId]) -> Listed {
         let listed: HashSet<&ContainerId> = ids.iter().collect();
         self.excluded.retain(|id| listed.contains(id));
-        let known = |id: &&ContainerId| self.containers.contains_key(*id) || self.excluded.contains(*id);
-        let unknown = ids.iter().filter(|id| !known(id)).cloned().collect();
+        let wanted = ids.iter().filter(|id| !self.excluded.contains(id)).cloned();
+        let (known, unknown) = wanted.partition(|id| self.containers.contains_key(id));
         let absent = self.containers.keys().filter(|id| !listed.contains(id)).cloned().collect();
-        Listed { unknown, absent }
+        Listed { unknown, known, absent }
     }
 
     /// Removes a container that was absent from a list asked for at `asked_at` of the engine's clock, unless newer things are
@@ -312,6 +312,11 @@ impl State {
     /// Up to when everything is known: where the history has to begin after a gap. `None` before the first inventory ever.
     pub(super) fn known_until(&self) -> Option<Timestamp> {
         self.listed_at.map(|listed| self.last_event.map_or(listed, |event| event.max(listed)))
+    }
+
+    /// Containers known, inspected or not, without excluded ones.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &ContainerId> {
+        self.containers.keys()
     }
 
     fn count(&mut self, id: &ContainerId, event: &Event) {

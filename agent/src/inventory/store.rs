@@ -1,6 +1,7 @@
 //! The state file: what must survive the agent, written whole and atomically.
 //!
-//! The file is JSON of the types below and of nothing else, so that a rename inside the program cannot change it. A new file is
+//! The file is one line of JSON, of types of its own, so that a rename inside the program cannot change it, and one line with its
+//! checksum: a digit that changed on the disk would be a count that nobody can tell from a true one. A new file is
 //! written beside the old one, flushed to disk, and renamed over it: whenever the agent or the host dies, there is one whole
 //! file. A file that cannot be understood is set aside and never guessed at.
 
@@ -44,6 +45,8 @@ enum Unusable {
     Form(PathBuf, #[source] serde_json::Error),
     #[error("understand {}: format {found} is not {FORMAT}", path.display())]
     Format { path: PathBuf, found: u32 },
+    #[error("understand {}: its checksum differs", .0.display())]
+    Checksum(PathBuf),
 }
 
 impl Store {
@@ -69,21 +72,23 @@ impl Store {
         }
     }
 
-    /// Replaces the file. Blocks on the disk. A failure is counted, and logged once until it works again.
-    pub(super) fn write(&self, saved: &Saved) {
-        let Some(folder) = &self.folder else { return };
+    /// Replaces the file; whether it did. Blocks on the disk. A failure is counted, and logged once until it works again.
+    pub(super) fn write(&self, saved: &Saved) -> bool {
+        let Some(folder) = &self.folder else { return true };
         match replace(folder, saved) {
             Ok(()) => {
                 self.metrics.state_write(Outcome::Ok);
                 if self.complained.swap(false, Ordering::Relaxed) {
                     tracing::info!(folder = %folder.display(), "counters are saved again");
                 }
+                true
             }
             Err(error) => {
                 self.metrics.state_write(Outcome::Error);
                 if !self.complained.swap(true, Ordering::Relaxed) {
                     tracing::warn!(folder = %folder.display(), %error, "counters are not saved: a restart would lose them");
                 }
+                false
             }
         }
     }
@@ -101,17 +106,32 @@ fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
     if u64::try_from(read).is_ok_and(|read| read > CEILING) {
         return Err(Unusable::TooLarge(path.to_owned()));
     }
+    let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
+    let (json, checksum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     // The format first: a newer one may have another form.
-    let Head { format } = serde_json::from_slice(&bytes).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    let Head { format } = serde_json::from_slice(json).map_err(|error| Unusable::Form(path.to_owned(), error))?;
     if format != FORMAT {
         return Err(Unusable::Format { path: path.to_owned(), found: format });
     }
-    let document: Document = serde_json::from_slice(&bytes).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    if checksum != checksum_line(json).as_bytes() {
+        return Err(Unusable::Checksum(path.to_owned()));
+    }
+    let document: Document = serde_json::from_slice(json).map_err(|error| Unusable::Form(path.to_owned(), error))?;
     Ok(Some(document.into()))
 }
 
+/// What stands below the line of JSON: the CRC-32 of its bytes.
+fn checksum_line(json: &[u8]) -> String {
+    let mut crc = flate2::Crc::new();
+    crc.update(json);
+    format!("crc32 {:08x}\n", crc.sum())
+}
+
 fn replace(folder: &Path, saved: &Saved) -> io::Result<()> {
-    let bytes = serde_json::to_vec(&Document::from(saved)).map_err(io::Error::other)?;
+    let mut bytes = serde_json::to_vec(&Document::from(saved)).map_err(io::Error::other)?;
+    let checksum = checksum_line(&bytes);
+    bytes.push(b'\n');
+    bytes.extend_from_slice(checksum.as_bytes());
     // Made here and not at start, so that a folder which is removed comes back.
     fs::create_dir_all(folder)?;
     let new = folder.join(NEW);

@@ -1,85 +1,201 @@
-//! The task that owns the inventory: one session with the engine after another, and what lies between them.
+//! The task that owns the inventory: sessions with the engine, one after the other, until the agent stops.
+//!
+//! While the engine is away everything stays as it was last heard, marked as such: `connected` is false, `heard_at` says how old
+//! it is. Kernel counters do not depend on it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use tokio::time::sleep;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Reader, Settings,
-    live::Trouble,
-    session::{self, Desk, End},
+    publisher::Publisher,
+    saved::Unsaved,
+    session::{Ended, Session},
+    source::{Source, Trouble},
     state::State,
     store::Store,
+    writer::Writer,
 };
 use crate::{
     engine::{Backoff, Engine},
     telemetry::Metrics,
 };
 
-/// Follows the engine until `shutdown`, publishes pictures through `reader`, calls `changed` after each.
-///
-/// An engine that is gone or hung changes nothing in the picture but its [`super::EngineStatus`]: containers stay as they were
-/// last seen, and the kernel says which of them still are.
-pub async fn watch<F>(
+/// What would be lost is written this soon.
+const SAVE_DELAY: Duration = Duration::from_secs(1);
+
+/// What the engine would tell again may wait: a host with health checks changes all the time, its disk should not.
+const SAVE_DELAY_MINOR: Duration = Duration::from_secs(15);
+
+/// Pace of housekeeping while there is no session.
+const IDLE_TICK: Duration = Duration::from_secs(5);
+
+/// Watches the engine until `shutdown`, publishing through `reader` and calling `changed` after each new picture. Returns when the
+/// state file is written for the last time.
+pub async fn watch(
     engine: Engine,
+    settings: Settings,
+    reader: Reader,
+    metrics: Metrics,
+    changed: impl Fn() + Send + 'static,
+    shutdown: CancellationToken,
+) {
+    run(engine, settings, reader, metrics, changed, shutdown).await;
+}
+
+/// [`watch`] over any source.
+pub(super) async fn run<S: Source, F: Fn() + Send + 'static>(
+    source: S,
     settings: Settings,
     reader: Reader,
     metrics: Metrics,
     changed: F,
     shutdown: CancellationToken,
-) where
-    F: Fn() + Send + 'static,
-{
+) {
     let store = Arc::new(Store::open(settings.state_dir.as_deref(), metrics.clone()));
     let loading = Arc::clone(&store);
+    // A panic while reading the file has been reported by the runtime, and is as good as no file.
     let saved = tokio::task::spawn_blocking(move || loading.load()).await.unwrap_or_default();
-    let state = State::new(&settings, saved, metrics.clone());
-    let mut desk = Desk { engine, state, store, reader, changed, metrics, shutdown };
+    let writer = settings.state_dir.is_some().then(|| Writer::spawn(store));
+    let mut watch = Watch {
+        source,
+        state: State::new(&settings, saved, metrics.clone()),
+        publisher: Publisher::new(reader, changed),
+        metrics,
+        writer,
+        save_due: None,
+        sessions: 0,
+        session_is_good: false,
+    };
     let mut backoff = Backoff::seeded();
-    loop {
-        match session::run(&mut desk).await {
-            End::Shutdown => break,
-            End::Lost(trouble) => lost(&mut desk, &trouble, &mut backoff),
+    while let Some(trouble) = watch.session(&shutdown).await {
+        if std::mem::take(&mut watch.session_is_good) {
+            backoff.reset();
         }
-        let wait = backoff.wait();
-        tokio::select! {
-            () = desk.shutdown.cancelled() => break,
-            () = sleep(wait) => desk.metrics.engine_reconnects.inc(),
+        watch.lost(trouble);
+        watch.idle(Instant::now() + backoff.wait(), &shutdown).await;
+    }
+    watch.finish().await;
+}
+
+/// What one session hands to the next.
+pub(super) struct Watch<S, F> {
+    pub(super) source: S,
+    pub(super) state: State,
+    pub(super) metrics: Metrics,
+    publisher: Publisher<F>,
+    writer: Option<Writer>,
+    save_due: Option<Instant>,
+    sessions: u64,
+    session_is_good: bool,
+}
+
+impl<S: Source, F: Fn()> Watch<S, F> {
+    /// One session; what ended it, or `None` when the agent stops.
+    async fn session(&mut self, shutdown: &CancellationToken) -> Option<Trouble> {
+        let opened = tokio::select! {
+            () = shutdown.cancelled() => return None,
+            opened = Session::open(self) => opened,
         };
+        let mut session = match opened {
+            Ok(session) => session,
+            Err(trouble) => return Some(trouble),
+        };
+        match session.run(shutdown).await {
+            Ended::Shutdown => None,
+            Ended::Trouble(trouble) => Some(trouble),
+        }
     }
-    let (store, saved) = (Arc::clone(&desk.store), desk.state.save());
-    // A panic in there has been reported by the runtime; there is nobody left to tell.
-    drop(tokio::task::spawn_blocking(move || store.write(&saved)).await);
-}
 
-/// Says what happened, once for each change of mind: in the picture for people and rules, in the log for the rest.
-fn lost<F: Fn()>(desk: &mut Desk<F>, trouble: &Trouble, backoff: &mut Backoff) {
-    let was_connected = std::mem::take(&mut desk.state.engine.connected);
-    let text = text_of(trouble);
-    let news = desk.state.engine.trouble.as_deref() != Some(text.as_str());
-    if was_connected {
-        backoff.reset();
+    /// The inventory is complete and followed.
+    pub(super) fn connected(&mut self) {
+        if self.sessions > 0 {
+            self.metrics.engine_reconnects.inc();
+        }
+        self.sessions += 1;
+        self.session_is_good = true;
+        let engine = &mut self.state.engine;
+        engine.connected = true;
+        engine.trouble = None;
+        engine.ready_since.get_or_insert(self.source.clock());
+        self.state.engine_changed();
+        tracing::info!(containers = self.state.ids().count(), "inventory is complete");
     }
-    if was_connected || news {
-        let silent_since = desk.state.engine.heard_at;
-        tracing::warn!(trouble = text, ?silent_since, "the engine is not heard");
-    }
-    desk.state.engine.trouble = Some(text.into());
-    desk.state.forget(Timestamp::now());
-    desk.state.engine_changed();
-    desk.publish();
-}
 
-/// The error with its causes, which are not in its own text.
-fn text_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
+    /// The engine is not heard any more.
+    fn lost(&mut self, trouble: Trouble) {
+        let engine = &mut self.state.engine;
+        let news = engine.connected || engine.trouble.as_ref() != Some(&trouble.text);
+        engine.connected = false;
+        if news {
+            tracing::warn!(error = %trouble, "engine is not heard");
+            engine.trouble = Some(trouble.text);
+            self.state.engine_changed();
+        }
+        self.publisher.publish_if_due(&mut self.state);
     }
-    text
+
+    /// Waits for the next attempt, without letting pictures and the state file wait.
+    async fn idle(&mut self, until: Instant, shutdown: &CancellationToken) {
+        let mut tick = Instant::now() + IDLE_TICK;
+        while Instant::now() < until {
+            let due = [Some(until), Some(tick), self.next_due()].into_iter().flatten().min().unwrap_or(until);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep_until(due) => {}
+            }
+            if tick <= Instant::now() {
+                tick = Instant::now() + IDLE_TICK;
+                self.housekeeping();
+            }
+            self.keep_up();
+        }
+    }
+
+    /// Publishes and saves what has come due.
+    pub(super) fn keep_up(&mut self) {
+        let now = Instant::now();
+        self.publisher.publish_if_due(&mut self.state);
+        let delay = match self.state.unsaved() {
+            Unsaved::Nothing => None,
+            Unsaved::Minor => Some(SAVE_DELAY_MINOR),
+            Unsaved::Major => Some(SAVE_DELAY),
+        };
+        let Some(delay) = delay.filter(|_| self.writer.is_some()) else { return };
+        let due = self.save_due.map_or(now + delay, |due| due.min(now + delay));
+        self.save_due = Some(due);
+        if due <= now {
+            self.save();
+        }
+    }
+
+    /// What time alone changes.
+    pub(super) fn housekeeping(&mut self) {
+        self.state.forget(self.source.clock());
+        self.publisher.heartbeat(&self.state);
+    }
+
+    /// When [`Self::keep_up`] has something to do.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.publisher.due(&self.state).into_iter().chain(self.save_due).min()
+    }
+
+    fn save(&mut self) {
+        self.save_due = None;
+        if let Some(writer) = &self.writer {
+            writer.save(self.state.save());
+        }
+    }
+
+    async fn finish(mut self) {
+        // Also when no count has changed: the next start has less to ask the engine for.
+        if self.sessions > 0 {
+            self.save();
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish().await;
+        }
+    }
 }

@@ -49,6 +49,11 @@ impl Cgroup {
         fs::read_to_string(self.folders.get(controller)?.join(name)).ok()
     }
 
+    /// A file of the v2 hierarchy, which may stand beside v1's.
+    pub fn unified_file(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.folders.get("")?.join(name)).ok()
+    }
+
     /// A file which is one number; `max` and the like are `None`.
     pub fn number(&self, controller: &str, name: &str) -> Option<u64> {
         self.file(controller, name)?.trim().parse().ok()
@@ -100,10 +105,25 @@ pub fn facts(pid: u32, own_network: bool) -> Result<Facts, String> {
     } else {
         kernel_v1::read(&cgroup, &mut facts)
     }
+    pressure(&cgroup, &mut facts);
     if own_network {
         network(pid, &mut facts)?;
     }
     Ok(facts)
+}
+
+/// Pressure is known to cgroup v2 only, also on a hybrid host, where v2 has no controllers.
+fn pressure(cgroup: &Cgroup, facts: &mut Facts) {
+    const MICROSECONDS: f64 = 1e6;
+    for resource in ["cpu", "memory", "io"] {
+        let text = cgroup.unified_file(&format!("{resource}.pressure")).unwrap_or_default();
+        for (word, suffix) in [("some", "waiting"), ("full", "stalled")] {
+            let line = text.lines().find(|line| line.starts_with(word));
+            let total =
+                line.and_then(|line| line.split_once("total=")).and_then(|(_, value)| value.trim().parse().ok());
+            facts.scaled(&format!("container_pressure_{resource}_{suffix}_seconds_total"), total, MICROSECONDS);
+        }
+    }
 }
 
 fn network(pid: u32, facts: &mut Facts) -> Result<(), String> {

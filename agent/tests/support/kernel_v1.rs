@@ -31,6 +31,8 @@ fn cpu(cgroup: &Cgroup, facts: &mut Facts) {
         facts.count("container_cpu_cfs_periods_total", stat.get("nr_periods").copied());
         facts.count("container_cpu_cfs_throttled_periods_total", stat.get("nr_throttled").copied());
         facts.scaled("container_cpu_cfs_throttled_seconds_total", stat.get("throttled_time").copied(), NANOSECONDS);
+        facts.count("container_cpu_cfs_burst_periods_total", stat.get("nr_bursts").copied());
+        facts.scaled("container_cpu_cfs_burst_seconds_total", stat.get("burst_time").copied(), NANOSECONDS);
     }
 }
 
@@ -49,6 +51,8 @@ fn memory(cgroup: &Cgroup, facts: &mut Facts) {
         ("container_memory_total_inactive_file_bytes", "total_inactive_file"),
         ("container_memory_file_dirty_bytes", "total_dirty"),
         ("container_memory_file_writeback_bytes", "total_writeback"),
+        ("container_memory_workingset_refault_file_total", "total_workingset_refault_file"),
+        ("container_memory_workingset_refault_anon_total", "total_workingset_refault_anon"),
     ] {
         facts.count(name, stat.get(key).copied());
     }

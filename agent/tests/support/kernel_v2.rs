@@ -13,7 +13,6 @@ pub fn read(cgroup: &Cgroup, facts: &mut Facts) {
     memory(cgroup, facts);
     limits(cgroup, facts);
     io(cgroup, facts);
-    pressure(cgroup, facts);
     facts.count("pids.current", cgroup.number("", "pids.current"));
 }
 
@@ -104,17 +103,5 @@ fn io(cgroup: &Cgroup, facts: &mut Facts) {
         };
         device_io(facts, device, "Read", field("rbytes"), field("rios"));
         device_io(facts, device, "Write", field("wbytes"), field("wios"));
-    }
-}
-
-fn pressure(cgroup: &Cgroup, facts: &mut Facts) {
-    for resource in ["cpu", "memory", "io"] {
-        let text = cgroup.file("", &format!("{resource}.pressure")).unwrap_or_default();
-        for (word, suffix) in [("some", "waiting"), ("full", "stalled")] {
-            let line = text.lines().find(|line| line.starts_with(word));
-            let total =
-                line.and_then(|line| line.split_once("total=")).and_then(|(_, value)| value.trim().parse().ok());
-            facts.scaled(&format!("container_pressure_{resource}_{suffix}_seconds_total"), total, MICROSECONDS);
-        }
     }
 }

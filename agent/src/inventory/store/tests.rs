@@ -70,6 +70,43 @@ fn a_file_that_cannot_be_understood_is_set_aside() {
 }
 
 #[test]
+fn any_byte_that_was_lost_or_changed_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(NAME);
+    let (store, _) = store(folder.path());
+    store.write(&saved());
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        fs::write(&path, whole.get(..at).unwrap()).unwrap();
+        assert_eq!(store.load(), Saved::default(), "cut off after {at} bytes");
+        let mut flipped = whole.clone();
+        *flipped.get_mut(at).unwrap() ^= 1;
+        fs::write(&path, flipped).unwrap();
+        assert_eq!(store.load(), Saved::default(), "bit flipped in byte {at}");
+    }
+}
+
+#[test]
+fn a_full_inventory_stays_below_the_ceiling() {
+    let mut state = saved();
+    let row = state.containers.pop().unwrap();
+    let (key, service) = state.services.pop().unwrap();
+    for number in 0..10_000 {
+        let key =
+            ServiceKey { project: "p".repeat(255).into(), service: format!("{number}{:0>250}", key.service).into() };
+        state.services.push((key.clone(), service.clone()));
+        let id = ContainerId::new(format!("{number:064x}"));
+        state.containers.push(SavedContainer { id, key, ..row.clone() });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = store(folder.path());
+    store.write(&state);
+    assert_eq!(store.load(), state);
+    let length = fs::metadata(folder.path().join(NAME)).unwrap().len();
+    assert!(length < CEILING / 2, "{length} bytes");
+}
+
+#[test]
 fn a_death_between_writing_and_renaming_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = store(folder.path());

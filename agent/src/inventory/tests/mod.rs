@@ -2,3 +2,5 @@
 
 mod counting;
 mod model_engine;
+mod script;
+mod watch;

@@ -65,6 +65,16 @@ impl ModelEngine {
     }
 
     pub(crate) fn create(&mut self, service: &str, policy: RestartPolicy, checked: bool) -> ContainerId {
+        self.create_with(service, policy, checked, &[])
+    }
+
+    pub(crate) fn create_with(
+        &mut self,
+        service: &str,
+        policy: RestartPolicy,
+        checked: bool,
+        more: &[(&str, &str)],
+    ) -> ContainerId {
         self.made += 1;
         let number = self.made.to_string();
         let labels = [
@@ -72,7 +82,8 @@ impl ModelEngine {
             ("com.docker.compose.service", service),
             ("com.docker.compose.container-number", &number),
         ];
-        let labels = Labels::new(labels.map(|(key, value)| (key.into(), value.into())));
+        let labels = labels.iter().chain(more).map(|(key, value)| ((*key).into(), (*value).into()));
+        let labels = Labels::new(labels);
         let name = format!("model-{service}-{number}");
         let mut container = container(&format!("{:064x}", self.made), &name, labels);
         container.created = Some(self.now());
@@ -97,7 +108,7 @@ impl ModelEngine {
         container.state = ContainerState::Running;
         container.pid = Some(1000);
         container.started_at = Some(now);
-        container.exit_code = Some(0);
+        container.exit_code = None;
         if let Some(health) = &mut container.health {
             health.status = HealthStatus::Starting;
             health.failing_streak = Some(0);
