@@ -43,6 +43,8 @@ pub(super) struct Files {
     /// The `id` label; `None` where none of its cgroups can be seen.
     path: Option<Arc<str>>,
     limits: Option<Limits>,
+    /// Number of files held.
+    count: usize,
 }
 
 #[derive(Debug)]
@@ -79,7 +81,8 @@ impl Files {
         let cgroup = Cgroup::open(around, &membership, id);
         let path = cgroup.label(&around.hierarchies).map(Into::into);
         let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
-        let files = Self { cgroup, network, path, limits: None };
+        let count = cgroup.count() + usize::from(network.is_some());
+        let files = Self { cgroup, network, path, limits: None, count };
         // The process may have ended, and its pid been given away, while its files were opened one by one.
         match read_once(&process.join("cgroup"), CGROUP_CEILING) {
             Ok(again) if again == bytes => Ok(files),
@@ -88,12 +91,8 @@ impl Files {
     }
 
     /// Number of files held.
-    pub(super) fn count(&self) -> usize {
-        let cgroup = match &self.cgroup {
-            Cgroup::V1(files, _) => files.count(),
-            Cgroup::V2(files, _) => files.count(),
-        };
-        cgroup + usize::from(self.network.is_some())
+    pub(super) const fn count(&self) -> usize {
+        self.count
     }
 
     /// Forgets the limits: the engine has changed them.
@@ -117,11 +116,11 @@ impl Files {
     /// # Errors
     /// [`Gone`] when the cgroup has been removed.
     pub(super) fn read(&mut self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
+        let limits = self.limits();
         match &self.cgroup {
-            Cgroup::V1(files, _) => files.read(tick_ns, reading, into)?,
+            Cgroup::V1(files, _) => files.read(tick_ns, limits.spec.cpu_quota_us.is_some(), reading, into)?,
             Cgroup::V2(files, _) => files.read(reading, into)?,
         }
-        let limits = self.limits();
         (into.spec, into.pids.limit) = (limits.spec, limits.pids);
         if into.cgroup_path != self.path {
             into.cgroup_path.clone_from(&self.path);
@@ -153,6 +152,13 @@ impl Cgroup {
             Some(name) => paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
         });
         Self::V1(Box::new(v1::Files::open(&directories)), Box::new(directories))
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::V1(files, _) => files.count(),
+            Self::V2(files, _) => files.count(),
+        }
     }
 
     /// The container's path below the root of its hierarchy, cAdvisor's `id`. With several hierarchies memory's counts first.

@@ -1,6 +1,8 @@
 //! One kernel file kept open and read again and again: no path lookup, no allocation.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
+use std::{fs::File, io, path::Path};
+
+use rustix::io::{Errno, pread};
 
 /// Largest file of a cgroup that is read; the largest real one (`memory.stat` of v2) is below 4 KiB.
 pub(super) const CGROUP_CEILING: usize = 64 * 1024;
@@ -69,9 +71,9 @@ impl Handle {
                 continue;
             };
             let space = room.len();
-            let read = match self.file.read_at(room, length as u64) {
+            let read = match pread(&self.file, room, length as u64) {
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(Errno::INTR) => continue,
                 Err(error) => return Err(sort(error)),
             };
             length += read;
@@ -98,12 +100,12 @@ impl Default for Buffer {
 }
 
 /// Sorts what the kernel answers when a file outlived what it described.
-fn sort(error: io::Error) -> ReadError {
-    match error.raw_os_error() {
-        // ENODEV: the cgroup was removed. ESRCH, ENOENT: the process has ended. EINVAL: net/dev of an ended process.
-        Some(libc::ENODEV | libc::ESRCH | libc::ENOENT | libc::EINVAL) => ReadError::Gone,
-        Some(libc::EOPNOTSUPP) => ReadError::Unsupported,
-        _ => ReadError::Failed(error),
+fn sort(error: Errno) -> ReadError {
+    match error {
+        // NODEV: the cgroup was removed. SRCH, NOENT: the process has ended. INVAL: net/dev of an ended process.
+        Errno::NODEV | Errno::SRCH | Errno::NOENT | Errno::INVAL => ReadError::Gone,
+        Errno::OPNOTSUPP => ReadError::Unsupported,
+        _ => ReadError::Failed(error.into()),
     }
 }
 

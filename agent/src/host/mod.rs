@@ -27,6 +27,7 @@ mod v2;
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -39,11 +40,14 @@ use self::{
     roots::Hierarchies,
 };
 use crate::{
-    model::{ContainerId, ContainerSample, HostSample, Limits, MachineSample, Pressure},
+    model::{ContainerId, ContainerSample, HostNetwork, HostSample, Limits, MachineSample, Pressure},
     telemetry::{Metrics, Reason},
 };
 
 pub use self::roots::Roots;
+
+/// What was read so short a time ago belongs to the same scrape.
+const SAME_SCRAPE: Duration = Duration::from_millis(50);
 
 /// Descriptors left for sockets, the state file and what libraries open.
 const RESERVED_DESCRIPTORS: u64 = 256;
@@ -84,6 +88,9 @@ pub struct Host {
     node: NodeFiles,
     filesystems: Option<filesystems::Table>,
     names: io::Names,
+    /// The host's interfaces, and when they were read.
+    interfaces: Vec<HostNetwork>,
+    interfaces_read: Option<Instant>,
     reading: Reading,
     machine: MachineSample,
     availability: Vec<(&'static str, bool)>,
@@ -144,6 +151,8 @@ impl Host {
             node,
             filesystems: filesystems::Table::open(&around.roots),
             names: io::Names::new(&around.roots.sys),
+            interfaces: Vec::new(),
+            interfaces_read: None,
             reading: Reading::default(),
             machine,
             availability: Vec::new(),
@@ -220,7 +229,7 @@ impl Host {
     /// Reads the root cgroup, and the host's network as its own.
     pub fn root(&mut self, into: &mut ContainerSample) {
         let cgroup = match &self.root {
-            RootFiles { v1: Some(files), .. } => files.read(self.around.tick_ns, &mut self.reading, into),
+            RootFiles { v1: Some(files), .. } => files.read(self.around.tick_ns, true, &mut self.reading, into),
             RootFiles { v2: Some(files), .. } => files.read(&mut self.reading, into),
             RootFiles { .. } => Ok(()),
         };
@@ -237,14 +246,29 @@ impl Host {
         {
             into.pressure = Pressure::default();
         }
-        match self.reading.bytes(self.node.network.as_ref()) {
-            Ok(Some(bytes)) => {
-                let refused = net::read_root(bytes, into.network.get_or_insert_default());
-                self.reading.refused += refused;
-            }
-            _ => into.network = None,
+        self.read_network();
+        if self.node.network.is_some() {
+            net::of_root(&self.interfaces, into.network.get_or_insert_default());
+        } else {
+            into.network = None;
         }
         self.settle();
+    }
+
+    /// Brings the host's interfaces up to date: once for each scrape, although two groups show them. With a thousand containers the
+    /// table has a thousand rows.
+    fn read_network(&mut self) {
+        if self.interfaces_read.is_some_and(|at| at.elapsed() < SAME_SCRAPE) {
+            return;
+        }
+        self.interfaces_read = Some(Instant::now());
+        match self.reading.bytes(self.node.network.as_ref()) {
+            Ok(Some(bytes)) => {
+                let refused = net::read_host(bytes, &mut self.interfaces);
+                self.reading.refused += refused;
+            }
+            _ => self.interfaces.clear(),
+        }
     }
 
     /// Reads the host's own figures.
@@ -267,16 +291,11 @@ impl Host {
             Ok(Some(bytes)) => node::disks(bytes, &mut into.disks),
             _ => into.disks.clear(),
         }
-        match reading.bytes(node.network.as_ref()) {
-            Ok(Some(bytes)) => {
-                let refused = net::read_host(bytes, &mut into.network);
-                reading.refused += refused;
-            }
-            _ => into.network.clear(),
-        }
         if node.pressure.read(reading, &mut into.pressure).is_err() {
             into.pressure = Pressure::default();
         }
+        self.read_network();
+        into.network.clone_from(&self.interfaces);
         match &mut self.filesystems {
             Some(table) => table.read(&mut into.filesystems),
             None => into.filesystems.clear(),

@@ -31,13 +31,59 @@ fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
 
 /// Sets `into` to a container's interfaces without `lo`, reusing names and storage. Returns how many were left out.
 pub(super) fn read(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
-    read_named(bytes, into, |name| name != b"lo")
+    let wanted = rows(bytes).filter(|row| row.name != b"lo");
+    fill(into, wanted, MAX_INTERFACES, |known| known)
 }
 
-/// The same for the root's row: without the host's ends of containers' networks, whose traffic would count twice in a sum. In a
-/// container's own namespace such names are its own business.
-pub(super) fn read_root(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
-    read_named(bytes, into, |name| name != b"lo" && !is_end_of_containers(name))
+/// Sets `into` to the host's interfaces, `lo` included. Returns how many were left out.
+pub(super) fn read_host(bytes: &[u8], into: &mut Vec<HostNetwork>) -> u64 {
+    let rare = |columns: &[u64; 16]| {
+        let [_, _, _, _, rx_fifo, rx_frame, rx_compressed, rx_multicast, _, _, _, _, fifo, colls, carrier, compressed] =
+            *columns;
+        ([rx_fifo, rx_frame, rx_compressed, rx_multicast], [fifo, colls, carrier, compressed])
+    };
+    let refused = fill(into, rows(bytes), MAX_HOST_INTERFACES, |known| &mut known.counters);
+    for (known, row) in into.iter_mut().zip(rows(bytes)) {
+        (known.rx_more, known.tx_more) = rare(&row.columns);
+    }
+    refused
+}
+
+/// The root's row, out of the host's interfaces: without `lo` and without the host's ends of containers' networks, whose traffic would
+/// count twice in a sum. In a container's own namespace such names are its own business.
+pub(super) fn of_root(host: &[HostNetwork], into: &mut Vec<InterfaceCounters>) {
+    into.clear();
+    let own = host.iter().map(|interface| &interface.counters);
+    into.extend(own.filter(|own| own.name.as_ref() != "lo" && !is_end_of_containers(own.name.as_bytes())).cloned());
+}
+
+/// Fills `into` row by row. A row whose name stands already in its place keeps it: names change so rarely that a steady host costs
+/// no allocation.
+fn fill<'line, Kept: Default>(
+    into: &mut Vec<Kept>,
+    rows: impl Iterator<Item = Row<'line>>,
+    ceiling: usize,
+    counters: impl Fn(&mut Kept) -> &mut InterfaceCounters,
+) -> u64 {
+    let mut kept = 0;
+    let mut refused = 0;
+    for row in rows {
+        if kept >= ceiling {
+            refused += 1;
+            continue;
+        }
+        if into.len() == kept {
+            into.push(Kept::default());
+        }
+        let Some(known) = into.get_mut(kept).map(&counters) else { break };
+        if known.name.as_bytes() != row.name {
+            known.name = Arc::from(String::from_utf8_lossy(row.name));
+        }
+        set(known, &row.columns);
+        kept += 1;
+    }
+    into.truncate(kept);
+    refused
 }
 
 /// `veth...`, `docker0` and its like, and the bridges the engine makes: `br-` and twelve digits of the network's id.
@@ -46,70 +92,8 @@ fn is_end_of_containers(name: &[u8]) -> bool {
     name.starts_with(b"veth") || name.starts_with(b"docker") || name.strip_prefix(b"br-").is_some_and(of_engine)
 }
 
-fn read_named(bytes: &[u8], into: &mut Vec<InterfaceCounters>, wanted: impl Fn(&[u8]) -> bool) -> u64 {
-    let mut kept = 0;
-    let mut refused = 0;
-    for row in rows(bytes).filter(|row| wanted(row.name)) {
-        if kept >= MAX_INTERFACES {
-            refused += 1;
-            continue;
-        }
-        match into.get_mut(kept) {
-            Some(known) if known.name.as_bytes() == row.name => set(known, &row.columns),
-            Some(other) => *other = interface(&row),
-            None => into.push(interface(&row)),
-        }
-        kept += 1;
-    }
-    into.truncate(kept);
-    refused
-}
-
-/// Sets `into` to the host's interfaces, `lo` included. Returns how many were left out.
-pub(super) fn read_host(bytes: &[u8], into: &mut Vec<HostNetwork>) -> u64 {
-    into.clear();
-    let mut refused = 0;
-    for row in rows(bytes) {
-        if into.len() >= MAX_HOST_INTERFACES {
-            refused += 1;
-            continue;
-        }
-        let [
-            _,
-            _,
-            _,
-            _,
-            rx_fifo,
-            rx_frame,
-            rx_compressed,
-            rx_multicast,
-            _,
-            _,
-            _,
-            _,
-            tx_fifo,
-            tx_colls,
-            tx_carrier,
-            tx_compressed,
-        ] = row.columns;
-        into.push(HostNetwork {
-            counters: interface(&row),
-            rx_more: [rx_fifo, rx_frame, rx_compressed, rx_multicast],
-            tx_more: [tx_fifo, tx_colls, tx_carrier, tx_compressed],
-        });
-    }
-    refused
-}
-
 /// Most interfaces of the host: each container has one there.
 const MAX_HOST_INTERFACES: usize = 16_384;
-
-fn interface(row: &Row<'_>) -> InterfaceCounters {
-    let mut made =
-        InterfaceCounters { name: Arc::from(String::from_utf8_lossy(row.name)), ..InterfaceCounters::default() };
-    set(&mut made, &row.columns);
-    made
-}
 
 const fn set(into: &mut InterfaceCounters, columns: &[u64; 16]) {
     let [rx_bytes, rx_packets, rx_errors, rx_dropped, _, _, _, _, tx_bytes, tx_packets, tx_errors, tx_dropped, ..] =
@@ -151,8 +135,9 @@ veth1:1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0
 
     #[test]
     fn the_root_has_no_ends_of_containers() {
-        let mut interfaces = Vec::new();
-        read_root(FILE, &mut interfaces);
+        let (mut host, mut interfaces) = (Vec::new(), Vec::new());
+        read_host(FILE, &mut host);
+        of_root(&host, &mut interfaces);
         assert_eq!(interfaces.iter().map(|interface| interface.name.as_ref()).collect::<Vec<_>>(), ["eth0"]);
         let table = [("br-0123456789ab", true), ("br-lan", false), ("docker_gwbridge", true), ("wlan0", false)];
         for (name, expected) in table {

@@ -139,9 +139,16 @@ impl Files {
         single.into_iter().flatten().count() + self.pressure.count()
     }
 
-    /// Reads everything but the network. `tick_ns` is the length of a clock tick.
-    pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
-        into.cpu = self.cpu(tick_ns, reading)?;
+    /// Reads everything but the network. `tick_ns` is the length of a clock tick; throttling is read where there is a `quota` to
+    /// be throttled by.
+    pub(super) fn read(
+        &self,
+        tick_ns: u64,
+        quota: bool,
+        reading: &mut Reading,
+        into: &mut ContainerSample,
+    ) -> Result<(), Gone> {
+        into.cpu = self.cpu(tick_ns, quota, reading)?;
         into.memory = self.memory(reading)?;
         into.pids.current = reading.number(self.pids_current.as_ref())?;
         into.io.clear();
@@ -158,7 +165,7 @@ impl Files {
         Ok(())
     }
 
-    fn cpu(&self, tick_ns: u64, reading: &mut Reading) -> Result<Cpu, Gone> {
+    fn cpu(&self, tick_ns: u64, quota: bool, reading: &mut Reading) -> Result<Cpu, Gone> {
         let mut cpu = Cpu { usage_ns: reading.number(self.cpu_usage.as_ref())?, ..Cpu::default() };
         let nanoseconds = |ticks| parse::number(ticks)?.checked_mul(tick_ns);
         for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
@@ -168,7 +175,8 @@ impl Files {
                 _ => {}
             }
         }
-        for (key, value) in reading.bytes(self.throttling.as_ref())?.into_iter().flat_map(parse::flat) {
+        for (key, value) in reading.bytes(self.throttling.as_ref().filter(|_| quota))?.into_iter().flat_map(parse::flat)
+        {
             match key {
                 b"nr_periods" => cpu.periods = parse::number(value),
                 b"nr_throttled" => cpu.throttled_periods = parse::number(value),
