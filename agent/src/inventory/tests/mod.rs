@@ -1,6 +1,9 @@
 //! Tests of the inventory: tables for its pure parts, a model engine which knows the truth for its counters, and the task on top of it.
 
 mod counting;
+mod ledger;
 mod model_engine;
+mod schedule;
 mod script;
+mod state;
 mod watch;
