@@ -90,6 +90,11 @@ impl Schedule {
         }
         None
     }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.due.len(), self.heap.len())
+    }
 }
 
 /// Who is to be inspected now: a bounded number at once, each container at most once, in the order asked.

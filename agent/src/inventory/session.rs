@@ -92,6 +92,8 @@ pub(super) struct Session<'a, S, F> {
     stage: Stage,
     held: VecDeque<Event>,
     overrun: bool,
+    /// Containers whose inspection got no answer while the gap was being closed; a ping says whether that means anything more.
+    doubtful: Vec<ContainerId>,
     /// The engine's clock when the session began, and where the live stream begins.
     began: Timestamp,
     horizon: Timestamp,
@@ -149,6 +151,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             stage,
             held: VecDeque::new(),
             overrun: false,
+            doubtful: Vec::new(),
             began,
             horizon,
             offset,
@@ -253,6 +256,9 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             Answer::Pinged(result) => {
                 result?;
                 self.heard();
+                if let Stage::Looking { remaining, .. } = &mut self.stage {
+                    self.doubtful.drain(..).for_each(|id| drop(remaining.take(&id)));
+                }
             }
         }
         self.finish_catching_up()
@@ -287,11 +293,14 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             Ok(_) => {}
             Err(trouble) => {
                 tracing::debug!(%trouble, container = id.short(), "not inspected");
-                // While a gap is being closed, an engine which does not answer must not pass for one without containers.
-                if !trouble.local && !matches!(self.stage, Stage::Live) {
-                    return Err(trouble);
-                }
                 self.schedule.set_at(id, now + schedule::spread(LOOK_RETRY, id, 0));
+                // While a gap is being closed, an engine which does not answer must not pass for one without containers; but one
+                // that is silent about this container only must not keep the agent from ever being ready.
+                if !trouble.local && !matches!(self.stage, Stage::Live) {
+                    self.doubtful.push(id.clone());
+                    self.requests.ping();
+                    return Ok(());
+                }
             }
         }
         if let Stage::Looking { remaining, .. } = &mut self.stage {

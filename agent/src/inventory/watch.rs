@@ -29,6 +29,10 @@ const SAVE_DELAY: Duration = Duration::from_secs(1);
 /// What the engine would tell again may wait: a host with health checks changes all the time, its disk should not.
 const SAVE_DELAY_MINOR: Duration = Duration::from_secs(15);
 
+/// A session that lasted so long proves the engine well. After shorter ones the waits grow: an engine which hangs up at once would
+/// otherwise have its whole inventory taken every second.
+const GOOD_SESSION: Duration = Duration::from_secs(30);
+
 /// Pace of housekeeping while there is no session.
 const IDLE_TICK: Duration = Duration::from_secs(5);
 
@@ -67,11 +71,11 @@ pub(super) async fn run<S: Source, F: Fn() + Send + 'static>(
         writer,
         save_due: None,
         sessions: 0,
-        session_is_good: false,
+        connected_at: None,
     };
     let mut backoff = Backoff::seeded();
     while let Some(trouble) = watch.session(&shutdown).await {
-        if std::mem::take(&mut watch.session_is_good) {
+        if watch.connected_at.take().is_some_and(|at| at.elapsed() >= GOOD_SESSION) {
             backoff.reset();
         }
         watch.lost(trouble);
@@ -89,7 +93,8 @@ pub(super) struct Watch<S, F> {
     writer: Option<Writer>,
     save_due: Option<Instant>,
     sessions: u64,
-    session_is_good: bool,
+    /// Since when this session is complete.
+    connected_at: Option<Instant>,
 }
 
 impl<S: Source, F: Fn()> Watch<S, F> {
@@ -115,7 +120,7 @@ impl<S: Source, F: Fn()> Watch<S, F> {
             self.metrics.engine_reconnects.inc();
         }
         self.sessions += 1;
-        self.session_is_good = true;
+        self.connected_at = Some(Instant::now());
         let engine = &mut self.state.engine;
         engine.connected = true;
         engine.trouble = None;

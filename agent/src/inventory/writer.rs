@@ -10,7 +10,7 @@ use super::{saved::Saved, store::Store};
 const RETRY: Duration = Duration::from_secs(10);
 
 /// A disk that does not answer holds up the end of the process no longer than this.
-const LAST_WRITE: Duration = Duration::from_secs(5);
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Takes the newest state; one that was not written when the next comes is left out.
 #[derive(Debug)]

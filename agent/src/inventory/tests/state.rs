@@ -9,9 +9,10 @@ use crate::{
     inventory::{
         MAX_CONTAINERS, MAX_SERVICES, Settings, Snapshot,
         ledger::Sight,
+        outcome::Reaction,
         saved::{Saved, Unsaved},
         service::Service,
-        state::{Reaction, State},
+        state::State,
     },
     model::{
         Container, ContainerFilter, ContainerId, ContainerState, Event, EventKind, HealthStatus, Labels, Pattern,
