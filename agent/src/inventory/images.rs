@@ -1,4 +1,4 @@
-//! When images were built, as far as the engine has told.
+//! When images were built. That never changes, so each is asked for once.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,26 +7,26 @@ use std::{
 
 use jiff::Timestamp;
 
-/// Build times kept; far more than a host has, and small.
+/// Images kept; far more than a host has, and small.
 const MAX_IMAGES: usize = 4096;
 
-/// Build times by image id; an image that is asked for, or has no date, is known to have none.
+/// Build times by digest; `None` is an image which does not say.
 #[derive(Debug, Default)]
 pub(super) struct Images(HashMap<Arc<str>, Option<Timestamp>>);
 
 impl Images {
-    /// Whether there is nothing to ask about this image.
-    pub(super) fn contains(&self, id: &str) -> bool {
-        self.0.contains_key(id)
+    /// The build time; `None` when it has not been asked for.
+    pub(super) fn get(&self, id: &Arc<str>) -> Option<Option<Timestamp>> {
+        self.0.get(id).copied()
     }
 
-    /// When it was built.
-    pub(super) fn created(&self, id: &str) -> Option<Timestamp> {
-        self.0.get(id).copied().flatten()
-    }
-
-    /// Keeps the build time of an image. Where there is no room, those not in `used` go; where there is still none, it is not kept.
-    pub(super) fn set(&mut self, id: Arc<str>, created: Option<Timestamp>, used: impl FnOnce() -> HashSet<Arc<str>>) {
+    /// Keeps a build time. When there is no room, what is not `used` any more makes way.
+    pub(super) fn insert(
+        &mut self,
+        id: Arc<str>,
+        created: Option<Timestamp>,
+        used: impl FnOnce() -> HashSet<Arc<str>>,
+    ) {
         if self.0.len() >= MAX_IMAGES {
             let used = used();
             self.0.retain(|id, _| used.contains(id));
@@ -42,24 +42,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_of_no_container_make_room() {
+    fn unused_images_make_way_and_the_ceiling_holds() {
+        let id = |number: usize| Arc::from(number.to_string());
         let mut images = Images::default();
-        let name = |n: usize| -> Arc<str> { format!("sha256:{n}").into() };
-        for n in 0..MAX_IMAGES {
-            images.set(name(n), Some(Timestamp::UNIX_EPOCH), HashSet::new);
+        for number in 0..MAX_IMAGES * 2 {
+            images.insert(id(number), None, || [id(1), id(2)].into());
+            assert!(images.0.len() <= MAX_IMAGES);
         }
-        images.set("new".into(), None, || HashSet::from([name(7)]));
-        assert!(images.contains("new") && images.contains(&name(7)) && !images.contains(&name(8)));
-        assert_eq!((images.created("new"), images.created(&name(7))), (None, Some(Timestamp::UNIX_EPOCH)));
-    }
-
-    #[test]
-    fn the_ceiling_holds_where_all_are_used() {
-        let mut images = Images::default();
-        let all = || (0..=MAX_IMAGES).map(|n| Arc::from(n.to_string())).collect();
-        for n in 0..=MAX_IMAGES {
-            images.set(n.to_string().into(), None, all);
+        assert_eq!(
+            [images.get(&id(1)), images.get(&id(3)), images.get(&id(MAX_IMAGES * 2 - 1))],
+            [Some(None), None, Some(None)]
+        );
+        let all: HashSet<Arc<str>> = images.0.keys().cloned().collect();
+        for number in 0..MAX_IMAGES * 2 {
+            images.insert(Arc::from(format!("x{number}")), None, || all.iter().cloned().chain([]).collect());
         }
-        assert_eq!(images.0.len(), MAX_IMAGES);
+        assert!(images.0.len() <= MAX_IMAGES);
+        assert_eq!(images.get(&id(1)), Some(None), "what is used stays");
     }
 }

@@ -13,7 +13,7 @@
 //!    After a gap that is shortly before the live stream begins, by then the history before it has been applied; in calm times
 //!    it is half a minute ago. A fact which is newer than its mark and older than the horizon was missed, and is *claimed*.
 //!    What is younger than the horizon is left to its event, and the container is looked at again later.
-//! 3. A claim (claims.rs) moves the mark to the moment the inspection was answered. The engine logs an event before it answers an
+//! 3. A claim moves the mark to the moment the inspection was answered. The engine logs an event before it answers an
 //!    inspection which shows the fact, so the event of a claimed fact, should it come late, is older than the mark and is
 //!    dropped. The next fact happens after the answer and is newer than the mark.
 //!
@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Container, EventKind, ExitClass, HealthStatus, ServiceCounters};
+use crate::model::{EventKind, ExitClass, HealthStatus, ServiceCounters};
 
 /// A signal is held to be the reason of an end for this long. `docker stop` says so itself when it has waited longer.
 const STOP_WINDOW: Duration = Duration::from_secs(300);
@@ -115,16 +115,6 @@ impl Ledger {
     /// An inspection is about to be asked for; its answer will show every event counted so far.
     pub(super) fn asked(&mut self) {
         self.unasked = false;
-    }
-
-    /// The first sight of what lived before anybody listened: nothing from before the horizon counts, heard whenever.
-    pub(super) fn baseline(&mut self, container: &Container, sight: Sight) -> bool {
-        let unsettled = self.inspect(container, sight, &mut ServiceCounters::default());
-        for mark in [&mut self.started, &mut self.ended, &mut self.oom, &mut self.health_changed] {
-            *mark = Some(sight.horizon);
-        }
-        self.restart_count = container.restart_count.unwrap_or_default();
-        unsettled
     }
 
     /// Moves marks which lie in the future of a clock that was set back, so that new events count.

@@ -9,11 +9,12 @@
 //! One task owns the state; everybody else reads [`Snapshot`]s through a [`Reader`] and never waits. How the counters stay
 //! exact over gaps is told in `ledger.rs`, how a gap is closed in `session.rs`.
 
+mod clock;
 mod images;
 mod ledger;
-mod outcome;
 mod picture;
 mod publisher;
+mod reaction;
 mod request;
 mod saved;
 mod schedule;
@@ -25,6 +26,7 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tracked;
 mod watch;
 mod writer;
 

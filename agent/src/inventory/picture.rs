@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Entry, ServiceEntry, service::Services, state::Tracked};
+use super::{Entry, ServiceEntry, service::Services, tracked::Tracked};
 use crate::model::{ContainerId, ContainerState, HealthStatus, ServiceKey};
 
 /// An entry and whether it holds its identity or only claims it.

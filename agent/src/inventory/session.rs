@@ -18,13 +18,14 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::BoxStream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    clock::EngineClock,
     ledger::Sight,
-    outcome::{Listed, Reaction},
+    reaction::{Listed, Reaction},
     request::{Answer, Requests},
     schedule::{self, Schedule},
     source::{Source, Trouble},
@@ -56,21 +57,6 @@ const NETWORKS_DELAY: Duration = Duration::from_millis(200);
 /// A container that could not be inspected is tried again after this.
 const LOOK_RETRY: Duration = Duration::from_secs(5);
 
-/// Why a session ended.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// The agent stops.
-    Shutdown,
-    /// The engine is not heard any more, or not well enough.
-    Trouble(Trouble),
-}
-
-impl From<Trouble> for Ended {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
-
 /// How far the gap before this session is closed.
 enum Stage {
     /// The history has been asked for.
@@ -97,8 +83,7 @@ pub(super) struct Session<'a, S, F> {
     /// The engine's clock when the session began, and where the live stream begins.
     began: Timestamp,
     horizon: Timestamp,
-    /// The engine's clock minus ours, never too small; zero where it is the same clock.
-    offset: SignedDuration,
+    clock: EngineClock,
     /// The engine's clock was set back while we were away: its history may hold events from the future.
     clock_set_back: bool,
     newest: Option<Timestamp>,
@@ -117,7 +102,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         let info = source.info().await?;
         let after = source.clock();
         let began = info.system_time.unwrap_or(after);
-        let offset = offset(began, before, after);
+        let clock = EngineClock::told(began, before, after);
         let state = &mut watch.state;
         state.engine.heard_at = Some(after);
         state.engine.version = Some(version.into());
@@ -137,7 +122,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
                 Stage::History
             }
             None => {
-                requests.ask_list(after + offset);
+                requests.ask_list(clock.at(after));
                 Stage::Listing
             }
         };
@@ -154,7 +139,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             doubtful: Vec::new(),
             began,
             horizon,
-            offset,
+            clock,
             clock_set_back,
             newest: None,
             networks_due: None,
@@ -164,21 +149,21 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         })
     }
 
-    /// Runs until something ends it. The state stays as it is.
-    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Ended {
+    /// Runs until the engine is not heard any more, or until shutdown (`None`). The state stays as it is.
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Option<Trouble> {
         loop {
             let asked = self.engine_clock();
             let state = &mut self.watch.state;
             self.requests.look(asked, |id| state.asked(id));
             let due = self.next_due();
             let step = tokio::select! {
-                () = shutdown.cancelled() => return Ended::Shutdown,
+                () = shutdown.cancelled() => return None,
                 event = self.live.next() => self.hear(event),
                 answer = self.requests.next(), if !self.requests.is_empty() => answer.map_or(Ok(()), |a| self.take(a)),
                 () = tokio::time::sleep_until(due) => { self.tick(); Ok(()) }
             };
             if let Err(trouble) = step {
-                return trouble.into();
+                return Some(trouble);
             }
             self.watch.keep_up();
         }
@@ -407,13 +392,6 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
     }
 
     fn engine_clock(&self) -> Timestamp {
-        self.watch.source.clock() + self.offset
+        self.clock.at(self.watch.source.clock())
     }
-}
-
-/// The engine's clock minus ours, from an answer which was written between `before` and `after`. Nearly always both are the same
-/// clock, and the difference is the time the answer took.
-fn offset(engine: Timestamp, before: Timestamp, after: Timestamp) -> SignedDuration {
-    let same = before <= engine && engine <= after;
-    if same { SignedDuration::ZERO } else { engine.duration_since(before) }
 }

@@ -15,35 +15,19 @@ use super::{
     EngineStatus, Entry, MAX_CONTAINERS, Settings, Snapshot,
     images::Images,
     ledger::{Ledger, Sight},
-    outcome::{Listed, Reaction, Verdict},
     picture,
+    reaction::{Listed, Reaction, Verdict},
     saved::{Saved, SavedContainer, Unsaved, loss},
     service::{Service, Services},
+    tracked::Tracked,
 };
 use crate::{
-    model::{
-        Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, RestartPolicy,
-        ServiceCounters, ServiceKey,
-    },
+    model::{Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, ServiceCounters},
     telemetry::{Metrics, Reason},
 };
 
 /// Label which excludes a container from everything.
 const ENABLE_LABEL: &str = "spyhop.enable";
-
-/// A container between its first and its last sign of life.
-#[derive(Debug)]
-pub(super) struct Tracked {
-    key: ServiceKey,
-    one_off: bool,
-    /// Its service counts it: not a one-off, not beyond the ceiling of services.
-    member: bool,
-    ledger: Ledger,
-    /// As last published; `None` until it has been inspected, and when the engine does not know it any more.
-    pub(super) entry: Option<Arc<Entry>>,
-    /// Newest event or inspection.
-    touched: Option<Timestamp>,
-}
 
 /// All that is known.
 #[derive(Debug)]
@@ -159,8 +143,9 @@ impl State {
             return Verdict::default();
         }
         self.follow_rename(&container, sight.at);
-        let image = container.image_id.clone().filter(|id| !self.images.contains(id));
-        let image_created = container.image_id.as_ref().and_then(|id| self.images.created(id));
+        let known = container.image_id.as_ref().and_then(|id| self.images.get(id));
+        let image = container.image_id.clone().filter(|_| known.is_none());
+        let image_created = known.flatten();
         let Some(tracked) = self.containers.get_mut(&container.id) else { return Verdict::default() };
         let before = tracked.ledger.kept();
         let mut nowhere = ServiceCounters::default();
@@ -246,7 +231,7 @@ impl State {
             self.changed = true;
         }
         let entries = self.containers.values().filter_map(|tracked| tracked.entry.as_ref());
-        self.images.set(id, created, || entries.filter_map(|entry| entry.container.image_id.clone()).collect());
+        self.images.insert(id, created, || entries.filter_map(|entry| entry.container.image_id.clone()).collect());
     }
 
     /// Drops services which are expected no longer.
@@ -388,15 +373,5 @@ impl State {
         if was_member {
             self.services.leave(&old_key, at, Some(0));
         }
-    }
-}
-
-impl Tracked {
-    /// It had done what it was started for, as far as anybody saw.
-    fn was_completed(&self) -> bool {
-        let entry = self.entry.as_ref();
-        let no_restart = entry.is_none_or(|entry| entry.container.restart_policy == RestartPolicy::No);
-        entry.is_some_and(|entry| entry.completed())
-            || (no_restart && !self.ledger.stopped && self.ledger.last_exit == Some(0))
     }
 }

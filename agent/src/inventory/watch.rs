@@ -12,7 +12,7 @@ use super::{
     Reader, Settings,
     publisher::Publisher,
     saved::Unsaved,
-    session::{Ended, Session},
+    session::Session,
     source::{Source, Trouble},
     state::State,
     store::Store,
@@ -108,10 +108,7 @@ impl<S: Source, F: Fn()> Watch<S, F> {
             Ok(session) => session,
             Err(trouble) => return Some(trouble),
         };
-        match session.run(shutdown).await {
-            Ended::Shutdown => None,
-            Ended::Trouble(trouble) => Some(trouble),
-        }
+        session.run(shutdown).await
     }
 
     /// The inventory is complete and followed.

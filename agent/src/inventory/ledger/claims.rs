@@ -1,4 +1,4 @@
-//! What an inspection proves and no event told: the claims of a ledger, by the rule in `ledger.rs`.
+//! What an inspection proves and no event told: the claims of the rule at the head of `ledger.rs`.
 
 use jiff::Timestamp;
 
@@ -33,6 +33,16 @@ impl Ledger {
             self.count_result(result, counters);
         }
         young_start || young_end || young_health
+    }
+
+    /// The first sight of what lived before anybody listened: nothing from before the horizon counts, heard whenever.
+    pub(in crate::inventory) fn baseline(&mut self, container: &Container, sight: Sight) -> bool {
+        let unsettled = self.inspect(container, sight, &mut ServiceCounters::default());
+        for mark in [&mut self.started, &mut self.ended, &mut self.oom, &mut self.health_changed] {
+            *mark = Some(sight.horizon);
+        }
+        self.restart_count = container.restart_count.unwrap_or_default();
+        unsettled
     }
 
     fn claim_starts(&mut self, container: &Container, sight: Sight, counters: &mut ServiceCounters) -> bool {

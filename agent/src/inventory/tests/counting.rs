@@ -13,7 +13,7 @@ use crate::{
     inventory::{
         Settings,
         ledger::Sight,
-        outcome::Reaction,
+        reaction::Reaction,
         saved::Saved,
         schedule::Looks,
         session::{SETTLE, SLACK},

@@ -3,6 +3,8 @@
 mod counting;
 mod ledger;
 mod model_engine;
+mod outage;
+mod running;
 mod schedule;
 mod script;
 mod state;

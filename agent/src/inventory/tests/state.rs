@@ -9,7 +9,7 @@ use crate::{
     inventory::{
         MAX_CONTAINERS, MAX_SERVICES, Settings, Snapshot,
         ledger::Sight,
-        outcome::Reaction,
+        reaction::Reaction,
         saved::{Saved, Unsaved},
         service::Service,
         state::State,
@@ -197,7 +197,8 @@ fn what_is_expected_after_the_last_container() {
         container.restart_policy = policy;
         container
     };
-    let table: [(&str, Container, &[fn(ContainerId) -> EventKind], u64); 3] = [
+    type Kind = fn(ContainerId) -> EventKind;
+    let table: [(&str, Container, &[Kind], u64); 3] = [
         ("a job that was done", policy(RestartPolicy::No), &[died], 0),
         ("a service that ended well", policy(RestartPolicy::Always), &[died], 1),
         ("one that was removed while it ran", policy(RestartPolicy::No), &[], 1),

@@ -1,4 +1,4 @@
-//! What the state answers: what has to be asked or dropped after an event, an inspection or a list.
+//! What the state asks its owner to do.
 
 use std::sync::Arc;
 
