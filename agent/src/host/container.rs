@@ -183,6 +183,8 @@ pub(super) fn own_memory_limit(around: &Surroundings) -> Option<u64> {
     } else {
         (around.hierarchies.v1.get("memory")?, membership.v1("memory")?, "memory.limit_in_bytes")
     };
+    // Nobody limits the root, and what is written there is not about us.
+    let path = Some(path).filter(|path| *path != Path::new("/"))?;
     read_once(&mount.directory(path)?.join(name), 4096).ok().and_then(|bytes| parse::limit(&bytes))
 }
 
