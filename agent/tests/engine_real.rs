@@ -1,9 +1,10 @@
 //! The engine edge against the real engine of this machine, compared with what the `docker` command says.
 //!
-//! Without an engine, or without the busybox image these containers are made of, it says so and passes: the scripted engine
-//! covers the behaviour, this covers its likeness.
+//! Without an engine it says so and passes: the scripted engine covers the behaviour, this covers its likeness.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod support;
 
 use std::{
     process::Command,
@@ -18,8 +19,7 @@ use spyhop::{
     model::{Container, ContainerId, EventKind, Health, HealthStatus, NetworkMode, PublishedPort, RestartPolicy},
     telemetry::Metrics,
 };
-
-const IMAGE: &str = "spylab/busy:1";
+use support::docker::{Docker, Turn};
 
 /// Runs `docker`; `Err` holds what it complained about.
 fn docker(arguments: &[&str]) -> Result<String, String> {
@@ -32,6 +32,7 @@ fn docker(arguments: &[&str]) -> Result<String, String> {
 
 /// Containers and one network of this test run; removed when dropped, also by a failure.
 struct Lab {
+    docker: Docker,
     prefix: String,
     engine: Engine,
     containers: Vec<String>,
@@ -40,10 +41,7 @@ struct Lab {
 impl Lab {
     /// `None`, with the reason printed, where there is nothing to compare with.
     fn open(name: &str) -> Option<Self> {
-        if let Err(reason) = docker(&["image", "inspect", IMAGE]) {
-            println!("not compared with a real engine: {reason}");
-            return None;
-        }
+        let beside = Docker::or_skip(Turn::Shared)?;
         let prefix = format!("spyhop-{name}-{}", std::process::id());
         docker(&["network", "create", &prefix]).expect("a network");
         // The command and the agent have to ask the same engine.
@@ -52,13 +50,13 @@ impl Lab {
             |address| Address::parse(&address).expect("DOCKER_HOST names a unix socket"),
         );
         let engine = Engine::new(address, Metrics::default()).expect("a handle");
-        Some(Self { prefix, engine, containers: Vec::new() })
+        Some(Self { docker: beside, prefix, engine, containers: Vec::new() })
     }
 
     /// `docker <verb> --name <prefix>-<name> <arguments> <image> sh -c <script>`; the id.
     fn make(&mut self, verb: &[&str], name: &str, arguments: &[&str], script: &str) -> ContainerId {
         let name = format!("{}-{name}", self.prefix);
-        let call = [verb, &["--name", &name], arguments, &[IMAGE, "/bin/sh", "-c", script]].concat();
+        let call = [verb, &["--name", &name], arguments, &[self.docker.image(), "/bin/sh", "-c", script]].concat();
         self.containers.push(name.clone());
         docker(&call).expect("docker makes the container");
         ContainerId::new(docker(&["inspect", "--format", "{{.Id}}", &name]).expect("its id"))
@@ -327,7 +325,8 @@ async fn facts_are_what_docker_says() {
     ]);
     let ours = format!("{} {} {}", mine.id, mine.driver.as_deref().unwrap_or_default(), mine.subnets.join(","));
     assert_eq!(ours, asked.expect("docker network inspect"));
-    let asked = docker(&["image", "inspect", IMAGE, "--format", "{{.Id}} {{.Created}}"]).expect("docker image inspect");
+    let asked = docker(&["image", "inspect", lab.docker.image(), "--format", "{{.Id}} {{.Created}}"])
+        .expect("docker image inspect");
     let (id, created) = asked.split_once(' ').expect("id and time");
     let image = lab.engine.image(id).await.expect("an answer").expect("the image");
     assert_eq!((&*image.id, image.created), (id, Some(created.parse().expect("a time"))));
