@@ -9,6 +9,7 @@
 //! [`Host`] belongs to the scrape thread alone. It knows pids and cgroups, and nothing of the engine. An open
 //! `/proc/<pid>/net/dev` keeps a network namespace alive, so [`Host::track`] must hear of every end at once.
 
+mod ceiling;
 mod cgroup;
 mod container;
 mod filesystems;
@@ -30,9 +31,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 use self::{
     container::{Files, Surroundings},
     handle::Handle,
@@ -43,14 +41,12 @@ use crate::{
     model::{ContainerId, ContainerSample, HostNetwork, HostSample, Limits, MachineSample, Pressure},
     telemetry::{Metrics, Reason},
 };
+use jiff::Timestamp;
 
 pub use self::roots::Roots;
 
 /// What was read so short a time ago belongs to the same scrape.
 const SAME_SCRAPE: Duration = Duration::from_millis(50);
-
-/// Descriptors left for sockets, the state file and what libraries open.
-const RESERVED_DESCRIPTORS: u64 = 256;
 
 /// What to read of one container.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,7 +154,7 @@ impl Host {
             availability: Vec::new(),
             tracked: HashMap::new(),
             held: 0,
-            ceiling: descriptor_ceiling().min(memory_ceiling(&around)),
+            ceiling: ceiling::handles(&around),
             around,
             metrics,
         };
@@ -380,27 +376,6 @@ fn offers(point: &Path, controller: &str) -> bool {
 /// Kernel threads live in the host's pid namespace only; the first of them has had pid 2 since there are kernel threads.
 fn sees_host_pids(proc: &Path) -> bool {
     handle::read_fact(&proc.join("2/comm")).is_some_and(|name| name == "kthreadd")
-}
-
-/// What the kernel keeps for an open file of a cgroup, buffer included, and charges to the agent's own memory limit: 4.3 KiB
-/// measured on Linux 6.18.
-const HANDLE_BYTES: u64 = 5 * 1024;
-
-/// Handles that fit into half of the agent's own memory limit: the other half is for the agent. With the 128 MiB of
-/// `compose/agent.yml` these are the files of some 800 containers.
-fn memory_ceiling(around: &Surroundings) -> usize {
-    let limit = container::own_memory_limit(around).unwrap_or(u64::MAX);
-    usize::try_from(limit / 2 / HANDLE_BYTES).unwrap_or(usize::MAX)
-}
-
-/// Raises the soft limit as far as it goes without a privilege.
-fn descriptor_ceiling() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    let before = limit.current;
-    limit.current = limit.maximum;
-    let current = if setrlimit(Resource::Nofile, limit).is_ok() { limit.maximum } else { before };
-    let room = current.unwrap_or(u64::MAX).saturating_sub(RESERVED_DESCRIPTORS);
-    usize::try_from(room).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
