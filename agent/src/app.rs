@@ -1,11 +1,11 @@
 //! Builds the parts in the order of the drawing, runs them until a signal, ends them in order.
 //!
 //! Nothing else starts a part. The end goes the way the data takes, backwards: the server stops listening and finishes what it
-//! has begun, the inventory stops following the engine and saves its counters, the scrape thread ends when nobody asks it any more.
+//! has begun, the inventory stops following the engine and saves its counters.
 
 mod reload;
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::{
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::reload::Reload;
 use crate::{
-    collectors::{self, LabelPolicy, Scraper},
+    collectors::{self, NamePatterns, Scraper},
     config::{Config, Sources},
     engine::{Address, Engine},
     host::{Host, Roots},
@@ -25,9 +25,12 @@ use crate::{
     telemetry::{Metrics, log},
 };
 
-/// Threads for what waits on sockets. Kernel reads and compression have a thread of their own, so two are enough for a server
-/// that never computes, and each costs stack and heap.
+/// Threads for what waits on sockets. Kernel reads and compression take a thread out for their time and another comes in, so two are
+/// enough for a server that never computes, and each costs stack and heap.
 const WORKERS: usize = 2;
+
+/// How long a thread stays that nobody needs: longer than any usual scrape interval, so that a scrape starts none.
+const KEEP_THREADS: Duration = Duration::from_secs(180);
 
 /// How long the inventory gets to save its counters, once the server has drained.
 const SAVE_DEADLINE: Duration = Duration::from_secs(3);
@@ -39,11 +42,12 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// Runs the agent until SIGTERM or SIGINT; `sources` are what SIGHUP reads the configuration from again.
 ///
 /// # Errors
-/// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no thread or signal handler. And
+/// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no signal handler. And
 /// when one has ended before it was told to: a supervisor should start the agent anew.
 pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
+        .thread_keep_alive(KEEP_THREADS)
         .enable_all()
         .build()
         .context("start the async runtime")?;
@@ -65,23 +69,40 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     tracing::info!(address = %listener.address(), "listening");
 
     let reader = inventory::Reader::new();
-    let (scraper, scrape_thread) = start_collectors(&config, &reader, &metrics).context("start the scrape thread")?;
+    let scraper = start_collectors(&config, &reader, &metrics);
 
     let shutdown = CancellationToken::new();
+    // Cancelled by whatever ends before the shutdown, which is by a panic only.
+    let failure = CancellationToken::new();
     let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
+    let inventory = part(inventory, &failure);
     let app = http::App { scraper: scraper.clone(), inventory: reader, metrics, settings: http_settings(&config) };
-    let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
+    let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
-    let mut reload = Reload { config, sources, log, scraper };
-    // All three end after the shutdown only; before it they have panicked.
-    let failed = || server.is_finished() || inventory.is_finished() || scrape_thread.is_finished();
-    let reason = follow_signals(&mut signals, &mut reload, failed).await;
+    let mut reload = Reload { config, sources, log, scraper: scraper.clone() };
+    let reason = tokio::select! {
+        signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
+        () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
+        () = scraper.failed() => Err(anyhow::anyhow!("the collectors have failed")),
+    };
     if let Ok(signal) = reason {
         tracing::info!(signal, "ending");
     }
     shutdown.cancel();
-    stop(server, inventory, reload.scraper, scrape_thread).await;
+    stop(server, inventory).await;
     reason.map(drop)
+}
+
+/// Starts a part, whose end cancels `failure`, a panic included.
+fn part<F>(work: F, failure: &CancellationToken) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let told = failure.clone().drop_guard();
+    tokio::spawn(async move {
+        let _told = told;
+        work.await
+    })
 }
 
 fn http_settings(config: &Config) -> http::Settings {
@@ -99,27 +120,24 @@ fn http_settings(config: &Config) -> http::Settings {
     }
 }
 
-/// What of the configuration the scrape thread takes; also after a reload.
+/// What of the configuration the collectors take; also after a reload.
 fn collector_settings(config: &Config) -> collectors::Settings {
     collectors::Settings {
         groups: config.metrics.collect.clone(),
-        labels: LabelPolicy::new(&config.metrics.container_labels),
+        labels: NamePatterns::new(&config.metrics.container_labels),
+        hidden_interfaces: NamePatterns::new(&config.metrics.hidden_interfaces),
         ..collectors::Settings::default()
     }
 }
 
-fn start_collectors(
-    config: &Config,
-    reader: &inventory::Reader,
-    metrics: &Metrics,
-) -> std::io::Result<(Scraper, thread::JoinHandle<()>)> {
+fn start_collectors(config: &Config, reader: &inventory::Reader, metrics: &Metrics) -> Scraper {
     let roots =
         Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() };
     let host = Host::open(roots, metrics.clone());
     for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
         tracing::info!(collector, "not available here: its series are absent");
     }
-    collectors::spawn(host, reader.clone(), collector_settings(config), metrics.clone())
+    Scraper::new(host, reader.clone(), collector_settings(config), metrics.clone())
 }
 
 fn start_inventory(
@@ -129,7 +147,7 @@ fn start_inventory(
     scraper: &Scraper,
     metrics: &Metrics,
     shutdown: &CancellationToken,
-) -> JoinHandle<()> {
+) -> impl Future<Output = ()> + Send + use<> {
     let settings = inventory::Settings {
         host: config.host.name.clone().map(Into::into),
         state_dir: config.state.directory.clone(),
@@ -141,7 +159,7 @@ fn start_inventory(
         let scraper = scraper.clone();
         move || scraper.refresh()
     };
-    tokio::spawn(inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone()))
+    inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone())
 }
 
 struct Signals {
@@ -160,34 +178,22 @@ impl Signals {
     }
 }
 
-/// Answers SIGHUP, gives memory back now and then, and returns the signal to end at; an error when a part has `failed`.
-async fn follow_signals(
-    signals: &mut Signals,
-    reload: &mut Reload,
-    failed: impl Fn() -> bool,
-) -> anyhow::Result<&'static str> {
+/// Answers SIGHUP, gives memory back now and then, and returns the signal to end at.
+async fn follow_signals(signals: &mut Signals, reload: &mut Reload) -> &'static str {
     let mut trim = interval(TRIM_EVERY);
     trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = signals.terminate.recv() => return Ok("SIGTERM"),
-            _ = signals.interrupt.recv() => return Ok("SIGINT"),
+            _ = signals.terminate.recv() => return "SIGTERM",
+            _ = signals.interrupt.recv() => return "SIGINT",
             _ = signals.hang_up.recv() => reload.run(),
-            _ = trim.tick() => {
-                memory::trim();
-                anyhow::ensure!(!failed(), "a part of the agent has failed");
-            }
+            _ = trim.tick() => memory::trim(),
         }
     }
 }
 
 /// Waits for each part in turn and says who was late.
-async fn stop(
-    server: JoinHandle<http::Drained>,
-    inventory: JoinHandle<()>,
-    scraper: Scraper,
-    scrape_thread: thread::JoinHandle<()>,
-) {
+async fn stop(server: JoinHandle<http::Drained>, inventory: JoinHandle<()>) {
     match server.await {
         Ok(http::Drained { cut: 0 }) => {}
         Ok(http::Drained { cut }) => tracing::warn!(connections = cut, "connections were cut at the deadline"),
@@ -197,12 +203,6 @@ async fn stop(
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the inventory failed"),
         Err(_) => tracing::warn!("the inventory was late: counters of the last second may be lost"),
-    }
-    // The last handle: the thread ends when its queue closes. A reading that hangs in the kernel must not hold up the end.
-    drop(scraper);
-    let ended = tokio::task::spawn_blocking(move || scrape_thread.join());
-    if timeout(SAVE_DEADLINE, ended).await.is_err() {
-        tracing::warn!("the scrape thread was late");
     }
     tracing::info!("ended");
 }

@@ -28,7 +28,7 @@ struct Nothing;
 
 impl Scrape for Nothing {
     async fn scrape(&self, _: Request) -> Result<ScrapeBody, ScrapeError> {
-        Err(ScrapeError::Stopped)
+        Err(ScrapeError::Failed)
     }
 
     fn alive(&self) -> bool {

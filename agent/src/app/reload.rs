@@ -26,9 +26,7 @@ impl Reload {
         };
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
-        if let Err(error) = self.scraper.configure(super::collector_settings(&loaded)) {
-            tracing::error!(%error, "the page keeps its settings: send the signal again");
-        }
+        self.scraper.configure(super::collector_settings(&loaded));
         tracing::info!(changed = ?changes.reloadable, "the configuration was read again");
         if !changes.needs_restart.is_empty() {
             tracing::warn!(keys = ?changes.needs_restart, "these changes wait for a restart");

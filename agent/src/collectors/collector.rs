@@ -34,7 +34,7 @@ impl Moment {
     }
 }
 
-/// Reads and writes pages; the scrape thread's, and for tests and benches without a thread.
+/// Reads and writes pages; the scraper's, and for tests and benches without one.
 #[derive(Debug)]
 pub struct Collector<S> {
     source: S,
@@ -130,7 +130,7 @@ impl<S: Source> Collector<S> {
         }
         if wanted(Group::Node) {
             node::write(reading, page);
-            node_devices::write(reading, page);
+            node_devices::write(reading, &self.settings, page);
         }
         if wanted(Group::Service) {
             state::write(reading, page);

@@ -5,7 +5,7 @@ use super::{
     units::{column, from_ns},
 };
 use crate::{
-    exposition::{Page, Value, catalogue::container as family},
+    exposition::{LabelSet, Page, Value, catalogue::container as family},
     model::{Cpu, metric::Family},
 };
 
@@ -22,10 +22,11 @@ pub(super) fn write(reading: &Reading, page: &mut Page) {
 
 /// One series a container on both cgroup versions: one per CPU, as v1 could, multiplies the page by the number of CPUs.
 fn usage(reading: &Reading, page: &mut Page) {
+    let total = LabelSet::new([("cpu", "total")]);
     let mut writer = page.family(&family::CPU_USAGE);
     reading.live().for_each(|(labels, sample)| {
         if let Some(ns) = sample.cpu.usage_ns {
-            writer.sample_with(labels, &[("cpu", "total")], from_ns(ns));
+            writer.tagged(labels, &total, from_ns(ns));
         }
     });
 }

@@ -1,58 +1,24 @@
 //! The label sets of a container: cAdvisor's, with the allow-listed labels, and our own identity.
 
-use std::collections::BTreeSet;
-
+use super::NamePatterns;
 use crate::{
     exposition::{LabelSet, MAX_LABEL_VALUE, label_name},
     inventory::Entry,
-    model::IDENTITY_LABELS,
 };
 
 /// More labels of one container than this are left out and counted: a series is copied for every family.
 pub const MAX_LABELS_PER_CONTAINER: usize = 32;
 
-/// Which labels of a container become `container_label_*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LabelPolicy {
-    keys: BTreeSet<String>,
-    prefixes: Vec<String>,
-}
-
-impl Default for LabelPolicy {
-    fn default() -> Self {
-        Self::new(IDENTITY_LABELS)
-    }
-}
-
-impl LabelPolicy {
-    /// From patterns: a label's whole key, or its beginning followed by `*`. None shows no label, `*` shows all.
-    pub fn new(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let mut policy = Self { keys: BTreeSet::new(), prefixes: Vec::new() };
-        for pattern in patterns {
-            match pattern.as_ref().strip_suffix('*') {
-                Some(prefix) => policy.prefixes.push(prefix.to_owned()),
-                None => drop(policy.keys.insert(pattern.as_ref().to_owned())),
-            }
-        }
-        policy
-    }
-
-    /// Whether a label with this key is shown.
-    pub fn allows(&self, key: &str) -> bool {
-        self.keys.contains(key) || self.prefixes.iter().any(|prefix| key.starts_with(prefix))
-    }
-}
-
 /// Labels of every `container_*` series of a container, and how many allowed labels were left out: beyond
 /// [`MAX_LABELS_PER_CONTAINER`], longer than a label may be, or with a name that an earlier key (in byte order) has taken.
-pub(super) fn cadvisor(entry: &Entry, cgroup_path: Option<&str>, policy: &LabelPolicy) -> (LabelSet, u64) {
+pub(super) fn cadvisor(entry: &Entry, cgroup_path: Option<&str>, policy: &NamePatterns) -> (LabelSet, u64) {
     let container = &entry.container;
     let mut set = LabelSet::EMPTY;
     let base = [("id", cgroup_path.unwrap_or_default()), ("name", &container.name), ("image", &container.image)];
     set.extend(base.into_iter().filter(|(_, value)| !value.is_empty()));
     let mut names = Vec::<String>::new();
     let mut refused = 0;
-    for (key, value) in container.labels.iter().filter(|(key, _)| policy.allows(key)) {
+    for (key, value) in container.labels.iter().filter(|(key, _)| policy.contain(key)) {
         match label_name("container_label_", key) {
             Some(name)
                 if names.len() < MAX_LABELS_PER_CONTAINER
@@ -87,7 +53,7 @@ mod tests {
     use super::*;
     use crate::{collectors::row::tests::entry, model::Labels};
 
-    fn rendered(labels: &[(&str, &str)], policy: &LabelPolicy) -> (String, u64) {
+    fn rendered(labels: &[(&str, &str)], policy: &NamePatterns) -> (String, u64) {
         let mut entry = entry("web", 1);
         entry.container.labels = Labels::new(labels.iter().map(|(k, v)| ((*k).into(), (*v).into())));
         let (set, refused) = cadvisor(&entry, Some("/docker/x"), policy);
@@ -98,18 +64,18 @@ mod tests {
     #[test]
     fn only_allowed_labels_are_shown() {
         let labels = [("com.docker.compose.service", "web"), ("secret", "x"), ("org.label-schema.group", "")];
-        let (set, refused) = rendered(&labels, &LabelPolicy::default());
+        let (set, refused) = rendered(&labels, &NamePatterns::identity());
         assert_eq!((set.as_str(), refused), (r#"container_label_com_docker_compose_service="web""#, 0));
-        assert_eq!(rendered(&labels, &LabelPolicy::new([""; 0])), (String::new(), 0));
-        let (all, _) = rendered(&labels, &LabelPolicy::new(["*"]));
+        assert_eq!(rendered(&labels, &NamePatterns::new([""; 0])), (String::new(), 0));
+        let (all, _) = rendered(&labels, &NamePatterns::new(["*"]));
         assert!(all.contains(r#"container_label_secret="x""#));
-        let (some, _) = rendered(&labels, &LabelPolicy::new(["com.docker.*"]));
+        let (some, _) = rendered(&labels, &NamePatterns::new(["com.docker.*"]));
         assert!(some.contains("compose_service") && !some.contains("secret"));
     }
 
     #[test]
     fn of_two_keys_with_one_name_the_first_wins() {
-        let all = LabelPolicy::new(["*"]);
+        let all = NamePatterns::new(["*"]);
         let (set, refused) = rendered(&[("a.b", "dot"), ("a-b", "dash"), ("a_b", "line")], &all);
         assert_eq!((set.as_str(), refused), (r#"container_label_a_b="dash""#, 2));
         // An empty value does not hand its name on: which label is shown never depends on values.
@@ -118,7 +84,7 @@ mod tests {
 
     #[test]
     fn long_and_many_labels_are_left_out_and_counted() {
-        let all = LabelPolicy::new(["*"]);
+        let all = NamePatterns::new(["*"]);
         let long = "x".repeat(MAX_LABEL_VALUE + 1);
         assert_eq!(rendered(&[("long", &long)], &all), (String::new(), 1));
         assert_eq!(rendered(&[(&long, "value")], &all), (String::new(), 1));

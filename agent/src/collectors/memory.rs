@@ -2,7 +2,7 @@
 
 use super::{reading::Reading, units::column};
 use crate::{
-    exposition::{Page, catalogue::memory as family},
+    exposition::{LabelSet, Page, catalogue::memory as family},
     model::{Memory, metric::Family},
 };
 
@@ -47,18 +47,20 @@ fn fields(reading: &Reading, page: &mut Page, fields: &[Field]) {
 }
 
 fn failures(reading: &Reading, page: &mut Page) {
+    let tag = |failure_type, scope| LabelSet::new([("failure_type", failure_type), ("scope", scope)]);
+    let tags = [
+        tag("pgfault", "container"),
+        tag("pgmajfault", "container"),
+        tag("pgfault", "hierarchy"),
+        tag("pgmajfault", "hierarchy"),
+    ];
     let mut writer = page.family(&family::FAILURES);
     reading.live().for_each(|(labels, sample)| {
         let memory = &sample.memory;
-        let rows = [
-            ("pgfault", "container", memory.pgfault),
-            ("pgmajfault", "container", memory.pgmajfault),
-            ("pgfault", "hierarchy", memory.hierarchy_pgfault),
-            ("pgmajfault", "hierarchy", memory.hierarchy_pgmajfault),
-        ];
-        for (failure_type, scope, count) in rows {
+        let counts = [memory.pgfault, memory.pgmajfault, memory.hierarchy_pgfault, memory.hierarchy_pgmajfault];
+        for (tag, count) in tags.iter().zip(counts) {
             if let Some(count) = count {
-                writer.sample_with(labels, &[("failure_type", failure_type), ("scope", scope)], count);
+                writer.tagged(labels, tag, count);
             }
         }
     });

@@ -6,8 +6,8 @@
 //!  host::Host -------samples-----+    (kept from scrape to scrape: label sets, sample storage, CPU marks)
 //! ```
 //!
-//! [`spawn`] starts the one thread that owns all of it; everybody else holds a [`Scraper`]. Nothing runs between scrapes but
-//! [`Scraper::refresh`], which lets go of the handles of containers that ended.
+//! A [`Scraper`] owns all of it and lets one scrape run after the other. Nothing runs between scrapes but [`Scraper::refresh`],
+//! which lets go of the handles of containers that ended.
 
 mod collector;
 mod cpu;
@@ -23,6 +23,7 @@ mod network;
 mod node;
 mod node_devices;
 mod oom;
+mod patterns;
 mod pressure;
 mod process;
 mod reading;
@@ -31,13 +32,15 @@ mod scraper;
 mod service;
 mod settings;
 mod source;
+mod spare;
 mod state;
 mod units;
 mod window;
 
 pub use collector::{Collector, Moment};
-pub use labels::{LabelPolicy, MAX_LABELS_PER_CONTAINER};
+pub use labels::MAX_LABELS_PER_CONTAINER;
+pub use patterns::NamePatterns;
 pub use process::ProcessSample;
-pub use scraper::{MAX_WAITING_SCRAPES, Request, ScrapeBody, ScrapeError, Scraper, spawn};
-pub use settings::{Build, Settings};
+pub use scraper::{MAX_WAITING_SCRAPES, Request, ScrapeBody, ScrapeError, Scraper};
+pub use settings::{Build, HIDDEN_INTERFACES, Settings};
 pub use source::Source;

@@ -1,8 +1,10 @@
 //! `container_network_*`.
 
+use std::sync::Arc;
+
 use super::reading::Reading;
 use crate::{
-    exposition::{Page, catalogue::io as family},
+    exposition::{LabelSet, Page, catalogue::io as family},
     model::{InterfaceCounters, metric::Family},
 };
 
@@ -19,8 +21,13 @@ pub(super) fn write(reading: &Reading, page: &mut Page) {
 
 fn interfaces(reading: &Reading, page: &mut Page, family: &'static Family, read: impl Fn(&InterfaceCounters) -> u64) {
     let mut writer = page.family(family);
+    // Nearly every container has one interface, and they all have the same name.
+    let mut tag = (Arc::<str>::default(), LabelSet::EMPTY);
     let mut write = |labels, counters: &InterfaceCounters| {
-        writer.sample_with(labels, &[("interface", &counters.name)], read(counters));
+        if tag.0 != counters.name || tag.1.is_empty() {
+            tag = (Arc::clone(&counters.name), LabelSet::new([("interface", counters.name.as_ref())]));
+        }
+        writer.tagged(labels, &tag.1, read(counters));
     };
     for counters in reading.root.network.iter().flatten().filter(|counters| !is_plumbing(&counters.name)) {
         write(&reading.root_labels, counters);

@@ -1,15 +1,15 @@
 //! `node_*` families with one series a device: disks, filesystems, network interfaces.
 
-use super::{reading::Reading, units::from_ms};
+use super::{Settings, reading::Reading, units::from_ms};
 use crate::{
     exposition::{LabelSet, Page, Value, catalogue::node as family},
     model::{Filesystem, HostNetwork, metric::Family},
 };
 
-pub(super) fn write(reading: &Reading, page: &mut Page) {
+pub(super) fn write(reading: &Reading, settings: &Settings, page: &mut Page) {
     filesystems(reading, page);
     disks(reading, page);
-    interfaces(reading, page);
+    interfaces(reading, settings, page);
 }
 
 fn filesystems(reading: &Reading, page: &mut Page) {
@@ -103,11 +103,13 @@ static INTERFACE_COLUMNS: &[Counter] = &[
     (&family::NETWORK_TX_COMPRESSED, |network| network.tx_more[3]),
 ];
 
-fn interfaces(reading: &Reading, page: &mut Page) {
+fn interfaces(reading: &Reading, settings: &Settings, page: &mut Page) {
+    let shown = reading.host.network.iter().filter(|it| !settings.hidden_interfaces.contain(&it.counters.name));
+    let shown: Vec<_> = shown.map(|it| (it, LabelSet::new([("device", it.counters.name.as_ref())]))).collect();
     for (family, read) in INTERFACE_COLUMNS {
         let mut writer = page.family(family);
-        for network in &reading.host.network {
-            writer.sample_with(&LabelSet::EMPTY, &[("device", &network.counters.name)], read(network));
+        for (network, device) in &shown {
+            writer.sample(device, read(network));
         }
     }
 }

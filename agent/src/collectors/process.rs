@@ -1,6 +1,6 @@
 //! What the agent itself uses, from its own /proc/self: never from the configured root, which may be another pid namespace's.
 
-use std::{fs, time::Duration};
+use std::{fs, io::Read as _, time::Duration};
 
 use rustix::{
     param::{clock_ticks_per_second, page_size},
@@ -28,9 +28,17 @@ pub struct ProcessSample {
 
 /// Reads all of it anew.
 pub(super) fn read(into: &mut ProcessSample) {
-    *into = fs::read_to_string("/proc/self/stat").ok().and_then(|stat| parse(&stat)).unwrap_or_default();
+    *into = read_stat().and_then(|stat| parse(&stat)).unwrap_or_default();
     into.open_fds = open_fds();
     into.max_fds = getrlimit(Resource::Nofile).current;
+}
+
+/// In one read: the kernel adds all threads up for each.
+fn read_stat() -> Option<String> {
+    let mut stat = vec![0; 2048];
+    let length = fs::File::open("/proc/self/stat").ok()?.read(&mut stat).ok()?;
+    stat.truncate(length);
+    String::from_utf8(stat).ok()
 }
 
 /// Parses /proc/self/stat (proc_pid_stat(5)); the command in parentheses may hold anything, parentheses too.

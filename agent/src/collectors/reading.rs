@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{LabelPolicy, Moment, ProcessSample, Settings, Source, row::Row};
+use super::{Moment, NamePatterns, ProcessSample, Settings, Source, row::Row};
 use crate::{
     exposition::LabelSet,
     host::Target,
@@ -98,7 +98,7 @@ impl Reading {
     }
 
     /// Rows of containers that stayed keep what they know; label sets are rendered only for those that changed.
-    fn follow_containers(&mut self, snapshot: &Snapshot, renamed: bool, policy: &LabelPolicy) -> u64 {
+    fn follow_containers(&mut self, snapshot: &Snapshot, renamed: bool, policy: &NamePatterns) -> u64 {
         let mut known: HashMap<ContainerId, Box<Row>> =
             self.rows.drain(..).map(|row| (row.entry.container.id.clone(), row)).collect();
         let mut refused = 0;
@@ -119,7 +119,7 @@ impl Reading {
     }
 
     /// Renders the labels of every row anew, by another policy.
-    pub(super) fn relabel(&mut self, policy: &LabelPolicy) {
+    pub(super) fn relabel(&mut self, policy: &NamePatterns) {
         for row in &mut self.rows {
             row.renew(Arc::clone(&row.entry), &self.host_name, policy);
         }
@@ -131,7 +131,7 @@ impl Reading {
     }
 
     /// Reads every container with processes, and the root.
-    pub(super) fn read_containers<S: Source>(&mut self, source: &mut S, now: Moment, policy: &LabelPolicy) {
+    pub(super) fn read_containers<S: Source>(&mut self, source: &mut S, now: Moment, policy: &NamePatterns) {
         for row in &mut self.rows {
             let container = &row.entry.container;
             if container.has_processes() && source.container(&container.id, &mut row.sample).is_ok() {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{LabelPolicy, labels, oom::OomCount, window::CpuWindow};
+use super::{NamePatterns, labels, oom::OomCount, window::CpuWindow};
 use crate::{
     exposition::LabelSet,
     host::Target,
@@ -31,7 +31,7 @@ pub(super) struct Row {
 
 impl Row {
     /// A container seen for the first time. The second value counts labels left out.
-    pub(super) fn new(entry: Arc<Entry>, host: &str, policy: &LabelPolicy) -> (Self, u64) {
+    pub(super) fn new(entry: Arc<Entry>, host: &str, policy: &NamePatterns) -> (Self, u64) {
         let (labels, refused) = labels::cadvisor(&entry, None, policy);
         let row = Self {
             labels,
@@ -47,7 +47,7 @@ impl Row {
     }
 
     /// Takes over what the inventory says now; labels are rendered anew.
-    pub(super) fn renew(&mut self, entry: Arc<Entry>, host: &str, policy: &LabelPolicy) {
+    pub(super) fn renew(&mut self, entry: Arc<Entry>, host: &str, policy: &NamePatterns) {
         if entry.container.started_at != self.entry.container.started_at {
             self.window.reset();
         }
@@ -57,7 +57,7 @@ impl Row {
     }
 
     /// Called after the sample was read; labels are rendered anew when the cgroup moved.
-    pub(super) fn sampled(&mut self, elapsed: Duration, policy: &LabelPolicy) {
+    pub(super) fn sampled(&mut self, elapsed: Duration, policy: &NamePatterns) {
         self.live = true;
         if let Some(usage) = self.sample.cpu.usage_ns {
             self.window.record(elapsed, usage);
@@ -72,7 +72,7 @@ impl Row {
     }
 
     /// Labels left out were counted when the container was first seen: a container's labels never change.
-    fn render(&mut self, policy: &LabelPolicy) {
+    fn render(&mut self, policy: &NamePatterns) {
         (self.labels, _) = labels::cadvisor(&self.entry, self.labelled_path.as_deref(), policy);
     }
 
@@ -147,7 +147,7 @@ pub(super) mod tests {
     }
 
     fn row(entry: Entry) -> Row {
-        Row::new(Arc::new(entry), "h", &LabelPolicy::default()).0
+        Row::new(Arc::new(entry), "h", &NamePatterns::identity()).0
     }
 
     #[test]
@@ -180,7 +180,7 @@ pub(super) mod tests {
 
     #[test]
     fn labels_follow_the_cgroup_and_the_entry() {
-        let policy = LabelPolicy::default();
+        let policy = NamePatterns::identity();
         let mut row = row(entry("web", 7));
         assert_eq!(row.labels.as_str(), r#"name="web",image="image:1""#);
         row.sample.cgroup_path = Some("/docker/7".into());
@@ -193,7 +193,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_new_run_starts_the_cpu_window_anew_and_keeps_the_kills() {
-        let policy = LabelPolicy::default();
+        let policy = NamePatterns::identity();
         let mut row = row(entry("web", 7));
         row.sample.cpu.usage_ns = Some(0);
         row.sample.memory.oom_kills = Some(2);

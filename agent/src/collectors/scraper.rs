@@ -1,24 +1,29 @@
-//! The scrape thread and the handle everybody else holds of it.
+//! The handle everybody asks for pages, and the one collector behind it.
 //!
-//! Reading kernel files blocks, and compression takes milliseconds: neither belongs on the async workers. One thread does
-//! both for all clients, one scrape after the other; a bounded queue stands before it.
+//! Reading kernel files blocks, and compression takes milliseconds: neither belongs on the async workers. Whoever asks turns its
+//! own thread into a blocking one for that time ([`tokio::task::block_in_place`]), the runtime goes on with another. A thread of
+//! our own would do the same work for a tenth more: two megabytes written on one CPU and sent by another cross between their
+//! caches at every scrape. One scrape runs after the other; a bounded number may wait.
 
 use std::{
     collections::BTreeSet,
-    fmt, io,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    thread::{Builder, JoinHandle},
     time::Instant,
 };
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{Notify, Semaphore},
+    task::block_in_place,
+};
 
-use super::{Collector, Moment, Settings, Source, gzip::Gzip};
+use super::{Collector, Moment, Settings, Source, gzip::Gzip, spare::Spare};
 use crate::{
     exposition::Format,
     inventory::Reader,
@@ -52,27 +57,30 @@ pub struct ScrapeBody {
 /// Why there is no page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScrapeError {
-    /// The queue is full; counted as refused.
+    /// Too many wait already; counted as refused.
     #[error("{MAX_WAITING_SCRAPES} scrapes are waiting already")]
     Busy,
-    /// The scrape thread has ended.
-    #[error("the scrape thread has ended")]
-    Stopped,
+    /// The collectors have failed.
+    #[error("the collectors have failed")]
+    Failed,
 }
 
-enum Message {
-    Scrape(Request, oneshot::Sender<ScrapeBody>),
-    Configure(Box<Settings>),
-    Refresh,
-}
-
-/// Asks the scrape thread for pages; cheap to clone. The thread ends when the last handle is dropped.
+/// Asks the collectors for pages; cheap to clone. The kernel files are closed with the last handle.
 #[derive(Clone)]
-pub struct Scraper {
-    queue: SyncSender<Message>,
-    refresh_waits: Arc<AtomicBool>,
-    /// Upgrades while the thread runs: its end, a panic included, drops the other side.
-    thread: Weak<()>,
+pub struct Scraper(Arc<Shared>);
+
+struct Shared {
+    /// `None` once it has panicked: what it held may be half written.
+    worker: Mutex<Option<Box<dyn Work>>>,
+    /// One for the scrape that runs.
+    turn: Semaphore,
+    /// One for it and for each that may wait.
+    places: Semaphore,
+    /// For the next scrape to take over.
+    settings: Mutex<Option<Settings>>,
+    refresh_waits: AtomicBool,
+    failed: AtomicBool,
+    failure: Notify,
     metrics: Metrics,
 }
 
@@ -83,74 +91,117 @@ impl fmt::Debug for Scraper {
 }
 
 impl Scraper {
-    /// Waits for a page.
+    /// Collects from `source`, which nobody else reads from now on.
+    pub fn new(source: impl Source + Send + 'static, reader: Reader, settings: Settings, metrics: Metrics) -> Self {
+        let worker = Worker {
+            collector: Collector::new(source, reader, settings, metrics.clone()),
+            gzip: Gzip::new(),
+            page: Spare::default(),
+            compressed: Spare::default(),
+            began: Instant::now(),
+            metrics: metrics.clone(),
+        };
+        Self(Arc::new(Shared {
+            worker: Mutex::new(Some(Box::new(worker))),
+            turn: Semaphore::new(1),
+            places: Semaphore::new(MAX_WAITING_SCRAPES + 1),
+            settings: Mutex::default(),
+            refresh_waits: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            failure: Notify::new(),
+            metrics,
+        }))
+    }
+
+    /// Makes a page, when it is our turn. Whoever gives up waiting costs nothing.
     ///
     /// # Errors
-    /// [`ScrapeError::Busy`] at once when too many wait already, [`ScrapeError::Stopped`] when nobody would answer.
+    /// [`ScrapeError::Busy`] at once when too many wait already, [`ScrapeError::Failed`] after a panic in the collectors.
     pub async fn scrape(&self, request: Request) -> Result<ScrapeBody, ScrapeError> {
-        let (reply, page) = oneshot::channel();
-        match self.queue.try_send(Message::Scrape(request, reply)) {
-            Ok(()) => page.await.map_err(|_| ScrapeError::Stopped),
-            Err(TrySendError::Full(_)) => {
-                self.metrics.refuse(Reason::Scrapes, 1);
-                Err(ScrapeError::Busy)
-            }
-            Err(TrySendError::Disconnected(_)) => Err(ScrapeError::Stopped),
-        }
-    }
-
-    /// Whether the scrape thread still runs.
-    pub fn alive(&self) -> bool {
-        self.thread.strong_count() > 0
-    }
-
-    /// Replaces the settings from the next scrape on.
-    ///
-    /// # Errors
-    /// As [`Self::scrape`].
-    pub fn configure(&self, settings: Settings) -> Result<(), ScrapeError> {
-        self.queue.try_send(Message::Configure(Box::new(settings))).map_err(|error| match error {
-            TrySendError::Full(_) => ScrapeError::Busy,
-            TrySendError::Disconnected(_) => ScrapeError::Stopped,
+        let Ok(_place) = self.0.places.try_acquire() else {
+            self.0.metrics.refuse(Reason::Scrapes, 1);
+            return Err(ScrapeError::Busy);
+        };
+        let _turn = self.0.turn.acquire().await.map_err(|_| ScrapeError::Failed)?;
+        off_the_workers(|| {
+            self.0.work(|worker| {
+                let settings = self.0.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(settings) = settings {
+                    worker.configure(settings);
+                }
+                worker.answer(&request)
+            })
         })
     }
 
-    /// Lets the thread take over the newest picture of the inventory, so that it closes the handles of containers that
-    /// ended. Never waits; at most one refresh is queued, and none is needed where a scrape is.
+    /// Whether pages can still be made.
+    pub fn alive(&self) -> bool {
+        !self.0.failed.load(Ordering::Acquire)
+    }
+
+    /// Waits until no page can be made any more. For one waiter: the owner, who then ends the agent.
+    pub async fn failed(&self) {
+        self.0.failure.notified().await;
+    }
+
+    /// Replaces the settings from the next scrape on.
+    pub fn configure(&self, settings: Settings) {
+        *self.0.settings.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings);
+    }
+
+    /// Takes over the newest picture of the inventory in the background, so that the handles of containers that ended are closed.
+    /// Never waits, and at most one refresh does: it sees the newest picture whenever its turn comes.
     pub fn refresh(&self) {
-        if !self.refresh_waits.swap(true, Ordering::AcqRel) && self.queue.try_send(Message::Refresh).is_err() {
-            self.refresh_waits.store(false, Ordering::Release);
+        if self.0.refresh_waits.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(&self.0);
+        let run = move || {
+            let refreshed = shared.work(|worker| {
+                // Lowered first: a picture published from here on asks again.
+                shared.refresh_waits.store(false, Ordering::Release);
+                worker.refresh();
+            });
+            // Whoever asks for a page hears of the failure.
+            refreshed.unwrap_or_default();
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(run)),
+            Err(_) => run(),
         }
     }
 }
 
-/// Starts the scrape thread, which owns `source` from now on.
-///
-/// # Errors
-/// When the operating system refuses another thread.
-pub fn spawn(
-    source: impl Source + Send + 'static,
-    reader: Reader,
-    settings: Settings,
-    metrics: Metrics,
-) -> io::Result<(Scraper, JoinHandle<()>)> {
-    let (queue, inbox) = sync_channel(MAX_WAITING_SCRAPES);
-    let refresh_waits = Arc::new(AtomicBool::new(false));
-    let running = Arc::new(());
-    let scraper = Scraper {
-        queue,
-        refresh_waits: Arc::clone(&refresh_waits),
-        thread: Arc::downgrade(&running),
-        metrics: metrics.clone(),
-    };
-    let collector = Collector::new(source, reader, settings, metrics.clone());
-    let mut worker =
-        Worker { collector, gzip: Gzip::new(), page: Spare::default(), compressed: Spare::default(), metrics };
-    let thread = Builder::new().name("scrape".to_owned()).spawn(move || {
-        let _running = running;
-        worker.run(&inbox, &refresh_waits);
-    })?;
-    Ok((scraper, thread))
+impl Shared {
+    /// Works with the collectors, alone. A panic ends them for good and is told to the owner.
+    fn work<T>(&self, job: impl FnOnce(&mut dyn Work) -> T) -> Result<T, ScrapeError> {
+        let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = slot.as_deref_mut().ok_or(ScrapeError::Failed)?;
+        match catch_unwind(AssertUnwindSafe(|| job(worker))) {
+            Ok(done) => Ok(done),
+            Err(_) => {
+                *slot = None;
+                self.failed.store(true, Ordering::Release);
+                self.failure.notify_one();
+                Err(ScrapeError::Failed)
+            }
+        }
+    }
+}
+
+/// Runs what blocks on this thread, while the runtime's other duties go on elsewhere. A runtime of one thread has no elsewhere.
+fn off_the_workers<T>(job: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(job),
+        _ => job(),
+    }
+}
+
+/// What the handle needs of the collectors, whatever their source is.
+trait Work: Send {
+    fn answer(&mut self, request: &Request) -> ScrapeBody;
+    fn configure(&mut self, settings: Settings);
+    fn refresh(&mut self);
 }
 
 struct Worker<S> {
@@ -158,35 +209,14 @@ struct Worker<S> {
     gzip: Gzip,
     page: Spare,
     compressed: Spare,
+    began: Instant,
     metrics: Metrics,
 }
 
-impl<S: Source> Worker<S> {
-    /// Answers until the last handle is gone.
-    fn run(&mut self, inbox: &Receiver<Message>, refresh_waits: &AtomicBool) {
-        let began = Instant::now();
-        while let Ok(message) = inbox.recv() {
-            match message {
-                Message::Configure(settings) => self.collector.configure(*settings),
-                Message::Refresh => {
-                    // Lowered first: a picture published from here on asks again.
-                    refresh_waits.store(false, Ordering::Release);
-                    self.collector.refresh();
-                }
-                // Whoever gave up waiting needs no page any more.
-                Message::Scrape(_, reply) if reply.is_closed() => {}
-                Message::Scrape(request, reply) => {
-                    let body = self.answer(&request, Moment::now(began));
-                    // The client may give up at any time; then there is nobody left to tell.
-                    drop(reply.send(body));
-                }
-            }
-        }
-    }
-
-    fn answer(&mut self, request: &Request, now: Moment) -> ScrapeBody {
+impl<S: Source + Send> Work for Worker<S> {
+    fn answer(&mut self, request: &Request) -> ScrapeBody {
         let started = Instant::now();
-        let buffer = self.page.take();
+        let (now, buffer) = (Moment::now(self.began), self.page.take());
         let page = self.collector.scrape_into(request.format, request.groups.as_ref(), now, buffer);
         self.metrics.scrape_duration.observe(started.elapsed().as_secs_f64());
         if request.gzip {
@@ -198,37 +228,13 @@ impl<S: Source> Worker<S> {
         }
         ScrapeBody { bytes: self.page.share(page), gzip: false }
     }
-}
 
-/// A buffer that goes out with an answer and is used again once the answer has been sent: no page is copied, and a steady
-/// scraper costs no allocation.
-#[derive(Debug, Default)]
-struct Spare {
-    kept: Vec<u8>,
-    lent: Option<Bytes>,
-}
-
-impl Spare {
-    /// An empty buffer: the lent one when it is back, else the kept one.
-    fn take(&mut self) -> Vec<u8> {
-        if let Some(Ok(mut returned)) = self.lent.take().map(Bytes::try_into_mut) {
-            returned.clear();
-            return returned.into();
-        }
-        std::mem::take(&mut self.kept)
+    fn configure(&mut self, settings: Settings) {
+        self.collector.configure(settings);
     }
 
-    /// Keeps a buffer for the next time.
-    fn keep(&mut self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        self.kept = buffer;
-    }
-
-    /// Lends a buffer out.
-    fn share(&mut self, buffer: Vec<u8>) -> Bytes {
-        let bytes = Bytes::from(buffer);
-        self.lent = Some(bytes.clone());
-        bytes
+    fn refresh(&mut self) {
+        self.collector.refresh();
     }
 }
 

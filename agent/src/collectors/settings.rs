@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::LabelPolicy;
+use super::NamePatterns;
 use crate::model::metric::Group;
 
 /// Settings of the collectors.
@@ -11,14 +11,25 @@ pub struct Settings {
     /// Groups on the page; [`Group::Agent`] is always on it.
     pub groups: BTreeSet<Group>,
     /// Which labels of a container its `container_*` series carry.
-    pub labels: LabelPolicy,
+    pub labels: NamePatterns,
+    /// Interfaces of the host without `node_network_*` series.
+    pub hidden_interfaces: NamePatterns,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
 
+/// The host's ends of containers' networks: each container has one under a random name, and a new one at each start. Their traffic
+/// is `container_network_*`, under the container's own name.
+pub const HIDDEN_INTERFACES: [&str; 1] = ["veth*"];
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { groups: Group::ALL.into(), labels: LabelPolicy::default(), build: Build::default() }
+        Self {
+            groups: Group::ALL.into(),
+            labels: NamePatterns::identity(),
+            hidden_interfaces: NamePatterns::new(HIDDEN_INTERFACES),
+            build: Build::default(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     model::{ContainerId, ContainerSample, HostSample, MachineSample},
 };
 
-/// Everything a scrape reads from outside; owned by the scrape thread. Each call overwrites what `into` held, and leaves
+/// Everything a scrape reads from outside; owned by the collectors. Each call overwrites what `into` held, and leaves
 /// `None` for what cannot be read.
 pub trait Source {
     /// Says which containers have processes from now on; everything kept for others is let go.

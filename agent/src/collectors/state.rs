@@ -117,11 +117,12 @@ fn one_of(
     words: &[&str],
     read: impl Fn(&Entry) -> &'static str,
 ) {
+    let words: Vec<_> = words.iter().map(|word| (*word, LabelSet::new([("state", *word)]))).collect();
     let mut writer = page.family(family);
     for row in &reading.rows {
         let holds = read(&row.entry);
-        for word in words {
-            writer.sample_with(&row.own, &[("state", word)], *word == holds);
+        for (word, tag) in &words {
+            writer.tagged(&row.own, tag, *word == holds);
         }
     }
 }

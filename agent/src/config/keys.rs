@@ -10,6 +10,7 @@ use super::{
     settings::RootFilesystem,
 };
 use crate::{
+    collectors::HIDDEN_INTERFACES,
     model::{ContainerFilter, IDENTITY_LABELS, Pattern, metric::Group},
     telemetry::log::{Format, Level},
 };
@@ -113,6 +114,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &HOST_ROOTFS,
     &METRICS_COLLECT,
     &METRICS_CONTAINER_LABELS,
+    &METRICS_HIDDEN_INTERFACES,
     &CONTAINERS_INCLUDE,
     &CONTAINERS_EXCLUDE,
     &SERVICES_FORGET_AFTER,
@@ -255,6 +257,16 @@ pub(super) static METRICS_CONTAINER_LABELS: Key<BTreeSet<String>> = key(
     kinds::CONTAINER_LABELS,
     || IDENTITY_LABELS.map(str::to_owned).into(),
     "Labels of containers which `container_*` series carry as `container_label_*`: whole keys, or the beginning of keys with `*` behind it. Each costs bytes on every sample.",
+)
+.reloads();
+
+pub(super) static METRICS_HIDDEN_INTERFACES: Key<BTreeSet<String>> = key(
+    "metrics.hidden_interfaces",
+    kinds::INTERFACES,
+    || HIDDEN_INTERFACES.map(str::to_owned).into(),
+    "Interfaces of the host without `node_network_*` series: whole names, or the beginning of names with `*` behind it. By default the \
+     host's ends of containers' networks: 16 series for each start of a container under a random name, for traffic which \
+     `container_network_*` shows under the container's own. `[]` shows all, as node_exporter does.",
 )
 .reloads();
 

@@ -169,6 +169,15 @@ pub(super) const CONTAINER_LABELS: Kind<BTreeSet<String>> = Kind {
     show: |labels| Raw::Many(labels.iter().cloned().collect()),
 };
 
+/// Names of network interfaces, of which the end may be left open.
+pub(super) const INTERFACES: Kind<BTreeSet<String>> = Kind {
+    name: "a list of interfaces",
+    range: || "NAME, BEGINNING*".into(),
+    list: true,
+    read: |raw| Ok(many(raw, read_interface)?.into_iter().collect()),
+    show: |names| Raw::Many(names.iter().cloned().collect()),
+};
+
 /// Patterns on containers.
 pub(super) const PATTERNS: Kind<Vec<Pattern>> = Kind {
     name: "a list of patterns",
@@ -333,10 +342,21 @@ fn read_host_name(text: &str) -> Result<String, Wrong> {
 }
 
 fn read_label(text: &str) -> Result<String, Wrong> {
-    let key = text.strip_suffix('*').unwrap_or(text);
-    if !text.is_empty() && key.chars().all(|c| c.is_ascii_graphic() && c != '*') {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new(format!("{} is not the key of a label", quoted(text)))
-        .hint("write a whole key such as com.example.team, com.example.* or \"*\" for all"))
+    read_name(text).ok_or_else(|| {
+        Wrong::new(format!("{} is not the key of a label", quoted(text)))
+            .hint("write a whole key such as com.example.team, com.example.* or \"*\" for all")
+    })
+}
+
+fn read_interface(text: &str) -> Result<String, Wrong> {
+    read_name(text).ok_or_else(|| {
+        Wrong::new(format!("{} is not the name of an interface", quoted(text)))
+            .hint("write a whole name such as eth0, or veth* for all which begin so")
+    })
+}
+
+/// A whole name, or its beginning and `*`.
+fn read_name(text: &str) -> Option<String> {
+    let name = text.strip_suffix('*').unwrap_or(text);
+    (!text.is_empty() && name.chars().all(|c| c.is_ascii_graphic() && c != '*')).then(|| text.to_owned())
 }

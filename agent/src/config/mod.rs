@@ -92,6 +92,7 @@ impl Config {
     pub fn take_reloadable(&mut self, newer: Self) {
         self.metrics.collect = newer.metrics.collect;
         self.metrics.container_labels = newer.metrics.container_labels;
+        self.metrics.hidden_interfaces = newer.metrics.hidden_interfaces;
         self.log.level = newer.log.level;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {

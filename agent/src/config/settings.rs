@@ -126,6 +126,8 @@ pub struct Metrics {
     pub collect: BTreeSet<Group>,
     /// Container labels on `container_*` series: whole keys, or the beginning of keys followed by `*`.
     pub container_labels: BTreeSet<String>,
+    /// Interfaces of the host without `node_network_*` series, written in the same way.
+    pub hidden_interfaces: BTreeSet<String>,
 }
 
 /// Section `services`.
@@ -177,6 +179,7 @@ impl Config {
             metrics: Metrics {
                 collect: values.take(&keys::METRICS_COLLECT),
                 container_labels: values.take(&keys::METRICS_CONTAINER_LABELS),
+                hidden_interfaces: values.take(&keys::METRICS_HIDDEN_INTERFACES),
             },
             containers: ContainerFilter {
                 include: values.take(&keys::CONTAINERS_INCLUDE),

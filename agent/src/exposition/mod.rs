@@ -1,7 +1,7 @@
 //! Text for Prometheus: the catalogue of every family, and the page their samples are written on.
 //!
 //! This part knows formats and names. It knows nothing of containers, of Docker or of who asks: collectors say which family
-//! and which value, [`Page`] turns that into OpenMetrics 1.0 or the classic text format. The one scrape thread owns the
+//! and which value, [`Page`] turns that into OpenMetrics 1.0 or the classic text format. The one collector owns the
 //! pages; everything here is plain computation.
 
 pub mod catalogue;

@@ -89,32 +89,48 @@ impl FamilyWriter<'_> {
     /// Writes one sample.
     #[inline]
     pub fn sample(&mut self, labels: &LabelSet, value: impl Into<Value>) {
-        self.sample_with(labels, &[], value);
+        self.tagged(labels, &LabelSet::EMPTY, value);
+    }
+
+    /// Writes one sample with two sets of labels, both rendered before: a container's own and those of the family. No name may be in
+    /// both.
+    #[inline]
+    pub fn tagged(&mut self, labels: &LabelSet, tag: &LabelSet, value: impl Into<Value>) {
+        if !self.admit() {
+            return;
+        }
+        let out = &mut self.page.out;
+        out.extend_from_slice(self.family.name.as_bytes());
+        let mut open = false;
+        for set in [labels, tag] {
+            if !set.is_empty() {
+                out.push(if open { b',' } else { b'{' });
+                out.extend_from_slice(set.as_str().as_bytes());
+                open = true;
+            }
+        }
+        finish_line(out, open, value.into());
     }
 
     /// Writes one sample with labels of its own behind the common ones. Their names must be valid and not in `labels`;
     /// their values are escaped here.
-    #[inline]
     pub fn sample_with(&mut self, labels: &LabelSet, extra: &[(&str, &str)], value: impl Into<Value>) {
         if !self.admit() {
             return;
         }
         let out = &mut self.page.out;
         out.extend_from_slice(self.family.name.as_bytes());
-        let mut separator = b'{';
-        if !labels.is_empty() {
-            out.push(separator);
+        let mut open = !labels.is_empty();
+        if open {
+            out.push(b'{');
             out.extend_from_slice(labels.as_str().as_bytes());
-            separator = b',';
         }
         for (name, value) in extra {
-            out.push(separator);
+            out.push(if open { b',' } else { b'{' });
             write_label(out, name, value);
-            separator = b',';
+            open = true;
         }
-        out.extend_from_slice(if separator == b',' { b"} " } else { b" " });
-        value.into().write(out);
-        out.push(b'\n');
+        finish_line(out, open, value.into());
     }
 
     /// Counts the sample against the ceiling and writes the head before the first.
@@ -133,7 +149,17 @@ impl FamilyWriter<'_> {
     }
 }
 
+/// Closes the braces, if there are any, and writes the value.
 #[inline]
+fn finish_line(out: &mut Vec<u8>, open: bool, value: Value) {
+    if open {
+        out.push(b'}');
+    }
+    out.push(b' ');
+    value.write(out);
+    out.push(b'\n');
+}
+
 fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");

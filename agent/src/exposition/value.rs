@@ -51,22 +51,34 @@ const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 impl Value {
     /// Appends the value as both text formats write it.
+    #[inline]
     pub(super) fn write(self, out: &mut Vec<u8>) {
         match self {
+            // Half of a page is states, switches and counters of what never happened.
+            Self::U64(digit @ 0..=9) => out.push(b'0' + digit as u8),
             Self::U64(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
-            Self::F64(value) if value.is_finite() => {
-                if value.abs() < MAX_SAFE_INTEGER && value.trunc() == value {
-                    #[expect(clippy::cast_possible_truncation, reason = "integral and below 2^53 by the guard above")]
-                    let integer = value as i64;
-                    out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
-                } else {
-                    out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-                }
-            }
-            Self::F64(value) if value.is_nan() => out.extend_from_slice(b"NaN"),
-            Self::F64(value) if value > 0.0 => out.extend_from_slice(b"+Inf"),
-            Self::F64(_) => out.extend_from_slice(b"-Inf"),
+            Self::F64(0.0) => out.push(b'0'),
+            Self::F64(value) => write_float(value, out),
         }
+    }
+}
+
+/// Not in line: the page has far more integers.
+#[inline(never)]
+fn write_float(value: f64, out: &mut Vec<u8>) {
+    match value {
+        value if value.is_finite() => {
+            if value.abs() < MAX_SAFE_INTEGER && value.trunc() == value {
+                #[expect(clippy::cast_possible_truncation, reason = "integral and below 2^53 by the guard above")]
+                let integer = value as i64;
+                out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+            } else {
+                out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+            }
+        }
+        value if value.is_nan() => out.extend_from_slice(b"NaN"),
+        value if value > 0.0 => out.extend_from_slice(b"+Inf"),
+        _ => out.extend_from_slice(b"-Inf"),
     }
 }
 

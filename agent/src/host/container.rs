@@ -53,11 +53,19 @@ enum Cgroup {
     V2(Box<v2::Files>, Option<PathBuf>),
 }
 
+/// What changes so rarely that its files are not kept open: limits, and what cannot move without them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slow {
+    pub(super) spec: Spec,
+    pub(super) pids: Option<u64>,
+    /// How often the memory limit was hit, where there is none: the counter rises only at a limit of its own (mm/page_counter.c).
+    pub(super) failcnt: Option<u64>,
+}
+
 /// Limits as they were read, and until when they count as fresh.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    spec: Spec,
-    pids: Option<u64>,
+    read: Slow,
     until: Instant,
 }
 
@@ -100,15 +108,22 @@ impl Files {
         self.limits = None;
     }
 
-    fn limits(&mut self) -> Limits {
+    fn limits(&mut self) -> Slow {
         if let Some(limits) = self.limits.filter(|limits| Instant::now() < limits.until) {
-            return limits;
+            return limits.read;
         }
-        let (spec, pids) = match &self.cgroup {
-            Cgroup::V1(_, directories) => directories.limits(),
+        let read = match &mut self.cgroup {
+            Cgroup::V1(files, directories) => {
+                let slow = directories.limits();
+                let Spec { cpu_quota_us, memory_limit_bytes, .. } = slow.spec;
+                files.follow_limits(directories, cpu_quota_us.is_some(), memory_limit_bytes.is_some());
+                slow
+            }
             Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
         };
-        *self.limits.insert(Limits { spec, pids, until: fresh_until(self.path.as_deref().unwrap_or_default()) })
+        self.count = self.cgroup.count() + usize::from(self.network.is_some());
+        self.limits = Some(Limits { read, until: fresh_until(self.path.as_deref().unwrap_or_default()) });
+        read
     }
 
     /// Reads everything.
@@ -116,12 +131,15 @@ impl Files {
     /// # Errors
     /// [`Gone`] when the cgroup has been removed.
     pub(super) fn read(&mut self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
-        let limits = self.limits();
+        let slow = self.limits();
         match &self.cgroup {
-            Cgroup::V1(files, _) => files.read(tick_ns, limits.spec.cpu_quota_us.is_some(), reading, into)?,
+            Cgroup::V1(files, _) => {
+                files.read(tick_ns, reading, into)?;
+                into.memory.failcnt = into.memory.failcnt.or(slow.failcnt);
+            }
             Cgroup::V2(files, _) => files.read(reading, into)?,
         }
-        (into.spec, into.pids.limit) = (limits.spec, limits.pids);
+        (into.spec, into.pids.limit) = (slow.spec, slow.pids);
         if into.cgroup_path != self.path {
             into.cgroup_path.clone_from(&self.path);
         }

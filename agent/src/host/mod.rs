@@ -6,7 +6,7 @@
 //!  container  one run of a container      filesystems machine          the host's slow facts
 //! ```
 //!
-//! [`Host`] belongs to the scrape thread alone. It knows pids and cgroups, and nothing of the engine. An open
+//! [`Host`] belongs to the collectors alone. It knows pids and cgroups, and nothing of the engine. An open
 //! `/proc/<pid>/net/dev` keeps a network namespace alive, so [`Host::track`] must hear of every end at once.
 
 mod ceiling;
@@ -203,15 +203,13 @@ impl Host {
                 }
             },
         };
-        let read = files.read(self.around.tick_ns, &mut self.reading, into);
-        self.settle();
-        if read.is_err() {
+        if files.read(self.around.tick_ns, &mut self.reading, into).is_err() {
             // The files are dropped here: a handle must not outlive its container, nor half a reading.
             *into = ContainerSample::default();
+            self.settle();
             return Err(Gone);
         }
         self.names.fill(&mut into.io);
-        let Some(tracked) = self.tracked.get_mut(id) else { return Ok(()) };
         if self.held + files.count() <= self.ceiling {
             self.held += files.count();
             tracked.files = Some(files);
@@ -219,13 +217,14 @@ impl Host {
             tracked.over_ceiling = true;
             self.metrics.refuse(Reason::Handles, 1);
         }
+        self.settle();
         Ok(())
     }
 
     /// Reads the root cgroup, and the host's network as its own.
     pub fn root(&mut self, into: &mut ContainerSample) {
         let cgroup = match &self.root {
-            RootFiles { v1: Some(files), .. } => files.read(self.around.tick_ns, true, &mut self.reading, into),
+            RootFiles { v1: Some(files), .. } => files.read(self.around.tick_ns, &mut self.reading, into),
             RootFiles { v2: Some(files), .. } => files.read(&mut self.reading, into),
             RootFiles { .. } => Ok(()),
         };
@@ -355,7 +354,9 @@ impl RootFiles {
             return Self { v1: None, v2: folder.as_deref().map(v2::Files::open) };
         }
         let directories = v1::Directories::find(hierarchies, |controller| controller.map(|_| top));
-        Self { v1: Some(v1::Files::open(&directories)), v2: None }
+        let mut files = v1::Files::open(&directories);
+        files.follow_limits(&directories, true, true);
+        Self { v1: Some(files), v2: None }
     }
 }
 

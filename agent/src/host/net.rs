@@ -16,23 +16,26 @@ struct Row<'line> {
 
 /// `name: rx(bytes packets errs drop fifo frame compressed multicast) tx(bytes packets errs drop fifo colls carrier compressed)`;
 /// the two headline rows have no colon. A name may stand right against its first figure.
-fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
-    parse::lines(bytes).filter_map(|line| {
+fn rows(bytes: &[u8], wanted: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Row<'_>> {
+    parse::lines(bytes).filter_map(move |line| {
         // Names may hold colons themselves (aliases): figures start after the last one.
         let (name, figures) = line.split_at_checked(memchr::memrchr(b':', line)?)?;
+        let name = name.trim_ascii();
+        if !wanted(name) {
+            return None;
+        }
         let mut columns = [0; 16];
         let mut words = parse::words(figures.get(1..)?);
         for column in &mut columns {
             *column = parse::number(words.next()?)?;
         }
-        Some(Row { name: name.trim_ascii(), columns })
+        Some(Row { name, columns })
     })
 }
 
 /// Sets `into` to a container's interfaces without `lo`, reusing names and storage. Returns how many were left out.
 pub(super) fn read(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
-    let wanted = rows(bytes).filter(|row| row.name != b"lo");
-    fill(into, wanted, MAX_INTERFACES, |known| known)
+    fill(into, rows(bytes, |name| name != b"lo"), MAX_INTERFACES, |known| known)
 }
 
 /// Sets `into` to the host's interfaces, `lo` included. Returns how many were left out.
@@ -42,8 +45,8 @@ pub(super) fn read_host(bytes: &[u8], into: &mut Vec<HostNetwork>) -> u64 {
             *columns;
         ([rx_fifo, rx_frame, rx_compressed, rx_multicast], [fifo, colls, carrier, compressed])
     };
-    let refused = fill(into, rows(bytes), MAX_HOST_INTERFACES, |known| &mut known.counters);
-    for (known, row) in into.iter_mut().zip(rows(bytes)) {
+    let refused = fill(into, rows(bytes, |_| true), MAX_HOST_INTERFACES, |known| &mut known.counters);
+    for (known, row) in into.iter_mut().zip(rows(bytes, |_| true)) {
         (known.rx_more, known.tx_more) = rare(&row.columns);
     }
     refused

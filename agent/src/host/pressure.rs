@@ -36,12 +36,12 @@ impl Files {
 fn totals(bytes: &[u8]) -> PressureLine {
     let mut found = PressureLine::default();
     for line in parse::lines(bytes) {
-        let mut words = parse::words(line);
-        let kind = words.next();
-        let total = words.find_map(|word| parse::number(word.strip_prefix(b"total=")?));
-        match kind {
-            Some(b"some") => found.some_us = total,
-            Some(b"full") => found.full_us = total,
+        let Some(at) = memchr::memrchr(b' ', line) else { continue };
+        // The averages in between are what Prometheus makes of the total itself.
+        let total = line.get(at + 1..).and_then(|word| parse::number(word.strip_prefix(b"total=")?));
+        match line.get(..5) {
+            Some(b"some ") => found.some_us = total,
+            Some(b"full ") => found.full_us = total,
             _ => {}
         }
     }

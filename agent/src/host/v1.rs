@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Gone,
+    container::Slow,
     handle::{CGROUP_CEILING, Handle, read_once},
     io::{self, V1Table},
     parse, pressure,
@@ -45,8 +46,8 @@ impl Directories {
 }
 
 impl Directories {
-    /// Reads the limits, which change so rarely that their files are not kept open.
-    pub(super) fn limits(&self) -> (Spec, Option<u64>) {
+    /// Reads the limits and what cannot change without them.
+    pub(super) fn limits(&self) -> Slow {
         let read = |folder: &Option<PathBuf>, name: &str| read_once(&folder.as_ref()?.join(name), CGROUP_CEILING).ok();
         let number = |folder, name| read(folder, name).and_then(|bytes| parse::single(&bytes));
         let limit = |folder, name| read(folder, name).and_then(|bytes| parse::limit(&bytes));
@@ -63,7 +64,7 @@ impl Directories {
             swap_limit_bytes: swap_limit.as_deref().and_then(parse::limit),
             memory_reservation_bytes: limit(&self.memory, "memory.soft_limit_in_bytes"),
         };
-        (spec, limit(&self.pids, "pids.max"))
+        Slow { spec, pids: limit(&self.pids, "pids.max"), failcnt: number(&self.memory, "memory.failcnt") }
     }
 }
 
@@ -86,9 +87,9 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Opens what is there. A missing file is a controller, an option or a kernel that does not have it.
+    /// Opens what is there. A missing file is a controller, an option or a kernel that does not have it. What only limits move
+    /// comes with [`Self::follow_limits`].
     pub(super) fn open(at: &Directories) -> Self {
-        let open = |folder: &Option<PathBuf>, name: &str| Handle::single(&folder.as_ref()?.join(name)).ok();
         let table = |names: [&str; 3]| {
             let folder = at.blkio.as_ref()?;
             names.into_iter().find_map(|name| Handle::single(&folder.join(name)).ok())
@@ -96,12 +97,12 @@ impl Files {
         Self {
             cpu_usage: open(&at.cpuacct, "cpuacct.usage"),
             cpu_stat: open(&at.cpuacct, "cpuacct.stat"),
-            throttling: open(&at.cpu, "cpu.stat"),
+            throttling: None,
             memory_usage: open(&at.memory, "memory.usage_in_bytes"),
             memory_stat: open(&at.memory, "memory.stat"),
             memory_max_usage: open(&at.memory, "memory.max_usage_in_bytes"),
             memory_kernel: open(&at.memory, "memory.kmem.usage_in_bytes"),
-            memory_failcnt: open(&at.memory, "memory.failcnt"),
+            memory_failcnt: None,
             oom_control: open(&at.memory, "memory.oom_control"),
             io_bytes: table([
                 "blkio.throttle.io_service_bytes_recursive",
@@ -118,6 +119,19 @@ impl Files {
                 pressure::Files::open(|resource| folder.join(format!("{resource}.pressure")))
             }),
         }
+    }
+
+    /// Keeps the files open that count how often limits were hit, where there is such a limit.
+    pub(super) fn follow_limits(&mut self, at: &Directories, cpu: bool, memory: bool) {
+        let follow = |handle: &mut Option<Handle>, limited: bool, folder, name| {
+            if !limited {
+                *handle = None;
+            } else if handle.is_none() {
+                *handle = open(folder, name);
+            }
+        };
+        follow(&mut self.throttling, cpu, &at.cpu, "cpu.stat");
+        follow(&mut self.memory_failcnt, memory, &at.memory, "memory.failcnt");
     }
 
     /// Number of files held.
@@ -139,16 +153,9 @@ impl Files {
         single.into_iter().flatten().count() + self.pressure.count()
     }
 
-    /// Reads everything but the network. `tick_ns` is the length of a clock tick; throttling is read where there is a `quota` to
-    /// be throttled by.
-    pub(super) fn read(
-        &self,
-        tick_ns: u64,
-        quota: bool,
-        reading: &mut Reading,
-        into: &mut ContainerSample,
-    ) -> Result<(), Gone> {
-        into.cpu = self.cpu(tick_ns, quota, reading)?;
+    /// Reads everything but the network and the limits. `tick_ns` is the length of a clock tick.
+    pub(super) fn read(&self, tick_ns: u64, reading: &mut Reading, into: &mut ContainerSample) -> Result<(), Gone> {
+        into.cpu = self.cpu(tick_ns, reading)?;
         into.memory = self.memory(reading)?;
         into.pids.current = reading.number(self.pids_current.as_ref())?;
         into.io.clear();
@@ -165,7 +172,7 @@ impl Files {
         Ok(())
     }
 
-    fn cpu(&self, tick_ns: u64, quota: bool, reading: &mut Reading) -> Result<Cpu, Gone> {
+    fn cpu(&self, tick_ns: u64, reading: &mut Reading) -> Result<Cpu, Gone> {
         let mut cpu = Cpu { usage_ns: reading.number(self.cpu_usage.as_ref())?, ..Cpu::default() };
         let nanoseconds = |ticks| parse::number(ticks)?.checked_mul(tick_ns);
         for (key, value) in reading.bytes(self.cpu_stat.as_ref())?.into_iter().flat_map(parse::flat) {
@@ -175,8 +182,7 @@ impl Files {
                 _ => {}
             }
         }
-        for (key, value) in reading.bytes(self.throttling.as_ref().filter(|_| quota))?.into_iter().flat_map(parse::flat)
-        {
+        for (key, value) in reading.bytes(self.throttling.as_ref())?.into_iter().flat_map(parse::flat) {
             match key {
                 b"nr_periods" => cpu.periods = parse::number(value),
                 b"nr_throttled" => cpu.throttled_periods = parse::number(value),
@@ -204,7 +210,9 @@ impl Files {
             }
         }
         if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
-            for (key, value) in parse::flat(bytes) {
+            // Of forty rows every other one is the cgroup without its children; its first letters save looking at all of it.
+            let wanted = |key: &[u8]| key.starts_with(b"total_") || key.starts_with(b"pg");
+            for (key, value) in parse::flat(bytes).filter(|(key, _)| wanted(key)) {
                 if let Some(field) = stat_field(&mut memory, key) {
                     *field = parse::number(value);
                 }
@@ -214,6 +222,10 @@ impl Files {
             memory.usage.zip(memory.inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
         Ok(memory)
     }
+}
+
+fn open(folder: &Option<PathBuf>, name: &str) -> Option<Handle> {
+    Handle::single(&folder.as_ref()?.join(name)).ok()
 }
 
 /// Where a key of `memory.stat` belongs. `total_*` includes children, which is what a container is; page faults are shown both ways.

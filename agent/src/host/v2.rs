@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     Gone,
+    container::Slow,
     handle::{CGROUP_CEILING, Handle, read_once},
     io, parse, pressure,
     reading::Reading,
@@ -124,7 +125,7 @@ impl Files {
 }
 
 /// Reads the limits, which change so rarely that their files are not kept open; the second value is that of pids.
-pub(super) fn limits(folder: &Path) -> (Spec, Option<u64>) {
+pub(super) fn limits(folder: &Path) -> Slow {
     let read = |name: &str| read_once(&folder.join(name), CGROUP_CEILING).ok();
     let limit = |name: &str| read(name).and_then(|bytes| parse::limit(&bytes));
     let (cpu_quota_us, cpu_period_us) = read("cpu.max").as_deref().map_or((None, None), cpu_max);
@@ -141,7 +142,7 @@ pub(super) fn limits(folder: &Path) -> (Spec, Option<u64>) {
         swap_limit_bytes: swap_max.as_deref().and_then(parse::limit),
         memory_reservation_bytes: limit("memory.low").filter(|low| *low > 0),
     };
-    (spec, limit("pids.max"))
+    Slow { spec, pids: limit("pids.max"), failcnt: None }
 }
 
 /// `cpu.max`: quota (or `max`) and period in microseconds.

@@ -126,7 +126,7 @@ async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {
     match scraper.scrape(collectors::Request { format, groups, gzip }).await {
         Ok(page) => page_of_metrics(format, page.gzip, page.bytes),
         Err(ScrapeError::Busy) => Answer::busy("too many scrapes are waiting"),
-        Err(error @ ScrapeError::Stopped) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(error @ ScrapeError::Failed) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }
 }
 
@@ -158,7 +158,7 @@ fn live(scraper: &impl Scrape) -> Answer {
     if scraper.alive() {
         Answer::text(StatusCode::OK, "live")
     } else {
-        Answer::text(StatusCode::SERVICE_UNAVAILABLE, "the scrape thread has ended")
+        Answer::text(StatusCode::SERVICE_UNAVAILABLE, "the collectors have failed")
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the agent answers over HTTP: `/metrics` for Prometheus, health for orchestrators, JSON and one page for people.
 //!
-//! Everything here only reads: the inventory's newest picture and the pages of the scrape thread. Nothing waits on the
+//! Everything here only reads: the inventory's newest picture and the pages of the collectors. Nothing waits on the
 //! container engine. Clients are not trusted with time or memory: each phase of a connection has a deadline and each
 //! buffer a ceiling, all of them in [`Settings`].
 //!
@@ -78,7 +78,7 @@ impl Default for Settings {
 /// What the answers are made from.
 #[derive(Clone, Debug)]
 pub struct App<S> {
-    /// The scrape thread's handle.
+    /// The collectors' handle.
     pub scraper: S,
     /// The inventory.
     pub inventory: inventory::Reader,
@@ -88,7 +88,7 @@ pub struct App<S> {
     pub settings: Settings,
 }
 
-/// Whoever makes the pages: the scrape thread, or a scripted one in tests.
+/// Whoever makes the pages: the collectors, or scripted ones in tests.
 pub trait Scrape: Send + Sync + 'static {
     /// Makes one page.
     fn scrape(&self, request: collectors::Request) -> impl Future<Output = Result<ScrapeBody, ScrapeError>> + Send;

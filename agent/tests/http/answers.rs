@@ -164,12 +164,12 @@ async fn a_scrape_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn without_a_scrape_thread_the_agent_is_not_live() {
+async fn without_its_collectors_the_agent_is_not_live() {
     let server = Server::start().await;
     assert_eq!(server.get("/health/live").await.status, 200);
     server.scraper.dies();
     let live = server.get("/health/live").await;
-    assert_eq!((live.status, live.text()), (503, "the scrape thread has ended\n"));
+    assert_eq!((live.status, live.text()), (503, "the collectors have failed\n"));
     assert_eq!(server.get("/metrics").await.status, 503);
     let health = server.get("/health").await;
     assert_eq!((health.status, &health.json()["status"]), (200, &"failed".into()));

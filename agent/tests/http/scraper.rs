@@ -1,10 +1,10 @@
-//! The whole way: a real scrape thread behind a real socket, over a host that says nothing.
+//! The whole way: the real collectors behind a real socket, over a host that says nothing.
 
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use spyhop::{
-    collectors::{self, Source},
+    collectors::{self, Scraper, Source},
     exposition::Format,
     host::{Gone, Target},
     http::{self, App, Settings},
@@ -43,11 +43,11 @@ impl Source for Nothing {
 }
 
 #[tokio::test]
-async fn pages_of_the_scrape_thread_are_served() {
+async fn pages_of_the_collectors_are_served() {
     let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..Settings::default() };
     let (inventory, metrics) = (Reader::new(), Metrics::default());
     let collecting = collectors::Settings::default();
-    let (scraper, thread) = collectors::spawn(Nothing, inventory.clone(), collecting, metrics.clone()).unwrap();
+    let scraper = Scraper::new(Nothing, inventory.clone(), collecting, metrics.clone());
     let listener = http::bind(&settings).await.unwrap();
     let mut client = Client::to(listener.address()).await;
     let shutdown = CancellationToken::new();
@@ -73,5 +73,4 @@ async fn pages_of_the_scrape_thread_are_served() {
     shutdown.cancel();
     client.ended().await;
     server.await.unwrap();
-    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
 }

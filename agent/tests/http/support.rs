@@ -139,10 +139,10 @@ impl Scripted {
         *self.0.page.lock().unwrap() = page;
     }
 
-    /// The scrape thread has ended.
+    /// The collectors have failed.
     pub(crate) fn dies(&self) {
         self.0.alive.store(false, Ordering::Relaxed);
-        self.gives(Err(ScrapeError::Stopped));
+        self.gives(Err(ScrapeError::Failed));
     }
 
     /// Scrapes wait from now on, until [`Self::goes_on`].

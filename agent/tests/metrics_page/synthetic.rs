@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use spyhop::{
-    collectors::{Build, Collector, LabelPolicy, Moment, ProcessSample, Settings, Source},
+    collectors::{Build, Collector, Moment, NamePatterns, ProcessSample, Settings, Source},
     host::{Gone, Target},
     inventory::{EngineStatus, Reader, ServiceEntry, Snapshot},
     model::{
@@ -31,7 +31,7 @@ pub(crate) fn collector() -> Collector<Kernel> {
     let reader = Reader::new();
     reader.publish(snapshot());
     let settings = Settings {
-        labels: LabelPolicy::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
+        labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()
     };

@@ -1,12 +1,16 @@
-//! The thread, its queue and its buffers, with a source that can be made to wait.
+//! Turns, the queue for them and what a panic does, with a source that can be made to wait.
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     io::Read,
+    pin::pin,
     sync::{Mutex, mpsc},
+    task::Poll,
 };
 
 use flate2::read::GzDecoder;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
@@ -57,7 +61,6 @@ impl Source for Slow {
 
 struct Bench {
     scraper: Scraper,
-    thread: JoinHandle<()>,
     reader: Reader,
     metrics: Metrics,
     asked: mpsc::Receiver<&'static str>,
@@ -70,14 +73,14 @@ fn start() -> Bench {
     let (go_on, waits) = mpsc::sync_channel(100);
     let (reader, metrics, tracked) = (Reader::new(), Metrics::default(), Arc::default());
     let source = Slow { asked: asked_by, go_on: waits, tracked: Arc::clone(&tracked) };
-    let (scraper, thread) = spawn(source, reader.clone(), Settings::default(), metrics.clone()).unwrap();
-    Bench { scraper, thread, reader, metrics, asked, go_on, tracked }
+    let scraper = Scraper::new(source, reader.clone(), Settings::default(), metrics.clone());
+    Bench { scraper, reader, metrics, asked, go_on, tracked }
 }
 
 impl Bench {
     /// Waits until this is asked of the source: it is being worked on then.
     fn until(&self, what: &str) {
-        while self.asked.recv().expect("the thread runs") != what {}
+        while self.asked.recv().expect("the source lives") != what {}
     }
 }
 
@@ -99,20 +102,31 @@ fn publish(reader: &Reader, containers: u32) {
     reader.publish(Snapshot { containers, ..Snapshot::default() });
 }
 
+/// A scrape which has begun to wait, as the first poll of it shows.
+async fn waiting(scraper: &Scraper) -> tokio::task::JoinHandle<Result<ScrapeBody, ScrapeError>> {
+    let scraper = scraper.clone();
+    let (begun, first_poll) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        let mut scrape = pin!(scraper.scrape(request(false)));
+        let first = poll_fn(|context| Poll::Ready(scrape.as_mut().poll(context))).await;
+        begun.send(()).unwrap();
+        match first {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => scrape.await,
+        }
+    });
+    first_poll.await.unwrap();
+    task
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_at_once_and_counts() {
     let bench = start();
-    let ask = || {
-        let scraper = bench.scraper.clone();
-        tokio::spawn(async move { scraper.scrape(request(false)).await })
-    };
-    let mut answers = vec![ask()];
+    let scraper = bench.scraper.clone();
+    let mut answers = vec![tokio::spawn(async move { scraper.scrape(request(false)).await })];
     bench.until("scrape");
-    // Filled from here, so that exactly the ceiling waits.
     for _ in 0..MAX_WAITING_SCRAPES {
-        let (reply, answer) = oneshot::channel();
-        bench.scraper.queue.try_send(Message::Scrape(request(false), reply)).ok().unwrap();
-        answers.push(tokio::spawn(async { answer.await.map_err(|_| ScrapeError::Stopped) }));
+        answers.push(waiting(&bench.scraper).await);
     }
     assert_eq!(bench.scraper.scrape(request(false)).await, Err(ScrapeError::Busy));
     let mut counters = String::new();
@@ -152,13 +166,10 @@ async fn a_client_that_went_away_costs_nothing() {
         async move { scraper.scrape(request(false)).await }
     });
     bench.until("scrape");
-    let (reply, gone) = oneshot::channel();
-    bench.scraper.queue.try_send(Message::Scrape(request(false), reply)).ok().unwrap();
-    drop(gone);
-    let last = tokio::spawn({
-        let scraper = bench.scraper.clone();
-        async move { scraper.scrape(request(false)).await }
-    });
+    let gone = waiting(&bench.scraper).await;
+    let last = waiting(&bench.scraper).await;
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
     bench.go_on.send(()).unwrap();
     bench.go_on.send(()).unwrap();
     assert!(worked_on.await.unwrap().is_ok() && last.await.unwrap().is_ok());
@@ -175,36 +186,66 @@ fn refresh_tracks_the_newest_picture_once() {
     bench.scraper.refresh();
     assert_eq!(bench.asked.recv(), Ok("track"));
     bench.scraper.refresh();
-    let Bench { scraper, thread, tracked, .. } = bench;
-    drop(scraper);
-    thread.join().unwrap();
-    assert_eq!(*tracked.lock().unwrap(), [2, 1], "an unchanged picture is not tracked again");
+    assert_eq!(*bench.tracked.lock().unwrap(), [2, 1], "an unchanged picture is not tracked again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_behind_a_scrape_that_hangs_waits_alone() {
+    let bench = start();
+    let hanging = waiting_for_the_source(&bench).await;
+    for containers in 1..20 {
+        publish(&bench.reader, containers);
+        bench.scraper.refresh();
+    }
+    assert!(bench.tracked.lock().unwrap().is_empty());
+    bench.go_on.send(()).unwrap();
+    assert!(hanging.await.unwrap().is_ok());
+    bench.until("track");
+    assert_eq!(*bench.tracked.lock().unwrap(), [19], "the newest picture, once");
+}
+
+async fn waiting_for_the_source(bench: &Bench) -> tokio::task::JoinHandle<Result<ScrapeBody, ScrapeError>> {
+    let scraper = bench.scraper.clone();
+    let task = tokio::spawn(async move { scraper.scrape(request(false)).await });
+    bench.until("scrape");
+    task
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_duties_go_on_while_a_scrape_blocks() {
+    let bench = start();
+    let hanging = [waiting_for_the_source(&bench).await, waiting(&bench.scraper).await];
+    // More than there are workers: each would be stuck behind a blocked one.
+    for duty in (0..8).map(|n| tokio::spawn(async move { n })) {
+        duty.await.unwrap();
+    }
+    for scrape in hanging {
+        bench.go_on.send(()).unwrap();
+        assert!(scrape.await.unwrap().is_ok());
+    }
 }
 
 #[tokio::test]
-async fn the_thread_ends_with_its_last_handle_or_its_source() {
+async fn settings_are_taken_over_by_the_next_scrape() {
     let bench = start();
-    drop(bench.scraper);
-    bench.thread.join().unwrap();
+    let nothing = Settings { groups: BTreeSet::new(), ..Settings::default() };
+    for (settings, shown) in [(Settings::default(), true), (nothing, false)] {
+        bench.scraper.configure(settings);
+        bench.go_on.send(()).unwrap();
+        let page = text(&bench.scraper.scrape(request(false)).await.unwrap());
+        assert_eq!(page.contains("\nmachine_scrape_error"), shown);
+    }
+}
 
+#[tokio::test]
+async fn a_panic_is_the_end_and_is_told() {
     let bench = start();
     assert!(bench.scraper.alive());
     drop(bench.go_on);
-    assert_eq!(bench.scraper.scrape(request(true)).await, Err(ScrapeError::Stopped));
-    assert!(bench.thread.join().is_err());
-    assert!(!bench.scraper.alive(), "a panic is an end like any other");
-    assert_eq!(bench.scraper.scrape(request(true)).await, Err(ScrapeError::Stopped));
-}
-
-#[test]
-fn a_buffer_that_came_back_is_used_again() {
-    let mut spare = Spare::default();
-    let lent = spare.share(b"page".to_vec());
-    let address = lent.as_ptr();
-    drop(lent);
-    let again = spare.take();
-    assert_eq!((again.as_ptr(), again.len()), (address, 0));
-    let still_out = spare.share(again);
-    assert_eq!(spare.take().capacity(), 0, "a buffer on the wire is not touched");
-    drop(still_out);
+    assert_eq!(bench.scraper.scrape(request(true)).await, Err(ScrapeError::Failed));
+    bench.scraper.failed().await;
+    assert!(!bench.scraper.alive());
+    assert!(bench.asked.try_iter().eq(["scrape"]));
+    assert!(bench.asked.recv().is_err(), "what the source held was let go");
+    assert_eq!(bench.scraper.scrape(request(true)).await, Err(ScrapeError::Failed));
 }
