@@ -134,7 +134,7 @@ fn row(container: &Container, now: Timestamp) -> Vec<String> {
         word(container.service.as_deref()),
         word(container.replica.as_deref()),
         state(container),
-        health(container.health.as_ref()),
+        health(container.health.as_ref().filter(|_| lives(container))),
         or_nothing(limits.and_then(|limits| limits.cpu_cores).map(|cores| cores.to_string())),
         or_nothing(limits.and_then(|limits| limits.memory_bytes).map(table::bytes)),
         or_nothing(container.restart_count.map(|count| count.to_string())),
@@ -159,6 +159,11 @@ fn state(container: &Container) -> String {
         (Some("exited"), Some(code)) => format!("exited ({code})"),
         (state, _) => word(state),
     }
+}
+
+/// Whether there is a process to be healthy. The engine keeps its last word on health when a container has ended, mostly `unhealthy`.
+fn lives(container: &Container) -> bool {
+    !matches!(container.state.as_deref(), Some("exited" | "dead" | "created" | "removing"))
 }
 
 fn health(health: Option<&Health>) -> String {
@@ -193,7 +198,7 @@ mod tests {
             {"project":"shop","service":"web","replica":"1","state":"running","health":{"status":"unhealthy","failing_streak":3},
              "limits":{"memory_bytes":134217728,"cpu_cores":0.5},"restart_count":2,"started_at":"2026-01-01T20:58:00Z"},
             {"project":"","service":"lone","replica":"1","state":"exited","exit_code":137,"oom_killed":true},
-            {"project":"shop","service":"migrate","replica":"1","state":"exited","exit_code":0,"completed":true},
+            {"project":"shop","service":"migrate","replica":"1","state":"exited","exit_code":0,"completed":true,"health":{"status":"unhealthy"}},
             {"project":"shop","service":"old","replica":"1","state":"exited","exit_code":143,"stopped_by_person":true},
             {"service":"evil\u001b[2J","state":"paused","started_at":"2027-01-01T00:00:00Z"}]}"#,
         );

@@ -6,7 +6,7 @@ super::families! { Service;
     CONTAINER_STATE: Gauge "spyhop_container_state" "" ["state"]
         "1 for the state the container is in, else 0: created, running, paused, restarting, removing, exited, completed (exit code 0 without a restart policy), stopped (by a person), dead, unknown.";
     CONTAINER_HEALTH_STATE: Gauge "spyhop_container_health_state" "" ["state"]
-        "1 for the health the container is in, else 0: none (no health check), starting, healthy, unhealthy, unknown.";
+        "1 for the health the container is in, else 0: none (no health check), starting, healthy, unhealthy, unknown. Of an ended container the engine's last word.";
     CONTAINER_HEALTH_FAILING_STREAK: Gauge "spyhop_container_health_failing_streak" "" []
         "Health checks failed in a row (engine: State.Health.FailingStreak).";
     CONTAINER_HEALTH_CHECK_DURATION: Gauge "spyhop_container_health_check_duration_seconds" "seconds" []
