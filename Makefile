@@ -46,6 +46,8 @@ test: cargo lab ## set up the real parts, then run every test
 	cargo build --workspace --bins $(CARGO_FLAGS)
 	@compose/lab/image.sh $(DEBUG)/spyhop spyhop:test
 	@compose/lab/image.sh $(DEBUG)/spyhop-demo spyhop-demo:test
+	@compose/lab/deb.sh $(DEBUG)/spyhop $(CURDIR)/dist/test.deb
+	SPYHOP_DEB=$(CURDIR)/dist/test.deb \
 	SPYHOP_REQUIRE_ENGINE=1 SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox SPYHOP_PROMTOOL=$(SPYHOP_CACHE)/bin/promtool-2 \
 	cargo test --workspace --no-fail-fast $(CARGO_FLAGS)
 
@@ -66,6 +68,14 @@ bench: cargo lab ## measure what the agent costs, against its budgets
 image: cargo engine ## build the image spyhop:latest from a program built here
 	$(RELEASE_BUILD)
 	@compose/lab/image.sh $(RELEASE)/spyhop spyhop:latest
+
+.PHONY: deb dist
+deb: cargo ## build a Debian package from a program built here
+	$(RELEASE_BUILD)
+	@compose/lab/deb.sh $(RELEASE)/spyhop $(CURDIR)/dist/spyhop.deb
+dist: cargo ## build what a release publishes for this architecture: archive, package, bill of materials, checksums
+	$(RELEASE_BUILD)
+	@compose/lab/dist.sh $(RELEASE)/spyhop $(CURDIR)/dist/release
 
 # What the above stand on. Each says something only when it has something to do.
 .PHONY: lab cargo engine compose
