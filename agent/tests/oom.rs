@@ -5,7 +5,7 @@
 mod support;
 
 use support::{
-    container::Role,
+    container::{Role, Running},
     docker::{Docker, Turn},
     scene::{Scene, and, replica, service},
     wait::{eventually, promptly},
@@ -19,15 +19,32 @@ fn a_container_that_died_of_it_says_so() {
     let (who, of) = (replica("oom", "dies", "1"), service("oom", "dies"));
     let container = scene.docker.container("dies").compose("oom", "dies", 1).options(&LIMIT).role(Role::Hungry).start();
     container.act(&["wait"]);
+    let (oom, signal) = if noticed(&container) { (1.0, 0.0) } else { (0.0, 1.0) };
     promptly("death by memory", || {
         let page = scene.agent.scrape();
-        page.expect("spyhop_container_oom_killed", &who, 1.0)?;
-        page.expect("spyhop_container_oom_kills_total", &who, 1.0)?;
+        page.expect("spyhop_container_oom_killed", &who, oom)?;
+        page.expect("spyhop_container_oom_kills_total", &who, oom)?;
         page.expect("spyhop_container_state", &and(&who, "state", "exited"), 1.0)?;
-        page.expect("spyhop_service_oom_kills_total", &of, 1.0)?;
-        page.expect("spyhop_service_exits_total", &and(&of, "class", "oom"), 1.0)?;
-        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), 0.0)
+        page.expect("spyhop_service_oom_kills_total", &of, oom)?;
+        page.expect("spyhop_service_exits_total", &and(&of, "class", "oom"), oom)?;
+        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), signal)
     });
+}
+
+/// Whether the engine noticed. On cgroup v2 it hears of the kill through a file of the very cgroup which goes away with the container's
+/// first process, and may be too late; nobody else could know by then. Then the agent must say what the engine says.
+fn noticed(container: &Running) -> bool {
+    let noticed = container.inspect()["State"]["OOMKilled"] == true;
+    assert!(noticed || unified(), "this engine does not notice that memory ran out");
+    if !noticed {
+        println!("the engine did not notice that memory ran out");
+    }
+    noticed
+}
+
+/// Whether this host has cgroup v2 alone.
+fn unified() -> bool {
+    std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
 }
 
 #[test]
@@ -54,6 +71,6 @@ fn the_engine_agrees_that_memory_ran_out() {
     let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
     let container = docker.container("witness").options(&LIMIT).role(Role::Hungry).start();
     container.act(&["wait"]);
-    assert_eq!(container.inspect()["State"]["OOMKilled"], true);
+    noticed(&container);
     assert_eq!(container.inspect()["State"]["ExitCode"], 137);
 }

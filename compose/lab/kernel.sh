@@ -17,7 +17,7 @@ readonly AT="$SPYHOP_CACHE/kernel"
 # The newest release's kernel: the one of Debian 12 crashes on processors younger than itself.
 readonly KERNEL_RELEASE=forky
 readonly GUEST_RELEASE=trixie
-readonly PACKAGES=systemd-sysv,docker.io,docker-cli,iptables,kmod,procps
+readonly PACKAGES=systemd-sysv,docker.io,docker-cli,iptables,iproute2,kmod,procps
 # Half an hour: a hundred containers on an emulated single processor take their time.
 readonly PATIENCE_S="${SPYHOP_KERNEL_PATIENCE_S:-1800}"
 # Changes when the image has to be made again.
