@@ -66,7 +66,7 @@ impl View<'_> {
         self.inspect["Config"]["Labels"][key].as_str().unwrap_or_default()
     }
 
-    /// What the engine adds to the `container_*` families. Takes the kernel's count of OOM kills out of `kernel`.
+    /// What the engine adds to the `container_*` families. Takes the kernel's count of OOM kills and cgroup v2's weight out of `kernel`.
     pub fn cadvisor(&self, kernel: &mut Facts) {
         let health = match self.health() {
             "none" => -1.0,
@@ -76,6 +76,12 @@ impl View<'_> {
         kernel.set("container_health_state", &[], Some(health));
         let kills = kernel.take("oom_kill");
         kernel.set("container_oom_events_total", &[], kills.or(Some(0.0)));
+        // Runtimes turn shares into a weight by formulas which differ, so that only what was asked for, or the default, can be told.
+        if let Some(weight) = kernel.take("cpu.weight") {
+            let asked = self.inspect["HostConfig"]["CpuShares"].as_f64().filter(|shares| *shares > 0.0);
+            assert!(asked.is_some() || weight == 100.0, "a weight of {weight} that nobody asked for");
+            kernel.set("container_spec_cpu_shares", &[], asked.or(Some(1024.0)));
+        }
     }
 
     /// `spyhop_container_*`, as far as one inspection tells.

@@ -79,6 +79,8 @@ fn limits(cgroup: &Cgroup, facts: &mut Facts) {
     let (quota, period) = quota(cgroup);
     facts.count("container_spec_cpu_quota", quota);
     facts.count("container_spec_cpu_period", period);
+    // No series: with what the engine was asked for it makes the shares.
+    facts.count("cpu.weight", cgroup.number("", "cpu.weight"));
     let memory = cgroup.limit("", "memory.max");
     facts.count("container_spec_memory_limit_bytes", memory);
     let swap = cgroup.limit("", "memory.swap.max");
