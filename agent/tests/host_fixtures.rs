@@ -3,89 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+mod support;
+
+use std::fs;
 
 use spyhop::{
-    host::{Gone, Host, Roots, Target},
+    host::{Gone, Target},
     model::{ContainerId, ContainerSample, Cpu, DeviceIo, HostSample, MemoryKind, Pids, PressureLine, Spec},
     telemetry::Metrics,
 };
-use tempfile::TempDir;
-
-const HYBRID: &str = "6.18-hybrid";
-const V2: &str = "6.12-v2";
-
-/// A copy of a fixture which a test may change.
-struct Tree(TempDir);
-
-impl Tree {
-    fn copy(fixture: &str) -> Self {
-        let tree = Self(tempfile::tempdir().unwrap());
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host").join(fixture);
-        copy_dir(&from, tree.0.path());
-        tree
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn edit(&self, name: &str, change: impl FnOnce(&str) -> String) {
-        self.write(name, &change(&fs::read_to_string(self.path(name)).unwrap()));
-    }
-
-    fn host(&self, metrics: &Metrics) -> Host {
-        let roots = Roots { proc: self.path("proc"), sys: self.path("sys"), rootfs: None };
-        Host::open(roots, metrics.clone())
-    }
-
-    fn read(&self, id: &str) -> Result<ContainerSample, Gone> {
-        let mut host = self.host(&Metrics::default());
-        host.track(&[target(id)]);
-        let mut sample = ContainerSample::default();
-        host.container(&ContainerId::new(id), &mut sample).map(|()| sample)
-    }
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy_dir(&entry.path(), &to),
-            false => {
-                fs::copy(entry.path(), to).unwrap();
-            }
-        }
-    }
-}
-
-fn hybrid_id() -> String {
-    format!("{:0<64}", "c0ffee")
-}
-
-fn v2_id() -> String {
-    format!("{:0<64}", "beef")
-}
-
-fn target(id: &str) -> Target {
-    Target {
-        id: ContainerId::new(id),
-        pid: 4242,
-        started_at: None,
-        network: true,
-        limits: spyhop::model::Limits::default(),
-    }
-}
+use support::tree::{HYBRID, Tree, V2, copy_dir, hybrid_id, target, v2_id};
 
 fn errors(metrics: &Metrics) -> u64 {
     metrics.scrape_errors.get()
@@ -142,30 +69,31 @@ fn hybrid_takes_counters_from_v1_and_pressure_from_v2() {
 fn v2_reads_the_top_cgroup_of_a_container_with_cgroups_of_its_own() {
     let sample = Tree::copy(V2).read(&v2_id()).unwrap();
     assert_eq!(sample.cgroup_path.as_deref(), Some(&*format!("/system.slice/docker-{}.scope", v2_id())));
-    assert_eq!((sample.cpu.usage_ns, sample.cpu.throttled_ns), (Some(1_234_567_000), Some(55_555_000)));
+    assert_eq!((sample.cpu.usage_ns, sample.cpu.throttled_ns), (Some(1_190_000_000), Some(850_000_000)));
+    assert_eq!((sample.cpu.periods, sample.cpu.throttled_periods), (Some(28), Some(19)));
     let memory = sample.memory;
-    assert_eq!((memory.kind, memory.usage, memory.working_set), (MemoryKind::V2, Some(50_000_000), Some(40_000_000)));
-    assert_eq!((memory.swap, memory.max_usage, memory.kernel), (Some(4096), Some(60_000_000), Some(4_000_000)));
-    assert_eq!((memory.events_high, memory.failcnt, memory.oom_kills), (Some(5), Some(6), Some(1)));
-    assert_eq!((memory.pgfault, memory.hierarchy_pgfault, memory.pgsteal), (Some(25_000), Some(25_000), Some(24)));
+    assert_eq!((memory.kind, memory.usage, memory.working_set), (MemoryKind::V2, Some(1_138_688), Some(1_138_688)));
+    assert_eq!((memory.swap, memory.max_usage, memory.kernel), (Some(0), Some(128 << 20), Some(839_680)));
+    assert_eq!((memory.events_high, memory.failcnt, memory.oom_kills), (Some(0), Some(82), Some(1)));
+    assert_eq!((memory.pgfault, memory.hierarchy_pgfault, memory.pgsteal), (Some(34_343), Some(34_343), Some(2048)));
     let io: Vec<_> = sample.io.iter().map(|row| (row.major, row.device.as_deref(), row.write_bytes)).collect();
-    assert_eq!(io, [(253, None, Some(20)), (259, Some("/dev/nvme0n1"), Some(8192))]);
-    assert_eq!(sample.pids, Pids { current: Some(7), limit: Some(512) });
+    assert_eq!(io, [(98, Some("/dev/ubda"), Some(8_388_608))]);
+    assert_eq!(sample.pids, Pids { current: Some(2), limit: Some(512) });
     assert_eq!(sample.pressure.io, PressureLine { some_us: Some(15), full_us: Some(16) });
     let spec = Spec {
-        cpu_quota_us: Some(150_000),
+        cpu_quota_us: Some(50_000),
         cpu_period_us: Some(100_000),
         cpu_shares: None,
-        cpu_weight: Some(100),
+        cpu_weight: Some(20),
         memory_known: true,
         memory_limit_bytes: Some(128 << 20),
         swap_known: true,
-        swap_limit_bytes: None,
+        swap_limit_bytes: Some(128 << 20),
         memory_reservation_bytes: Some(32 << 20),
     };
     assert_eq!(sample.spec, spec);
     let names: Vec<_> = sample.network.as_deref().unwrap().iter().map(|i| &*i.name).collect();
-    assert_eq!(names, ["eth0", "veth1a"]);
+    assert_eq!(names, ["eth0", "eth1"]);
 }
 
 #[test]
@@ -212,12 +140,12 @@ fn a_missing_controller_is_absent_and_not_zero() {
 fn a_sidecar_in_a_cgroup_namespace_of_its_own_sees_the_others() {
     let tree = Tree::copy(V2);
     // The sidecar is /system.slice/docker-<its id>.scope and sees everything from there.
-    tree.edit("proc/self/mountinfo", |text| text.replace("0:26 / ", "0:26 /../.. "));
+    tree.edit("proc/self/mountinfo", |text| text.replace("0:23 / ", "0:23 /../.. "));
     tree.write("proc/self/cgroup", "0::/\n");
     tree.write("proc/4242/cgroup", &format!("0::/../docker-{}.scope/init.scope\n", v2_id()));
     let sample = tree.read(&v2_id()).unwrap();
     assert_eq!(sample.cgroup_path.as_deref(), Some(&*format!("/system.slice/docker-{}.scope", v2_id())));
-    assert_eq!(sample.memory.usage, Some(50_000_000));
+    assert_eq!(sample.memory.usage, Some(1_138_688));
 }
 
 #[test]
@@ -289,7 +217,7 @@ fn broken_and_endless_files_cost_their_own_figures_only() {
     let scope = format!("sys/fs/cgroup/system.slice/docker-{}.scope", v2_id());
     tree.write(&format!("{scope}/memory.current"), "garbage\n");
     tree.write(&format!("{scope}/cpu.max"), "");
-    tree.write(&format!("{scope}/io.stat"), "259:0 rbytes=1 wbytes=\n\u{1}\u{2}\n");
+    tree.write(&format!("{scope}/io.stat"), "98:0 rbytes=1 wbytes=\n\u{1}\u{2}\n");
     fs::remove_file(tree.path(&format!("{scope}/memory.stat"))).unwrap();
     std::os::unix::fs::symlink("/dev/zero", tree.path(&format!("{scope}/memory.stat"))).unwrap();
     let metrics = Metrics::default();
@@ -298,7 +226,7 @@ fn broken_and_endless_files_cost_their_own_figures_only() {
     let mut sample = ContainerSample::default();
     host.container(&ContainerId::new(v2_id()), &mut sample).unwrap();
     assert_eq!((sample.memory.usage, sample.memory.rss, sample.spec.cpu_quota_us), (None, None, None));
-    assert_eq!(sample.memory.max_usage, Some(60_000_000));
+    assert_eq!(sample.memory.max_usage, Some(128 << 20));
     assert_eq!(sample.io.len(), 1);
     assert_eq!(errors(&metrics), 2, "what is no number, and what never ends");
 }
@@ -323,9 +251,10 @@ fn the_root_of_both_versions() {
     let mut sample = ContainerSample::default();
     Tree::copy(V2).host(&Metrics::default()).root(&mut sample);
     assert_eq!(sample.cgroup_path.as_deref(), Some("/"));
-    assert_eq!((sample.memory.usage, sample.memory.working_set), (Some(3_000_000), Some(2_500_000)));
-    assert_eq!((sample.cpu.usage_ns, sample.pids.current), (Some(9_000_000_000), None));
-    assert_eq!(sample.network, None);
+    assert_eq!((sample.memory.usage, sample.memory.working_set), (Some(270_913_536), Some(101_703_680)));
+    assert_eq!((sample.cpu.usage_ns, sample.pids.current), (Some(13_950_000_000), None));
+    // All it has are the engine's bridges and the ends of containers.
+    assert_eq!(sample.network.as_deref(), Some(&[][..]));
 
     Tree::copy(HYBRID).host(&Metrics::default()).root(&mut sample);
     assert_eq!((sample.memory.kind, sample.spec.memory_limit_bytes), (MemoryKind::V1, None));
@@ -381,7 +310,7 @@ fn without_the_hosts_processes_there_is_no_host_network() {
 
 #[test]
 fn nothing_at_all_is_survived() {
-    let empty = Tree(tempfile::tempdir().unwrap());
+    let empty = Tree::empty();
     let metrics = Metrics::default();
     let mut host = empty.host(&metrics);
     let (mut container, mut node) = (ContainerSample::default(), HostSample::default());

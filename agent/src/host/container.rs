@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     Gone, Target,
+    ancestors::Levels,
     cgroup::{self, Membership},
     handle::{CGROUP_CEILING, Handle, read_once},
     net, parse,
@@ -43,6 +44,8 @@ pub(super) struct Files {
     /// The `id` label; `None` where none of its cgroups can be seen.
     path: Option<Arc<str>>,
     limits: Option<Limits>,
+    /// Cgroups above, by the hierarchy of memory and of pids.
+    above: (Levels, Levels),
     /// Number of files held.
     count: usize,
 }
@@ -90,7 +93,8 @@ impl Files {
         let path = cgroup.label(&around.hierarchies).map(Into::into);
         let network = target.network.then(|| Handle::table(&process.join("net/dev")).ok()).flatten();
         let count = cgroup.count() + usize::from(network.is_some());
-        let files = Self { cgroup, network, path, limits: None, count };
+        let above = cgroup.above(&around.hierarchies);
+        let files = Self { cgroup, network, path, limits: None, above, count };
         // The process may have ended, and its pid been given away, while its files were opened one by one.
         match read_once(&process.join("cgroup"), CGROUP_CEILING) {
             Ok(again) if again == bytes => Ok(files),
@@ -112,14 +116,24 @@ impl Files {
         if let Some(limits) = self.limits.filter(|limits| Instant::now() < limits.until) {
             return limits.read;
         }
+        let (memory, pids) = self.above;
         let read = match &mut self.cgroup {
-            Cgroup::V1(files, directories) => {
-                let slow = directories.limits();
+            Cgroup::V1(files, at) => {
+                let mut slow = at.limits();
                 let Spec { cpu_quota_us, memory_limit_bytes, .. } = slow.spec;
-                files.follow_limits(directories, cpu_quota_us.is_some(), memory_limit_bytes.is_some());
+                files.follow_limits(at, cpu_quota_us.is_some(), memory_limit_bytes.is_some());
+                let file = "memory.limit_in_bytes";
+                slow.spec.memory_limit_bytes = memory.tightest(memory_limit_bytes, at.memory.as_deref(), file);
+                slow.pids = pids.tightest(slow.pids, at.pids.as_deref(), "pids.max");
                 slow
             }
-            Cgroup::V2(_, folder) => folder.as_deref().map(v2::limits).unwrap_or_default(),
+            Cgroup::V2(_, folder) => {
+                let folder = folder.as_deref();
+                let mut slow = folder.map(v2::limits).unwrap_or_default();
+                slow.spec.memory_limit_bytes = memory.tightest(slow.spec.memory_limit_bytes, folder, "memory.max");
+                slow.pids = pids.tightest(slow.pids, folder, "pids.max");
+                slow
+            }
         };
         self.count = self.cgroup.count() + usize::from(self.network.is_some());
         self.limits = Some(Limits { read, until: fresh_until(self.path.as_deref().unwrap_or_default()) });
@@ -170,6 +184,21 @@ impl Cgroup {
             Some(name) => paths.iter().find(|(known, _)| *known == name).and_then(|(_, path)| path.as_deref()),
         });
         Self::V1(Box::new(v1::Files::open(&directories)), Box::new(directories))
+    }
+
+    /// How deep the cgroups of memory and pids lie.
+    fn above(&self, hierarchies: &Hierarchies) -> (Levels, Levels) {
+        match self {
+            Self::V1(_, at) => {
+                let v1 =
+                    |name: &str, folder: &Option<PathBuf>| Levels::between(hierarchies.v1.get(name), folder.as_deref());
+                (v1("memory", &at.memory), v1("pids", &at.pids))
+            }
+            Self::V2(_, folder) => {
+                let levels = Levels::between(hierarchies.v2.as_ref(), folder.as_deref());
+                (levels, levels)
+            }
+        }
     }
 
     fn count(&self) -> usize {

@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    handle::{MOUNTS_CEILING, read_once},
+    handle::{MOUNTS_CEILING, open, read_once},
     roots::{MountRow, Roots},
 };
 use crate::model::Filesystem;
@@ -88,7 +88,7 @@ impl Table {
     pub(super) fn open(roots: &Roots) -> Option<Self> {
         let rootfs = roots.rootfs.clone()?;
         let of_init = roots.proc.join("1/mountinfo");
-        let mountinfo = if File::open(&of_init).is_ok() { of_init } else { roots.proc.join("self/mountinfo") };
+        let mountinfo = if open(&of_init).is_ok() { of_init } else { roots.proc.join("self/mountinfo") };
         Some(Self { rootfs, mountinfo, watch: None, kept: Vec::new() })
     }
 
@@ -121,7 +121,7 @@ impl Table {
 
     fn load(&mut self) {
         // Opened before it is read: a change in between is announced on the new handle.
-        self.watch = File::open(&self.mountinfo).ok();
+        self.watch = open(&self.mountinfo).ok();
         let bytes = read_once(&self.mountinfo, MOUNTS_CEILING).unwrap_or_default();
         self.kept = keep(&bytes);
     }

@@ -1,8 +1,16 @@
 //! One kernel file kept open and read again and again: no path lookup, no allocation.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
 
-use rustix::io::{Errno, pread};
+use rustix::{
+    fs::OFlags,
+    io::{Errno, pread},
+};
 
 /// Largest file of a cgroup that is read; the largest real one (`memory.stat` of v2) is below 4 KiB.
 pub(super) const CGROUP_CEILING: usize = 64 * 1024;
@@ -48,12 +56,12 @@ pub(super) enum ReadError {
 impl Handle {
     /// Opens a file of one record.
     pub(super) fn single(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::open(path)?, shape: Shape::Single, ceiling: CGROUP_CEILING })
+        Ok(Self { file: open(path)?, shape: Shape::Single, ceiling: CGROUP_CEILING })
     }
 
     /// Opens a file of many rows.
     pub(super) fn table(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::open(path)?, shape: Shape::Table, ceiling: TABLE_CEILING })
+        Ok(Self { file: open(path)?, shape: Shape::Table, ceiling: TABLE_CEILING })
     }
 
     /// Reads the whole file from its start into `buffer`, which only ever grows, and returns what was read.
@@ -88,6 +96,12 @@ impl Handle {
     }
 }
 
+/// Opens for reading without ever waiting: below a root that somebody configured may stand a pipe which nobody writes to.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
 /// A buffer shared by all readings of one owner.
 #[derive(Debug)]
 pub(super) struct Buffer(Vec<u8>);
@@ -116,7 +130,7 @@ fn sort(error: Errno) -> ReadError {
 pub(super) fn read_once(path: &Path, ceiling: usize) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
-    File::open(path)?.take(ceiling as u64 + 1).read_to_end(&mut bytes)?;
+    open(path)?.take(ceiling as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > ceiling {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than its ceiling"));
     }

@@ -9,6 +9,7 @@
 //! [`Host`] belongs to the collectors alone. It knows pids and cgroups, and nothing of the engine. An open
 //! `/proc/<pid>/net/dev` keeps a network namespace alive, so [`Host::track`] must hear of every end at once.
 
+mod ancestors;
 mod ceiling;
 mod cgroup;
 mod container;

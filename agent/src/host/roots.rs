@@ -144,8 +144,12 @@ fn climb(path: &Path) -> Option<(usize, PathBuf)> {
     rest.components().all(|part| part != Component::ParentDir).then_some((up, rest))
 }
 
-/// The first directory `depth` levels below `top` which holds `rest`.
+/// The one directory `depth` levels below `top` which holds `rest`. Where nothing is left to look for, or more than one has it, which
+/// of them is meant is not known: no figures are better than those of a stranger.
 fn search(top: &Path, depth: usize, rest: &Path) -> Option<PathBuf> {
+    if rest.as_os_str().is_empty() {
+        return None;
+    }
     let mut level = vec![top.to_owned()];
     let mut entered = 0;
     for _ in 0..depth {
@@ -162,7 +166,8 @@ fn search(top: &Path, depth: usize, rest: &Path) -> Option<PathBuf> {
         }
         level = next;
     }
-    level.into_iter().map(|folder| folder.join(rest)).find(|candidate| candidate.is_dir())
+    let mut found = level.into_iter().map(|folder| folder.join(rest)).filter(|candidate| candidate.is_dir());
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// One row of mountinfo.
@@ -328,6 +333,11 @@ mod tests {
         // The path is told from one level below the top: one name in between is unknown.
         assert_eq!(mount.directory(Path::new("/../abc")), Some(top.path().join("system.slice/abc")));
         assert_eq!(mount.directory(Path::new("/../gone")), None);
+        // A cgroup one level up whose name is not told, and one that two levels have.
+        assert_eq!(mount.directory(Path::new("/..")), None);
+        assert_eq!(mount.directory(Path::new("/")), None);
+        std::fs::create_dir_all(top.path().join("system.slice/other")).unwrap();
+        assert_eq!(mount.directory(Path::new("/../other")), None);
         assert_eq!(mount.directory(Path::new("/../../user.slice/other")), Some(top.path().join("user.slice/other")));
     }
 

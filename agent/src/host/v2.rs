@@ -67,7 +67,11 @@ impl Files {
             let refused = io::read_v2(bytes, &mut into.io);
             reading.refused += refused;
         }
-        self.pressure.read(reading, &mut into.pressure)
+        // Files of a cgroup whose `cgroup.pressure` was set to 0 say the same as those of one that is gone. The others know better.
+        if self.pressure.read(reading, &mut into.pressure).is_err() {
+            into.pressure = crate::model::Pressure::default();
+        }
+        Ok(())
     }
 
     fn cpu(&self, reading: &mut Reading) -> Result<Cpu, Gone> {

@@ -27,5 +27,6 @@ pub mod process;
 pub mod prometheus;
 pub mod proxy;
 pub mod scene;
+pub mod tree;
 pub mod wait;
 pub mod wire;
