@@ -57,6 +57,12 @@ pub(super) struct Ledger {
     pub(super) result: Option<Timestamp>,
     /// Health status as of the last change counted; `None` since the last start.
     pub(super) health: Option<HealthStatus>,
+    /// `StartedAt` and `FinishedAt` as an inspection last showed them counted. After the engine's clock was set back they lie in its
+    /// future, where no mark can say that they are known.
+    pub(super) known_start: Option<Timestamp>,
+    pub(super) known_end: Option<Timestamp>,
+    /// Starts of the health-check results last shown, for the same reason. The engine keeps five.
+    pub(super) known_results: Vec<Timestamp>,
     /// `RestartCount` when all starts behind it were counted.
     pub(super) restart_count: u64,
     /// Starts counted since then.
@@ -117,7 +123,8 @@ impl Ledger {
         self.unasked = false;
     }
 
-    /// Moves marks which lie in the future of a clock that was set back, so that new events count.
+    /// Moves marks which lie in the future of a clock that was set back, so that new events count. What an inspection goes on to show
+    /// from that future is told from new facts by its exact time.
     pub(super) fn clock_set_back(&mut self, to: Timestamp) {
         let Self { started, ended, oom, health_changed, result, ran, .. } = self;
         for mark in [started, ended, oom, health_changed, result, ran].into_iter().flatten() {
@@ -127,7 +134,7 @@ impl Ledger {
 
     /// The ledger as the file keeps it: without what concerns questions on their way.
     pub(super) fn kept(&self) -> Self {
-        Self { unasked: false, ..self.clone() }
+        Self { unasked: false, known_results: Vec::new(), ..self.clone() }
     }
 
     fn start(&mut self, time: Timestamp, counters: &mut ServiceCounters) -> bool {

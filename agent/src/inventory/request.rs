@@ -13,7 +13,7 @@ use super::{
     schedule::Looks,
     source::{Source, Trouble},
 };
-use crate::model::{Container, ContainerId, Event, Image, Network};
+use crate::model::{Container, ContainerId, EngineInfo, Event, Image, Network};
 
 /// Inspections at once: enough to catch up with a thousand containers in seconds, few enough not to be felt by the engine.
 const LOOKS_AT_ONCE: usize = 8;
@@ -29,12 +29,28 @@ const HISTORY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What came back.
 pub(super) enum Answer {
-    Looked { id: ContainerId, asked: Timestamp, result: Result<Option<Box<Container>>, Trouble> },
-    Image { id: Arc<str>, result: Result<Option<Image>, Trouble> },
+    Looked {
+        id: ContainerId,
+        asked: Timestamp,
+        result: Result<Option<Box<Container>>, Trouble>,
+    },
+    Image {
+        id: Arc<str>,
+        result: Result<Option<Image>, Trouble>,
+    },
     Networks(Result<Vec<Network>, Trouble>),
-    Listed { asked: Timestamp, result: Result<Vec<ContainerId>, Trouble> },
+    Listed {
+        asked: Timestamp,
+        result: Result<Vec<ContainerId>, Trouble>,
+    },
     History(Result<Vec<Event>, Trouble>),
     Pinged(Result<(), Trouble>),
+    /// Asked and answered between these two times of our own clock.
+    Informed {
+        before: Timestamp,
+        after: Timestamp,
+        result: Result<Box<EngineInfo>, Trouble>,
+    },
 }
 
 /// Everything that has been asked and not answered.
@@ -45,6 +61,7 @@ pub(super) struct Requests<S> {
     images_waiting: VecDeque<Arc<str>>,
     images: HashSet<Arc<str>>,
     pinging: bool,
+    asking_info: bool,
 }
 
 impl<S: Source> Requests<S> {
@@ -56,6 +73,7 @@ impl<S: Source> Requests<S> {
             images_waiting: VecDeque::new(),
             images: HashSet::new(),
             pinging: false,
+            asking_info: false,
         }
     }
 
@@ -69,6 +87,7 @@ impl<S: Source> Requests<S> {
         match &answer {
             Some(Answer::Image { id, .. }) => drop(self.images.remove(id)),
             Some(Answer::Pinged(_)) => self.pinging = false,
+            Some(Answer::Informed { .. }) => self.asking_info = false,
             _ => {}
         }
         answer
@@ -123,6 +142,19 @@ impl<S: Source> Requests<S> {
             Answer::History(whole.map_err(|_| late()).and_then(|events| events.into_iter().collect()))
         };
         self.flying.push(read.boxed());
+    }
+
+    /// Asks for the facts of the host and the engine's clock, unless that question is on its way already.
+    pub(super) fn ask_info(&mut self) {
+        if !std::mem::replace(&mut self.asking_info, true) {
+            let source = self.source.clone();
+            let ask = async move {
+                let before = source.clock();
+                let result = source.info().await.map(Box::new);
+                Answer::Informed { before, after: source.clock(), result }
+            };
+            self.flying.push(ask.boxed());
+        }
     }
 
     /// Asks whether the engine is there, unless that question is on its way already.

@@ -39,6 +39,7 @@ pub(super) struct SavedContainer {
 pub(super) fn loss(before: &Ledger, after: &Ledger) -> Unsaved {
     let mut told_again = before.clone();
     told_again.result = after.result;
+    (told_again.known_start, told_again.known_end) = (after.known_start, after.known_end);
     if before == after {
         Unsaved::Nothing
     } else if told_again == *after {

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    clock::EngineClock,
+    clock::{ClockWatch, EngineClock},
     ledger::Sight,
     reaction::{Listed, Reaction},
     request::{Answer, Requests},
@@ -83,10 +83,12 @@ pub(super) struct Session<'a, S, F> {
     /// The engine's clock when the session began, and where the live stream begins.
     began: Timestamp,
     horizon: Timestamp,
-    clock: EngineClock,
+    /// `None` while the engine has not told its clock.
+    clock_watch: Option<ClockWatch>,
     /// The engine's clock was set back while we were away: its history may hold events from the future.
     clock_set_back: bool,
-    newest: Option<Timestamp>,
+    /// The latest moment which the engine's clock is known to have shown.
+    newest: Timestamp,
     networks_due: Option<Instant>,
     tick_due: Instant,
     list_due: Instant,
@@ -99,14 +101,24 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         let source = watch.source.clone();
         let version = source.version().await?;
         let before = source.clock();
-        let info = source.info().await?;
+        let info = match source.info().await {
+            Ok(info) => Some(info),
+            // One broken volume or network plug-in can make an engine hang in this answer alone, for ever. All the rest is worth having.
+            Err(trouble) => {
+                source.ping().await?;
+                tracing::warn!(error = %trouble, "the engine does not tell about itself; going on without");
+                None
+            }
+        };
         let after = source.clock();
-        let began = info.system_time.unwrap_or(after);
-        let clock = EngineClock::told(began, before, after);
+        let told = info.as_ref().and_then(|info| info.system_time);
+        let clock = told.map_or(watch.clock, |told| EngineClock::told(told, before, after));
+        let began = told.unwrap_or_else(|| clock.at(after));
+        watch.clock = clock;
         let state = &mut watch.state;
         state.engine.heard_at = Some(after);
         state.engine.version = Some(version.into());
-        state.engine.info = Some(info.into());
+        state.engine.info = info.map(Into::into).or(state.engine.info.take());
         state.engine_changed();
         let clock_set_back = state.known_until().is_some_and(|until| until > began + SLACK);
         if clock_set_back {
@@ -139,9 +151,9 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             doubtful: Vec::new(),
             began,
             horizon,
-            clock,
+            clock_watch: told.map(|told| ClockWatch::told(told, now)),
             clock_set_back,
-            newest: None,
+            newest: began,
             networks_due: None,
             tick_due: now + QUIET,
             list_due: now + LIST_PERIOD,
@@ -190,13 +202,45 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         if self.clock_set_back && event.time > self.engine_clock() + SLACK {
             return; // Logged before the clock was set back; its marks were given up with it.
         }
-        if self.newest.is_some_and(|newest| event.time + SLACK < newest) {
-            tracing::warn!("the engine's clock was set back");
-            self.watch.state.clock_set_back(event.time - Duration::from_nanos(1));
-            self.newest = None;
+        if event.time + SLACK < self.newest {
+            self.set_back(event.time - Duration::from_nanos(1));
+            // Until the engine has said what its clock shows. Rather too late than too early: see `EngineClock`.
+            let now = self.watch.source.clock();
+            if self.watch.clock.at(now) > event.time + SLACK {
+                self.watch.clock = EngineClock::told(event.time + SLACK, now, now);
+            }
+            self.requests.ask_info();
+        } else if event.time > self.engine_clock() + SLACK {
+            self.requests.ask_info();
         }
-        self.newest = self.newest.max(Some(event.time));
+        self.newest = self.newest.max(event.time);
         self.apply(event);
+    }
+
+    /// The engine's clock shows an earlier time than it did; `to` is before whatever happens from now on.
+    fn set_back(&mut self, to: Timestamp) {
+        tracing::warn!("the engine's clock was set back");
+        self.watch.state.clock_set_back(to);
+        self.newest = to;
+        self.horizon = self.horizon.min(to);
+    }
+
+    /// The engine tells what its clock shows, and what else there is to know of its host.
+    fn informed(&mut self, before: Timestamp, after: Timestamp, info: crate::model::EngineInfo) {
+        self.heard();
+        if let Some(told) = info.system_time {
+            let now = Instant::now();
+            if self.clock_watch.get_or_insert(ClockWatch::told(told, now)).set_back(told, now) {
+                self.set_back(told);
+            }
+            self.newest = self.newest.max(told);
+            self.watch.clock = EngineClock::told(told, before, after);
+        }
+        let info = Some(std::sync::Arc::new(info));
+        if self.watch.state.engine.info.as_deref().map(unclocked) != info.as_deref().map(unclocked) {
+            self.watch.state.engine.info = info;
+            self.watch.state.engine_changed();
+        }
     }
 
     fn apply(&mut self, event: &Event) {
@@ -238,6 +282,10 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
                 self.stage = Stage::Listing;
             }
             Answer::Listed { asked, result } => self.listed(asked, result)?,
+            Answer::Informed { before, after, result } => match result {
+                Ok(info) => self.informed(before, after, *info),
+                Err(trouble) => tracing::debug!(%trouble, "the engine does not tell about itself"),
+            },
             Answer::Pinged(result) => {
                 result?;
                 self.heard();
@@ -370,10 +418,14 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             if now.duration_since(self.last_heard) >= QUIET {
                 self.requests.ping();
             }
+            if self.watch.state.engine.info.is_none() {
+                self.requests.ask_info();
+            }
             self.watch.housekeeping();
         }
         if self.list_due <= now {
             self.list_due = now + LIST_PERIOD;
+            self.requests.ask_info();
             if matches!(self.stage, Stage::Live) {
                 self.requests.ask_list(self.engine_clock());
             }
@@ -392,6 +444,11 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
     }
 
     fn engine_clock(&self) -> Timestamp {
-        self.clock.at(self.watch.source.clock())
+        self.watch.clock.at(self.watch.source.clock())
     }
+}
+
+/// What is worth a new picture: the clock alone is not.
+fn unclocked(info: &crate::model::EngineInfo) -> crate::model::EngineInfo {
+    crate::model::EngineInfo { system_time: None, ..info.clone() }
 }

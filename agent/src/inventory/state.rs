@@ -207,6 +207,7 @@ impl State {
     pub(super) fn clock_set_back(&mut self, to: Timestamp) {
         for tracked in self.containers.values_mut() {
             tracked.ledger.clock_set_back(to);
+            tracked.touched = tracked.touched.map(|touched| touched.min(to));
         }
         self.last_event = self.last_event.map(|time| time.min(to));
         self.listed_at = self.listed_at.map(|time| time.min(to));

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Reader, Settings,
+    clock::EngineClock,
     publisher::Publisher,
     saved::Unsaved,
     session::Session,
@@ -71,6 +72,7 @@ pub(super) async fn run<S: Source, F: Fn() + Send + 'static>(
         writer,
         save_due: None,
         sessions: 0,
+        clock: EngineClock::default(),
         connected_at: None,
     };
     let mut backoff = Backoff::seeded();
@@ -93,6 +95,8 @@ pub(super) struct Watch<S, F> {
     writer: Option<Writer>,
     save_due: Option<Instant>,
     sessions: u64,
+    /// The engine's clock as it was last told.
+    pub(super) clock: EngineClock,
     /// Since when this session is complete.
     connected_at: Option<Instant>,
 }

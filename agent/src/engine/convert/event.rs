@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bollard::models as api;
 use jiff::Timestamp;
 
+use super::is_plausible;
 use crate::model::{ContainerId, Event, EventKind, HealthStatus, Labels};
 
 /// What a line says: nothing, one thing, or two (joining a network changes the container and the network).
@@ -40,7 +41,7 @@ fn labels(attributes: HashMap<String, String>) -> Labels {
 fn time(line: &api::EventMessage) -> Option<Timestamp> {
     let nanoseconds = line.time_nano.filter(|time| *time > 0).map(|time| Timestamp::from_nanosecond(i128::from(time)));
     let seconds = || line.time.filter(|time| *time > 0).map(Timestamp::from_second);
-    nanoseconds.or_else(seconds)?.ok()
+    nanoseconds.or_else(seconds)?.ok().filter(is_plausible)
 }
 
 fn of_container(id: ContainerId, action: &str, attributes: &HashMap<String, String>) -> EventKind {

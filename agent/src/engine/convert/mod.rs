@@ -19,9 +19,15 @@ pub(super) use event::events;
 pub(super) use facts::{image, info, version};
 pub(super) use network::network;
 
-/// A time; the engine's "never" (year 1) and reproducible builds' 1970 are `None`.
+/// A time; the engine's "never" (year 1) and reproducible builds' 1970 are `None`, and so is a year that cannot be meant.
 fn time(text: Option<&str>) -> Option<Timestamp> {
-    text?.parse().ok().filter(|time: &Timestamp| *time > Timestamp::UNIX_EPOCH)
+    text?.parse().ok().filter(is_plausible)
+}
+
+/// Nobody's clock shows a year after 2200. What adds to a time of the engine need not fear the end of all time.
+fn is_plausible(time: &Timestamp) -> bool {
+    const YEAR_2200: i64 = 7_258_118_400;
+    *time > Timestamp::UNIX_EPOCH && time.as_second() < YEAR_2200
 }
 
 /// A word; the empty one is `None`.

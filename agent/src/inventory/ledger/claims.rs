@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use super::{Ledger, Sight, advance, count_health};
 use crate::model::{Container, ContainerState, Health, HealthResult, HealthStatus, ServiceCounters};
 
+/// Results that are remembered; the engine keeps fewer.
+const MAX_RESULTS: usize = 16;
+
 impl Ledger {
     /// Claims what an inspection proves and no event told. `true`: it shows something that is too young to judge, look again.
     pub(in crate::inventory) fn inspect(
@@ -29,8 +32,10 @@ impl Ledger {
         // A stopped container keeps the verdict of its last run, an older answer shows that of an earlier one.
         let health = container.health.as_ref().filter(|_| container.has_processes() && !self.unasked);
         let young_health = health.is_some_and(|health| self.claim_health(health, sight, counters));
-        for result in container.health.iter().flat_map(|health| &health.results) {
-            self.count_result(result, counters);
+        if let Some(health) = &container.health {
+            health.results.iter().for_each(|result| self.count_result(result, counters));
+            self.known_results.clear();
+            self.known_results.extend(health.results.iter().map(|result| result.start).take(MAX_RESULTS));
         }
         young_start || young_end || young_health
     }
@@ -47,10 +52,11 @@ impl Ledger {
 
     fn claim_starts(&mut self, container: &Container, sight: Sight, counters: &mut ServiceCounters) -> bool {
         let Some(started_at) = container.started_at else { return false };
-        let unheard = self.started.is_none_or(|mark| started_at > mark);
+        let unheard = self.started.is_none_or(|mark| started_at > mark) && self.known_start != Some(started_at);
         if unheard && started_at >= sight.horizon {
             return true;
         }
+        self.known_start = Some(started_at);
         let proven = restarts_begun(container);
         let beyond = proven.saturating_sub(self.restart_count).saturating_sub(self.starts_since);
         let first = unheard && !self.ran_before(started_at);
@@ -80,7 +86,8 @@ impl Ledger {
             return false;
         }
         let (Some(finished_at), Some(code)) = (container.finished_at, container.exit_code) else { return false };
-        if self.ended.is_some_and(|mark| finished_at <= mark) {
+        if self.ended.is_some_and(|mark| finished_at <= mark) || self.known_end == Some(finished_at) {
+            self.known_end = Some(finished_at);
             return false;
         }
         if finished_at >= sight.horizon {
@@ -96,6 +103,7 @@ impl Ledger {
         self.settle_end(false, counters);
         self.note_run(Some(finished_at));
         self.ended = Some(sight.at);
+        self.known_end = Some(finished_at);
         self.count_end(code, oom, counters);
         self.note_stop(finished_at);
         false
@@ -120,7 +128,7 @@ impl Ledger {
     }
 
     fn count_result(&mut self, result: &HealthResult, counters: &mut ServiceCounters) {
-        if !advance(&mut self.result, result.start) {
+        if self.known_results.contains(&result.start) || !advance(&mut self.result, result.start) {
             return;
         }
         match result.exit_code {

@@ -1,5 +1,6 @@
 //! Tests of the inventory: tables for its pure parts, a model engine which knows the truth for its counters, and the task on top of it.
 
+mod clocks;
 mod counting;
 mod ledger;
 mod model_engine;

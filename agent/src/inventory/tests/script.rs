@@ -47,6 +47,12 @@ pub(crate) struct Inner {
     /// When a session was begun.
     pub(crate) attempts: Vec<Instant>,
     pub(crate) pings: u64,
+    /// What was added to the engine's clock by setting it, nanoseconds.
+    set: i64,
+    /// The agent's clock minus the engine's, nanoseconds.
+    pub(crate) apart: i64,
+    /// It does not answer `GET /info`.
+    pub(crate) mute: bool,
 }
 
 impl Script {
@@ -61,6 +67,9 @@ impl Script {
             most_flying: 0,
             attempts: Vec::new(),
             pings: 0,
+            set: 0,
+            apart: 0,
+            mute: false,
         };
         Self(Arc::new(Shared { inner: Mutex::new(inner), news: Notify::new(), born: Instant::now() }))
     }
@@ -75,8 +84,15 @@ impl Script {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.0.inner.lock().unwrap();
         let clock = 1_700_000_000_000_000_000 + i64::try_from(self.0.born.elapsed().as_nanos()).unwrap();
-        inner.model.clock = inner.model.clock.max(clock);
+        inner.model.clock = inner.model.clock.max(clock + inner.set);
         inner
+    }
+
+    /// Sets the engine's clock.
+    pub(crate) fn set_clock(&self, by_seconds: i64) {
+        let mut inner = self.lock();
+        inner.set += by_seconds * 1_000_000_000;
+        inner.model.clock += by_seconds * 1_000_000_000;
     }
 
     /// Goes into another mode. Going away breaks all streams off, hanging leaves them open and silent.
@@ -121,6 +137,10 @@ impl Source for Script {
             system_time: Some(inner.model.now()),
             ..EngineInfo::default()
         };
+        if self.lock().mute {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            return Err(trouble("no answer within 10s"));
+        }
         self.answer(info).await
     }
 
@@ -187,6 +207,7 @@ impl Source for Script {
     }
 
     fn clock(&self) -> Timestamp {
-        self.lock().model.now()
+        let inner = self.lock();
+        super::model_engine::time(inner.model.clock + inner.apart)
     }
 }
