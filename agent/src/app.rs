@@ -68,6 +68,9 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let listener = http::bind(&http_settings(&config)).await?;
     tracing::info!(address = %listener.address(), "listening");
 
+    let _state =
+        config.state.directory.as_deref().map(inventory::StateLock::take).transpose().context("state.directory")?;
+
     let reader = inventory::Reader::new();
     let scraper = start_collectors(&config, &reader, &metrics);
 

@@ -12,6 +12,7 @@
 mod clock;
 mod images;
 mod ledger;
+mod lock;
 mod picture;
 mod publisher;
 mod reaction;
@@ -34,6 +35,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::model::ContainerFilter;
 
+pub use lock::{Held, StateLock};
 pub use snapshot::{EngineStatus, Entry, Reader, ServiceEntry, Snapshot};
 pub use watch::watch;
 

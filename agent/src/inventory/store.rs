@@ -10,9 +10,12 @@ mod document;
 use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
+
+use rustix::fs::OFlags;
 
 use self::document::{Document, FORMAT, Head};
 use super::saved::Saved;
@@ -95,7 +98,13 @@ impl Store {
 }
 
 fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
-    let file = match File::open(path) {
+    // Never waiting, and nothing but a file: a pipe of that name would keep the inventory from ever beginning.
+    let opened = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other).and_then(|flags| {
+        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        let is_file = file.metadata()?.is_file();
+        if is_file { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file")) }
+    });
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Unusable::Read(path.to_owned(), error)),

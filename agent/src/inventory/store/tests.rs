@@ -141,6 +141,25 @@ fn a_full_disk_keeps_the_old_file() {
 }
 
 #[test]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = store(folder.path());
+    let path = folder.path().join(NAME);
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+    assert_eq!(store.load(), Saved::default());
+    store.write(&saved());
+    assert_eq!(store.load(), saved(), "a file takes its place");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_eq!(store.load(), Saved::default());
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("endless")).unwrap();
+    fs::remove_dir(&path).unwrap();
+    fs::rename(folder.path().join("endless"), &path).unwrap();
+    assert_eq!(store.load(), Saved::default());
+}
+
+#[test]
 fn without_a_folder_nothing_is_kept() {
     let metrics = Metrics::default();
     let store = Store::open(None, metrics.clone());
