@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::model::shorten;
+
 /// Longest label name in bytes. Prometheus itself has no limit by default; a key longer than this is a mistake or an attack.
 pub const MAX_LABEL_NAME: usize = 200;
 
@@ -17,7 +19,7 @@ impl LabelSet {
     pub const EMPTY: Self = Self(String::new());
 
     /// Renders pairs in the order given. Names must be valid label names (see [`label_name`]) and unique; values may be
-    /// anything: they are escaped, and cut at [`MAX_LABEL_VALUE`].
+    /// anything: they are escaped, and shortened to [`MAX_LABEL_VALUE`].
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut set = Self::EMPTY;
         set.extend(pairs);
@@ -33,7 +35,7 @@ impl LabelSet {
         }
         self.0.push_str(name);
         self.0.push_str("=\"");
-        self.0.push_str(&escape(cut(value, MAX_LABEL_VALUE)));
+        self.0.push_str(&escape(&shorten(value, MAX_LABEL_VALUE)));
         self.0.push('"');
     }
 
@@ -101,14 +103,6 @@ pub(super) fn escape(value: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The longest prefix of at most `max` bytes which ends between two characters.
-pub(super) fn cut(value: &str, max: usize) -> &str {
-    if value.len() <= max {
-        return value;
-    }
-    value.get(..value.floor_char_boundary(max)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -141,11 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_cut_between_characters() {
-        assert_eq!(cut("äöü", 3), "ä");
-        assert_eq!(cut("äöü", 6), "äöü");
-        let set = LabelSet::new([("a", "€".repeat(MAX_LABEL_VALUE).as_str())]);
-        assert_eq!(set.as_str().chars().filter(|c| *c == '€').count(), MAX_LABEL_VALUE / 3);
+    fn long_values_are_shortened_and_stay_apart() {
+        let [one, two] = ["1", "2"].map(|end| LabelSet::new([("a", ("€".repeat(MAX_LABEL_VALUE) + end).as_str())]));
+        assert!(one.as_str().len() <= MAX_LABEL_VALUE + "a=\"\"".len());
+        assert_ne!(one, two);
     }
 
     proptest! {

@@ -9,7 +9,10 @@ use std::borrow::Cow;
 use prometheus_client::{encoding::text::encode_registry, registry::Registry};
 
 use super::{Format, LabelSet, Value, catalogue, classic, labels};
-use crate::model::metric::{Family, Kind};
+use crate::model::{
+    metric::{Family, Kind},
+    shorten,
+};
 
 /// More samples of one family than this are refused: a runaway label set must not eat the scraper's memory.
 pub const MAX_SAMPLES_PER_FAMILY: u32 = 200_000;
@@ -163,11 +166,11 @@ fn finish_line(out: &mut Vec<u8>, open: bool, value: Value) {
 fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
-    let value = labels::cut(value, labels::MAX_LABEL_VALUE);
-    if labels::is_plain(value) {
+    let value = shorten(value, labels::MAX_LABEL_VALUE);
+    if labels::is_plain(&value) {
         out.extend_from_slice(value.as_bytes());
     } else {
-        out.extend_from_slice(labels::escape(value).as_bytes());
+        out.extend_from_slice(labels::escape(&value).as_bytes());
     }
     out.push(b'"');
 }

@@ -11,6 +11,7 @@ pub mod metric;
 mod network;
 mod sample;
 mod service;
+mod shorten;
 
 pub use container::{
     Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, Mount,
@@ -25,4 +26,5 @@ pub use network::{Attachment, Network};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };
-pub use service::{ExitClass, IDENTITY_LABELS, Identity, ServiceCounters, ServiceKey};
+pub use service::{ExitClass, IDENTITY_LABELS, Identity, MAX_IDENTITY_BYTES, ServiceCounters, ServiceKey};
+pub use shorten::shorten;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Labels;
+use super::{Labels, shorten};
+
+/// Longest project, service or replica in bytes; what is longer is shortened ([`shorten`]). Compose and Swarm stay below 64.
+pub const MAX_IDENTITY_BYTES: usize = 256;
 
 /// `project` and `service`: what counters, objectives and alerts are kept by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,15 +34,16 @@ impl Identity {
     /// `service.slot.id`, or `service.node.id` for a global service; what stands between is the replica.
     /// A one-off container takes its own name as replica, because its Compose number restarts at 1.
     pub fn from_labels(labels: &Labels, name: &str) -> Self {
+        let bounded = |word: &str| Arc::<str>::from(shorten(word, MAX_IDENTITY_BYTES));
         if let Some(service) = labels.get("com.docker.compose.service").filter(|s| !s.is_empty()) {
             let one_off = labels.get("com.docker.compose.oneoff").is_some_and(|v| v.eq_ignore_ascii_case("true"));
             let number = labels.get("com.docker.compose.container-number").filter(|s| !s.is_empty());
             return Self {
                 key: ServiceKey {
-                    project: labels.get("com.docker.compose.project").unwrap_or_default().into(),
-                    service: service.into(),
+                    project: bounded(labels.get("com.docker.compose.project").unwrap_or_default()),
+                    service: bounded(service),
                 },
-                replica: if one_off { name } else { number.unwrap_or("1") }.into(),
+                replica: bounded(if one_off { name } else { number.unwrap_or("1") }),
                 one_off,
             };
         }
@@ -52,12 +56,12 @@ impl Identity {
             let task = labels.get("com.docker.swarm.task.name").unwrap_or_default();
             let slot = task.strip_prefix(full).and_then(|t| t.strip_prefix('.')).and_then(|t| t.split('.').next());
             return Self {
-                key: ServiceKey { project: project.into(), service: service.into() },
-                replica: slot.filter(|s| !s.is_empty()).unwrap_or("1").into(),
+                key: ServiceKey { project: bounded(project), service: bounded(service) },
+                replica: bounded(slot.filter(|s| !s.is_empty()).unwrap_or("1")),
                 one_off: false,
             };
         }
-        Self { key: ServiceKey { project: "".into(), service: name.into() }, replica: "1".into(), one_off: false }
+        Self { key: ServiceKey { project: "".into(), service: bounded(name) }, replica: "1".into(), one_off: false }
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Fault {
     RawStatus(u16, String),
     /// Answers 200 with exactly this body.
     Body(String),
+    /// Answers 200 with exactly these bytes, which need be no text.
+    Bytes(Vec<u8>),
     /// Closes the connection instead of answering.
     Reset,
     /// Closes the connection after half of the body.
@@ -77,6 +79,7 @@ pub fn faulty(fault: &Fault, text: String) -> Option<Body> {
         Fault::Garbage => whole("<html>\u{1}not JSON</html>"),
         Fault::Status(_, message) => whole(serde_json::json!({ "message": message }).to_string() + "\n"),
         Fault::RawStatus(_, body) | Fault::Body(body) => whole(body.clone()),
+        Fault::Bytes(bytes) => whole(bytes.clone()),
         Fault::ResetMidBody => pieces(
             vec![Ok(half), Err(std::io::Error::other("scripted reset"))],
             // The first half has to leave before the connection goes.

@@ -1,6 +1,9 @@
 //! What the fake engine contains.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+};
 
 use serde_json::{Value, json};
 
@@ -23,6 +26,8 @@ pub struct World {
     pub networks: Vec<Value>,
     /// Answers of `GET /images/{id}/json`; images of containers answer without being listed here.
     pub images: BTreeMap<String, Value>,
+    /// Where containers were found by id: with ten thousand of them a search for each question would be the slowest part of a test.
+    places: RefCell<HashMap<String, usize>>,
     pub(super) faults: HashMap<Route, (Fault, bool)>,
     pub(super) separator: &'static str,
     /// `die` comes after `stop` and the networks' `disconnect`, not before.
@@ -49,6 +54,7 @@ impl World {
             odd_rows: Vec::new(),
             networks: networks.clone(),
             images: BTreeMap::new(),
+            places: RefCell::default(),
             faults: HashMap::new(),
             separator: "\n",
             death_last: false,
@@ -110,6 +116,13 @@ impl World {
     }
 
     pub(super) fn by_key(&self, key: &str) -> Option<&FakeContainer> {
+        let mut places = self.places.borrow_mut();
+        let known = places.get(key).and_then(|place| self.containers.get(*place)).filter(|c| c.id_str() == key);
+        if known.is_some() {
+            return known;
+        }
+        places.clear();
+        places.extend(self.containers.iter().enumerate().map(|(place, c)| (c.id_str().to_owned(), place)));
         let exact = |c: &&FakeContainer| c.id_str() == key || c.name() == key;
         let prefix = |c: &&FakeContainer| !key.is_empty() && c.id_str().starts_with(key);
         self.containers.iter().find(exact).or_else(|| self.containers.iter().find(prefix))
