@@ -64,6 +64,25 @@ bench: cargo lab ## measure what the agent costs, against its budgets
 	$(RELEASE_BUILD) -p spyhop-benches
 	$(RELEASE)/spyhop-benches
 
+.PHONY: soak
+soak: cargo lab ## a day's worth of churn: does memory, do handles grow?
+	$(RELEASE_BUILD) -p spyhop-benches
+	$(RELEASE)/spyhop-benches --soak $(SOAK_FLAGS)
+
+# What runs inside the second kernel: whatever reads kernel files of real containers, and the library's own tests beside them.
+KERNEL_TESTS := host_real host_shapes_real agreement lifecycle limits oom networks health
+.PHONY: kernel-v2
+kernel-v2: cargo ## run the kernel tests on real cgroup v2 with the systemd driver, in a second kernel of the lab's own
+	@compose/lab/busybox.sh
+	$(RELEASE_BUILD)
+	@tests="$$(cargo test --no-run $(CARGO_FLAGS) -p spyhop $(KERNEL_TESTS:%=--test %) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable tests.* (\(.*\))/\1/p')"; \
+	compose/lab/kernel.sh $(RELEASE)/spyhop $$tests
+
+FUZZ_SECONDS ?= 20
+.PHONY: fuzz
+fuzz: cargo ## give each parser some time with a fuzzer (FUZZ_SECONDS each)
+	@compose/lab/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
 .PHONY: image
 image: cargo engine ## build the image spyhop:latest from a program built here
 	$(RELEASE_BUILD)

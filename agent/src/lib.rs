@@ -9,6 +9,8 @@
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
 //! `main` `cli` `app` > `http` `config` > `collectors` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
+//!
+//! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
 pub mod app;
 pub mod cli;
@@ -16,6 +18,8 @@ pub mod collectors;
 pub mod config;
 pub mod engine;
 pub mod exposition;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod host;
 pub mod http;
 pub mod inventory;

@@ -12,7 +12,7 @@ use std::{
 
 /// Ranks from the drawing in `lib.rs`, top first. A part may name parts of lower lines only.
 const RANKS: &[&[&str]] = &[
-    &["main", "cli", "app"],
+    &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors"],
     &["inventory"],

@@ -132,6 +132,52 @@ pub(crate) fn lifecycles(agent: &Path, effort: Effort, report: &mut Report) -> R
     Ok(())
 }
 
+/// A scripted engine with a hundred long-lived containers, and synthetic kernel files of all it runs.
+pub(crate) struct SyntheticEngine {
+    host: SyntheticHost,
+    engine: FakeEngine,
+}
+
+impl SyntheticEngine {
+    /// Makes both.
+    pub(crate) fn new() -> Result<Self> {
+        let host = SyntheticHost::new(Version::V1)?;
+        let mut world = World::new();
+        for number in 0..LONG_LIVED {
+            let container = container(number, "long", number + 1);
+            host.add(container.id_str(), FIRST_PID + number)?;
+            world = world.with(container);
+        }
+        Ok(Self { engine: FakeEngine::start(world), host })
+    }
+
+    /// A home for an agent that watches it.
+    pub(crate) fn home(&self, agent: &Path) -> Home {
+        home(agent, &self.engine, &self.host)
+    }
+
+    /// `count` containers of a service, from number `first` on, come and go together; `wait` is called with the number of lives begun so
+    /// far while they are there.
+    pub(crate) fn lives(&self, first: u32, count: u32, service: &str, wait: impl Fn(u32)) -> Result<()> {
+        let numbers = LONG_LIVED + first..LONG_LIVED + first + count;
+        for number in numbers.clone() {
+            let container = container(number, service, number % count + 1);
+            self.host.add(container.id_str(), FIRST_PID + number)?;
+            self.engine.run(container, FIRST_PID + number);
+        }
+        wait(first + count);
+        for number in numbers {
+            let name = name(number);
+            self.host.remove(&id_of(&name), FIRST_PID + number)?;
+            self.engine.die(&name, 0);
+            self.engine.destroy(&name);
+        }
+        // The fake remembers every request for tests that ask.
+        self.engine.forget_requests();
+        Ok(())
+    }
+}
+
 /// Waits until the agent has counted so many starts or ends of the short-lived service.
 fn counted(agent: &Agent, family: &str, wanted: u32) {
     eventually("all are counted", || {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! make bench                                     builds the agent, then runs this
+//! make soak                                      builds the agent, then a day's worth of churn (some minutes)
 //! cargo run --release -p spyhop-benches -- --quick
 //! ```
 //!
@@ -16,6 +17,7 @@ mod idle;
 mod load;
 mod real;
 mod report;
+mod soak;
 mod start;
 mod support;
 mod synthetic;
@@ -53,12 +55,28 @@ impl Effort {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--soak") {
+        return soak();
+    }
     let effort = if std::env::args().any(|argument| argument == "--quick") { Effort::QUICK } else { Effort::FULL };
     match run(effort) {
         Ok(report) => {
             report.print();
             report.exit_code()
         }
+        Err(error) => {
+            eprintln!("spyhop-benches: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `--soak`, with `--quick` for a short day.
+fn soak() -> ExitCode {
+    let day = if std::env::args().any(|argument| argument == "--quick") { soak::Day::QUICK } else { soak::Day::FULL };
+    match agent().and_then(|agent| soak::run(&agent, day)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("spyhop-benches: {error:#}");
             ExitCode::from(2)

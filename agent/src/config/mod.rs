@@ -10,6 +10,8 @@
 //! connected, bound or written here.
 
 mod docs;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod keys;
 mod kinds;
 mod layers;

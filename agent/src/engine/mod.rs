@@ -35,6 +35,8 @@ mod convert;
 mod error;
 mod events;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod lenient;
 mod transport;
 mod version;

@@ -7,6 +7,8 @@
 pub mod catalogue;
 mod classic;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod labels;
 mod page;
 mod value;

@@ -14,6 +14,8 @@ mod ceiling;
 mod cgroup;
 mod container;
 mod filesystems;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handle;
 mod io;
 mod machine;

@@ -33,7 +33,7 @@ impl Files {
 }
 
 /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and, except for CPU before Linux 5.13, a line `full`.
-fn totals(bytes: &[u8]) -> PressureLine {
+pub(super) fn totals(bytes: &[u8]) -> PressureLine {
     let mut found = PressureLine::default();
     for line in parse::lines(bytes) {
         let Some(at) = memchr::memrchr(b' ', line) else { continue };

@@ -58,7 +58,7 @@ impl Hierarchies {
     }
 
     /// Of several mounts of one hierarchy those below `sys` win, then those which show it from its root, then later ones.
-    fn parse(mountinfo: &[u8], sys: &Path) -> Self {
+    pub(super) fn parse(mountinfo: &[u8], sys: &Path) -> Self {
         let mut rows: Vec<(bool, bool, MountRow)> = MountRow::all(mountinfo)
             .filter(|row| matches!(row.fstype.as_str(), "cgroup" | "cgroup2"))
             .map(|row| (row.point.starts_with(sys), is_whole(&row.root), row))

@@ -12,6 +12,8 @@ mod answer;
 mod api;
 mod connection;
 mod encoding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handlers;
 mod page;
 mod query;

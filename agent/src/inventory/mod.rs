@@ -35,6 +35,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::model::ContainerFilter;
 
+#[cfg(any(test, fuzzing))]
+pub use store::fuzz;
+
 pub use lock::{Held, StateLock};
 pub use snapshot::{EngineStatus, Entry, Reader, ServiceEntry, Snapshot};
 pub use watch::watch;

@@ -6,6 +6,8 @@
 //! file. A file that cannot be understood is set aside and never guessed at.
 
 mod document;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 
 use std::{
     fs::{self, File},
@@ -115,18 +117,33 @@ fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
     if u64::try_from(read).is_ok_and(|read| read > CEILING) {
         return Err(Unusable::TooLarge(path.to_owned()));
     }
+    understand(&bytes).map(Some).map_err(|wrong| match wrong {
+        Wrong::Form(error) => Unusable::Form(path.to_owned(), error),
+        Wrong::Format(found) => Unusable::Format { path: path.to_owned(), found },
+        Wrong::Checksum => Unusable::Checksum(path.to_owned()),
+    })
+}
+
+/// What is wrong with the bytes of a file.
+enum Wrong {
+    Form(serde_json::Error),
+    Format(u32),
+    Checksum,
+}
+
+/// The bytes of a file. Pure.
+fn understand(bytes: &[u8]) -> Result<Saved, Wrong> {
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
     let (json, checksum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     // The format first: a newer one may have another form.
-    let Head { format } = serde_json::from_slice(json).map_err(|error| Unusable::Form(path.to_owned(), error))?;
+    let Head { format } = serde_json::from_slice(json).map_err(Wrong::Form)?;
     if format != FORMAT {
-        return Err(Unusable::Format { path: path.to_owned(), found: format });
+        return Err(Wrong::Format(format));
     }
     if checksum != checksum_line(json).as_bytes() {
-        return Err(Unusable::Checksum(path.to_owned()));
+        return Err(Wrong::Checksum);
     }
-    let document: Document = serde_json::from_slice(json).map_err(|error| Unusable::Form(path.to_owned(), error))?;
-    Ok(Some(document.into()))
+    serde_json::from_slice::<Document>(json).map(Saved::from).map_err(Wrong::Form)
 }
 
 /// What stands below the line of JSON: the CRC-32 of its bytes.

@@ -1,0 +1,72 @@
+//! Every parser of bytes from outside, by name: for the fuzzer (`agent/fuzz`, `make fuzz`) and for the quick tests below. Built for
+//! these two alone.
+
+use crate::{config, engine, exposition, host, http, inventory};
+
+/// Feeds bytes to a parser; panics where a promise breaks.
+pub type Target = fn(&[u8]);
+
+/// Name, which is also the folder of its seeds, and entry point.
+pub const TARGETS: [(&str, Target); 8] = [
+    ("event_stream", engine::fuzz::event_stream),
+    ("answers", engine::fuzz::answers),
+    ("kernel_files", host::fuzz::kernel_files),
+    ("state_document", inventory::fuzz::state_document),
+    ("config", config::fuzz::document),
+    ("words", config::fuzz::words),
+    ("query", http::fuzz::query),
+    ("labels", exposition::fuzz::labels),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use proptest::{prelude::*, sample::Index};
+
+    use super::*;
+
+    /// Seeds of a target; crashes that a fuzzer found once stand among them.
+    fn seeds(target: &str) -> Vec<Vec<u8>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+        let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_seed_is_taken_whole_and_cut_off() {
+        for (name, feed) in TARGETS {
+            let seeds = seeds(name);
+            assert!(!seeds.is_empty(), "{name} has no seed");
+            for seed in seeds {
+                feed(&seed);
+                (0..seed.len()).step_by(seed.len() / 50 + 1).for_each(|end| feed(seed.get(..end).unwrap()));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn bytes_of_no_form_break_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            TARGETS.iter().for_each(|(_, feed)| feed(&bytes));
+        }
+
+        #[test]
+        fn a_seed_with_bytes_changed_breaks_nothing(
+            target in any::<Index>(),
+            seed in any::<Index>(),
+            changes in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..8),
+        ) {
+            let (name, feed) = TARGETS.get(target.index(TARGETS.len())).unwrap();
+            let mut bytes = seed.get(&seeds(name)).clone();
+            for (at, byte) in changes {
+                if !bytes.is_empty() {
+                    let at = at.index(bytes.len());
+                    *bytes.get_mut(at).unwrap() = byte;
+                }
+            }
+            feed(&bytes);
+        }
+    }
+}
