@@ -5,7 +5,7 @@
 
 mod reload;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -22,6 +22,7 @@ use crate::{
     engine::{Address, Engine},
     host::{Host, Roots},
     http, inventory, memory,
+    targets::{OwnNetwork, Standpoint, Targets},
     telemetry::{Metrics, log},
 };
 
@@ -78,8 +79,10 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
     let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
+    let targets = declared_targets(&config, &reader, &metrics);
+    let app =
+        http::App { scraper: scraper.clone(), inventory: reader, targets, metrics, settings: http_settings(&config) };
     let inventory = part(inventory, &failure);
-    let app = http::App { scraper: scraper.clone(), inventory: reader, metrics, settings: http_settings(&config) };
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
     let mut reload = Reload { config, sources, log, scraper: scraper.clone() };
@@ -121,6 +124,13 @@ fn http_settings(config: &Config) -> http::Settings {
         drain_timeout: given.drain_timeout,
         max_unread_bytes: given.max_unread_bytes,
     }
+}
+
+/// What containers declare, seen and fetched from the agent's own network.
+fn declared_targets(config: &Config, reader: &inventory::Reader, metrics: &Metrics) -> Targets {
+    let local_engine = config.engine.address.starts_with("unix://");
+    let standpoint = Standpoint::discover(local_engine);
+    Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), metrics.clone())
 }
 
 /// What of the configuration the collectors take; also after a reload.

@@ -4,11 +4,13 @@
 //!  Docker socket -> engine --events--> inventory --Arc<Snapshot>--+-> collectors -> exposition -+
 //!                                                                 |       ^                     v
 //!  kernel files --------------------------------------> host -----|-------+                   http -> Prometheus, people
+//!                                                                 +-> targets ---------------- ^
+//!  containers' own /metrics ------------------------------------------^
 //! ```
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
+//! `main` `cli` `app` > `http` `config` > `collectors` > `targets` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -25,4 +27,5 @@ pub mod http;
 pub mod inventory;
 pub mod memory;
 pub mod model;
+pub mod targets;
 pub mod telemetry;

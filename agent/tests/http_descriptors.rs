@@ -10,6 +10,7 @@ use spyhop::{
     collectors::{Request, ScrapeBody, ScrapeError},
     http::{self, App, Scrape, Settings},
     inventory::Reader,
+    targets::Targets,
     telemetry::Metrics,
 };
 use tokio::{
@@ -51,7 +52,9 @@ async fn the_server_survives_a_lack_of_descriptors() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(next + LEFT as u64), ..before }).unwrap();
 
     let metrics = Metrics::default();
-    let app = App { scraper: Nothing, inventory: Reader::new(), metrics: metrics.clone(), settings };
+    let inventory = Reader::new();
+    let targets = Targets::unreachable(inventory.clone(), metrics.clone());
+    let app = App { scraper: Nothing, inventory, targets, metrics: metrics.clone(), settings };
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
     let answered = |mut client: TcpStream| async move {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     collectors::HIDDEN_INTERFACES,
     model::{ContainerFilter, IDENTITY_LABELS, Pattern, metric::Group},
+    targets::{Agent, Mode},
     telemetry::log::{Format, Level},
 };
 
@@ -90,6 +91,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("engine", "The container engine."),
     ("host", "The host and where its kernel files are."),
     ("metrics", "What is on the /metrics page."),
+    ("targets", "Metrics endpoints which containers declare: /sd and /proxy."),
     ("containers", "Which containers are watched."),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
@@ -107,6 +109,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &HTTP_TRANSFER_TIMEOUT,
     &HTTP_DRAIN_TIMEOUT,
     &HTTP_MAX_UNREAD_SIZE,
+    &HTTP_EXTERNAL_URL,
     &ENGINE_ADDRESS,
     &HOST_NAME,
     &HOST_PROC,
@@ -115,6 +118,10 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &METRICS_COLLECT,
     &METRICS_CONTAINER_LABELS,
     &METRICS_HIDDEN_INTERFACES,
+    &TARGETS_MODE,
+    &TARGETS_TIMEOUT,
+    &TARGETS_MAX_BODY_SIZE,
+    &TARGETS_MAX_FETCHES,
     &CONTAINERS_INCLUDE,
     &CONTAINERS_EXCLUDE,
     &SERVICES_FORGET_AFTER,
@@ -214,6 +221,13 @@ pub(super) static HTTP_MAX_UNREAD_SIZE: Key<u64> = key(
     "Bytes of answers kept for clients which have not read them yet, over all connections; beyond it further pages are answered 503.",
 );
 
+pub(super) static HTTP_EXTERNAL_URL: Key<Option<Agent>> = key(
+    "http.external_url",
+    kinds::EXTERNAL_URL,
+    || None,
+    "Where Prometheus reaches the agent, for the addresses on /sd. `auto` is what the client of /sd wrote into its Host header, over http.",
+);
+
 pub(super) static ENGINE_ADDRESS: Key<String> = key(
     "engine.address",
     kinds::ENGINE,
@@ -269,6 +283,36 @@ pub(super) static METRICS_HIDDEN_INTERFACES: Key<BTreeSet<String>> = key(
      `container_network_*` shows under the container's own. `[]` shows all, as node_exporter does.",
 )
 .reloads();
+pub(super) static TARGETS_MODE: Key<Mode> = key(
+    "targets.mode",
+    kinds::TARGETS_MODE,
+    || Mode::Proxy,
+    "What /sd points at unless `?mode=` says: `proxy` is the agent's own /proxy, so that Prometheus needs no foot in the containers' networks; \
+     `direct` is the containers' addresses.",
+);
+
+// Prometheus' own default.
+pub(super) static TARGETS_TIMEOUT: Key<Duration> = key(
+    "targets.timeout",
+    kinds::duration::<100, 120_000>(),
+    || Duration::from_secs(10),
+    "Longest fetch through /proxy, to the last byte. Prometheus tells its own timeout, and the shorter one counts; so does http.answer_timeout.",
+);
+
+pub(super) static TARGETS_MAX_BODY_SIZE: Key<u64> = key(
+    "targets.max_body_size",
+    kinds::size::<1_024, 1_073_741_824>(),
+    || 8 << 20,
+    "Largest answer of a target through /proxy, unpacked. It is passed on piece by piece and never kept.",
+);
+
+// Half of http.max_connections: a page is to be had whatever the targets do.
+pub(super) static TARGETS_MAX_FETCHES: Key<usize> = key(
+    "targets.max_fetches",
+    kinds::count::<1, 1_000>(),
+    || 32,
+    "Fetches through /proxy at once; one more is answered 503 and counted. Targets that failed last time get half of them. Keep it below http.max_connections.",
+);
 
 pub(super) static CONTAINERS_INCLUDE: Key<Vec<Pattern>> = key(
     "containers.include",

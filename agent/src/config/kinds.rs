@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     model::{Pattern, metric::Group},
+    targets::{Agent, Mode},
     telemetry::log::{Format, Level},
 };
 
@@ -143,6 +144,39 @@ pub(super) const HOST_NAME: Kind<Option<String>> = Kind {
     list: false,
     read: |raw| one(raw, |text| if text == "auto" { Ok(None) } else { read_host_name(text).map(Some) }),
     show: |name| Raw::One(name.clone().unwrap_or_else(|| "auto".to_owned())),
+};
+
+/// Where the agent is reached from outside, or `auto`.
+pub(super) const EXTERNAL_URL: Kind<Option<Agent>> = Kind {
+    name: "a URL or auto",
+    range: || "http://host:port, https://host/prefix".into(),
+    list: false,
+    read: |raw| {
+        one(raw, |text| match (text, Agent::from_url(text)) {
+            ("auto", _) => Ok(None),
+            (_, Some(agent)) => Ok(Some(agent)),
+            // Not quoted back: a URL with a password in it may have been given by mistake.
+            (_, None) => Err(Wrong::new("is not a URL of the agent")
+                .hint("write http://host:9477 or https://host/prefix, without user, query or fragment")),
+        })
+    },
+    show: |agent| {
+        Raw::One(agent.as_ref().map_or_else(
+            || "auto".to_owned(),
+            |agent| format!("{}://{}{}", agent.scheme.as_str(), agent.authority, agent.prefix),
+        ))
+    },
+};
+
+/// What service discovery points at.
+pub(super) const TARGETS_MODE: Kind<Mode> = Kind {
+    name: "a mode",
+    range: || Mode::ALL.map(Mode::as_str).join(", "),
+    list: false,
+    read: |raw| {
+        one(raw, |text| Mode::from_word(text).ok_or_else(|| not_one_of(text, "a mode", &Mode::ALL.map(Mode::as_str))))
+    },
+    show: |mode| Raw::One(mode.as_str().to_owned()),
 };
 
 /// Groups of metric families.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     model::{ContainerFilter, metric::Group},
+    targets,
     telemetry::log::{Format, Level},
 };
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub host: Host,
     /// The metrics page.
     pub metrics: Metrics,
+    /// Endpoints which containers declare.
+    pub targets: targets::Settings,
     /// Which containers are watched.
     pub containers: ContainerFilter,
     /// Services.
@@ -180,6 +183,13 @@ impl Config {
                 collect: values.take(&keys::METRICS_COLLECT),
                 container_labels: values.take(&keys::METRICS_CONTAINER_LABELS),
                 hidden_interfaces: values.take(&keys::METRICS_HIDDEN_INTERFACES),
+            },
+            targets: targets::Settings {
+                external: values.take(&keys::HTTP_EXTERNAL_URL),
+                mode: values.take(&keys::TARGETS_MODE),
+                timeout: values.take(&keys::TARGETS_TIMEOUT),
+                max_body: values.take(&keys::TARGETS_MAX_BODY_SIZE),
+                max_fetches: values.take(&keys::TARGETS_MAX_FETCHES),
             },
             containers: ContainerFilter {
                 include: values.take(&keys::CONTAINERS_INCLUDE),

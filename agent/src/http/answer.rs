@@ -1,7 +1,6 @@
 //! One answer: status, headers every answer carries, and a body whose bytes are accounted until the client has them.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -11,7 +10,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 use hyper::body::{Frame, SizeHint};
@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::stall::Serving;
+use crate::targets;
 
 /// Answers up to this size are not accounted: a health check must not fail because somebody reads pages slowly, and what
 /// all connections together can hold of these is less than one page.
@@ -34,6 +35,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// What comes in place of `body`, piece by piece.
+    pub(super) stream: Option<targets::Body>,
 }
 
 impl Answer {
@@ -41,7 +44,18 @@ impl Answer {
     pub(super) fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), stream: None }
+    }
+
+    /// What a declared target answers, passed on as it comes.
+    pub(super) fn passed_on(fetched: targets::Fetched) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, fetched.content_type);
+        if fetched.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        Self { status: StatusCode::OK, headers, body: Bytes::new(), stream: Some(fetched.body) }
     }
 
     /// One or more lines for a person; the last newline is added.
@@ -80,7 +94,8 @@ impl Answer {
 
     /// The response on the wire.
     pub(super) fn into_response(self, serving: Serving) -> Response<Body> {
-        let mut response = Response::new(Body { data: Some(self.body).filter(|b| !b.is_empty()), _serving: serving });
+        let data = Some(self.body).filter(|body| !body.is_empty());
+        let mut response = Response::new(Body { data, stream: self.stream, _serving: serving });
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         for (name, value) in [
@@ -95,27 +110,36 @@ impl Answer {
     }
 }
 
-/// A whole body in one piece. While it exists the request counts as being served.
+/// A whole body in one piece, or one that is passed on. While it exists the request counts as being served.
 #[derive(Debug)]
 pub(super) struct Body {
     data: Option<Bytes>,
+    stream: Option<targets::Body>,
     _serving: Serving,
 }
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    /// Ends the connection without the end of the answer, so that no client takes a part for the whole.
+    type Error = targets::BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, targets::BodyError>>> {
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream).poll_frame(cx),
+            None => Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data)))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none()
+        self.stream.as_ref().map_or(self.data.is_none(), hyper::body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+        let whole = || SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64));
+        self.stream.as_ref().map_or_else(whole, hyper::body::Body::size_hint)
     }
 }
 

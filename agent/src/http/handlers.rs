@@ -17,8 +17,9 @@ use super::{
     App, Scrape,
     answer::{Answer, Body, Unread},
     api, encoding, page, query,
-    routes::{self, Endpoint},
+    routes::{self, Endpoint, Route},
     stall::Serving,
+    targets,
 };
 use crate::{
     collectors::{self, ScrapeError},
@@ -48,7 +49,7 @@ pub(super) async fn answer<S: Scrape>(
     let (request, body) = request.into_parts();
     let route = routes::find(request.uri.path());
     let answer = if drain(body, &shared).await {
-        let answering = respond(&shared, route.map(|route| route.endpoint), &request);
+        let answering = respond(&shared, route, &request);
         timeout(settings.answer_timeout, answering).await.unwrap_or_else(|_| Answer::busy("no answer in time"))
     } else {
         metrics.refuse(Reason::Requests, 1);
@@ -86,19 +87,22 @@ fn hold<S>(shared: &Shared<S>, mut answer: Answer) -> Answer {
     answer
 }
 
-async fn respond<S: Scrape>(shared: &Shared<S>, endpoint: Option<Endpoint>, request: &Parts) -> Answer {
-    let Some(endpoint) = endpoint else {
+async fn respond<S: Scrape>(shared: &Shared<S>, route: Option<&'static Route>, request: &Parts) -> Answer {
+    let Some(route) = route else {
         return Answer::text(StatusCode::NOT_FOUND, "not found; / lists what there is");
     };
-    if request.method != Method::GET && request.method != Method::HEAD {
-        return Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only read here")
-            .with(ALLOW, HeaderValue::from_static(routes::ALLOW));
+    if !route.methods.contains(&request.method.as_str()) {
+        let answer = Answer::text(StatusCode::METHOD_NOT_ALLOWED, "only read here");
+        return match HeaderValue::try_from(route.allow()) {
+            Ok(allow) => answer.with(ALLOW, allow),
+            Err(_) => answer,
+        };
     }
     let app = &shared.app;
     let snapshot = app.inventory.load();
     let view = api::View { snapshot: &snapshot, host: snapshot.host.as_deref(), now: Timestamp::now() };
     let filter = api::Filter::from_query(request.uri.query());
-    match endpoint {
+    match route.endpoint {
         Endpoint::Metrics => metrics(&app.scraper, request).await,
         Endpoint::Index => Answer::html(page::index(&view)),
         Endpoint::Style => Answer::new(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
@@ -108,6 +112,8 @@ async fn respond<S: Scrape>(shared: &Shared<S>, endpoint: Option<Endpoint>, requ
         Endpoint::Containers => Answer::json(StatusCode::OK, &view.containers(&filter)),
         Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
+        Endpoint::Discovery => targets::discovery(&app.targets, request, &filter),
+        Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,
     }
 }
 
@@ -137,7 +143,7 @@ fn page_of_metrics(format: Format, gzip: bool, body: Bytes) -> Answer {
 }
 
 /// All `Accept` headers as one list; `None` without any.
-fn accept(headers: &HeaderMap) -> Option<String> {
+pub(super) fn accept(headers: &HeaderMap) -> Option<String> {
     let values: Vec<_> = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(", "))
 }

@@ -20,6 +20,7 @@ mod query;
 pub mod routes;
 mod server;
 mod stall;
+mod targets;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -28,7 +29,9 @@ use std::{
 
 use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
-    inventory, telemetry,
+    inventory,
+    targets::Targets,
+    telemetry,
 };
 
 pub use server::{BindError, Drained, Listener, bind, serve};
@@ -84,6 +87,8 @@ pub struct App<S> {
     pub scraper: S,
     /// The inventory.
     pub inventory: inventory::Reader,
+    /// The endpoints which containers declare.
+    pub targets: Targets,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

@@ -26,13 +26,26 @@ pub const ROUTES: &[Route] = &[
         "Expected services with their replicas and counters; `project=NAME` and `service=NAME` ask for some only.",
     ),
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
+    route(
+        "/sd",
+        "sd",
+        Endpoint::Discovery,
+        "Prometheus HTTP service discovery of the metrics endpoints which containers declare; `mode=proxy` or `mode=direct`, `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    Route {
+        path: "/proxy/<project>/<service>/<n>",
+        name: "proxy",
+        about: "Fetches one of those endpoints, for a Prometheus that does not reach it.",
+        methods: &["GET"],
+        endpoint: Endpoint::Proxy,
+    },
 ];
 
-/// The methods of every route: nothing here changes anything.
-pub const METHODS: &[&str] = &["GET", "HEAD"];
+/// Everything below is the endpoint's to understand.
+const PROXY: &str = "/proxy/";
 
-/// [`METHODS`] as the `Allow` header says it.
-pub(super) const ALLOW: &str = "GET, HEAD";
+/// The methods of almost every route: nothing here changes anything.
+pub const METHODS: &[&str] = &["GET", "HEAD"];
 
 /// The `route` label of requests for what is not in the table.
 pub(super) const OTHER: &str = "other";
@@ -51,6 +64,18 @@ pub struct Route {
     pub(super) endpoint: Endpoint,
 }
 
+impl Route {
+    /// Whether the path is a pattern rather than an address.
+    pub fn is_pattern(&self) -> bool {
+        self.path.contains('<')
+    }
+
+    /// Its methods as the `Allow` header says them.
+    pub(super) fn allow(&self) -> String {
+        self.methods.join(", ")
+    }
+}
+
 /// Who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -63,6 +88,8 @@ pub(super) enum Endpoint {
     Containers,
     Services,
     Version,
+    Discovery,
+    Proxy,
 }
 
 const fn route(path: &'static str, name: &'static str, endpoint: Endpoint, about: &'static str) -> Route {
@@ -71,7 +98,8 @@ const fn route(path: &'static str, name: &'static str, endpoint: Endpoint, about
 
 /// The route of a path.
 pub(super) fn find(path: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.path == path)
+    let proxied = path.starts_with(PROXY);
+    ROUTES.iter().find(|route| if route.is_pattern() { proxied } else { route.path == path })
 }
 
 /// The table in Markdown, as it stands in `docs/api.md`.
@@ -100,13 +128,15 @@ mod tests {
             assert!(route.path == "/" || !route.path.ends_with('/'), "{route:?}");
             assert!(route.about.ends_with('.') && !route.about.contains('|'), "{route:?}");
         }
-        assert_eq!(METHODS.join(", "), ALLOW);
+        assert_eq!(ROUTES.iter().filter(|route| route.is_pattern()).count(), 1, "one prefix is looked for");
     }
 
     #[test]
     fn paths_match_to_the_letter() {
         assert_eq!(find("/metrics").map(|route| route.name), Some("metrics"));
-        for path in ["", "/metrics/", "//metrics", "/Metrics", "/metric", "/health/live/x", "/%6Detrics", "*"] {
+        assert_eq!(find("/proxy/a/b/1").map(|route| route.name), Some("proxy"));
+        for path in ["", "/metrics/", "//metrics", "/Metrics", "/metric", "/health/live/x", "/%6Detrics", "/proxy", "*"]
+        {
             assert!(find(path).is_none(), "{path:?}");
         }
     }

@@ -56,6 +56,13 @@ pub(super) const STATE_WRITES: Family = family(
     &["outcome"],
     "Writes of the state file which carries counters over a restart of the agent.",
 );
+pub(super) const TARGET_REQUESTS: Family = family(
+    "spyhop_target_requests_total",
+    Kind::Counter,
+    "",
+    &["outcome"],
+    "Requests for declared targets through /proxy, by how they ended.",
+);
 pub(super) const SCRAPE_DURATION: Family = family(
     "spyhop_scrape_duration_seconds",
     Kind::Histogram,
@@ -96,6 +103,7 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &INVENTORY_RECONCILIATIONS,
     &REFUSED,
     &STATE_WRITES,
+    &TARGET_REQUESTS,
     &SCRAPE_DURATION,
     &SCRAPE_ERRORS,
     &HTTP_REQUESTS,

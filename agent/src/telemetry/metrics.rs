@@ -98,7 +98,48 @@ label_words! {
         Scrapes => "scrapes",
         /// More files than the process may keep open; the rest is opened anew at each scrape.
         Handles => "handles",
+        /// More declared targets than are kept, or names of theirs that are too long or collide.
+        Targets => "targets",
+        /// More fetches of targets at once than there are places.
+        Fetches => "fetches",
     }
+}
+
+label_words! {
+    /// How a request for a declared target through `/proxy` ended.
+    TargetOutcome {
+        /// Passed on to its end.
+        Ok => "ok",
+        /// Nobody declares it.
+        Undeclared => "undeclared",
+        /// Declared, but wrongly, or out of the agent's reach.
+        Unreachable => "unreachable",
+        /// No place was free.
+        Busy => "busy",
+        /// It could not be connected to.
+        Connect => "connect",
+        /// It was late.
+        Timeout => "timeout",
+        /// Its answer was not HTTP, or broke off.
+        Broken => "broken",
+        /// Its status was not 200.
+        Status => "status",
+        /// It sent elsewhere.
+        Redirect => "redirect",
+        /// Its answer was not metrics.
+        ContentType => "content_type",
+        /// Its answer was packed in a way that was not asked for, or not as it said.
+        Encoding => "encoding",
+        /// Its answer was too large.
+        TooLarge => "too_large",
+        /// The client left before the end.
+        Abandoned => "abandoned",
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetLabel {
+    outcome: TargetOutcome,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -141,6 +182,7 @@ pub struct Metrics {
     pub reconciliations: Counter,
     refused: Counters<ReasonLabel, Counter>,
     state_writes: Counters<OutcomeLabel, Counter>,
+    target_requests: Counters<TargetLabel, Counter>,
     /// Seconds a scrape took.
     pub scrape_duration: Histogram,
     /// Kernel files that could not be read.
@@ -164,6 +206,7 @@ impl Default for Metrics {
             reconciliations: register(&mut registry, &families::INVENTORY_RECONCILIATIONS, Counter::default()),
             refused: register(&mut registry, &families::REFUSED, Counters::default()),
             state_writes: register(&mut registry, &families::STATE_WRITES, Counters::default()),
+            target_requests: register(&mut registry, &families::TARGET_REQUESTS, Counters::default()),
             scrape_duration: register(&mut registry, &families::SCRAPE_DURATION, Histogram::new(SCRAPE_BUCKETS)),
             scrape_errors: register(&mut registry, &families::SCRAPE_ERRORS, Counter::default()),
             http_requests: register(&mut registry, &families::HTTP_REQUESTS, Counters::default()),
@@ -173,6 +216,9 @@ impl Default for Metrics {
         // A ceiling never reached must read 0, not be absent: alerts on it would otherwise miss its first refusal.
         for reason in Reason::ALL {
             metrics.refuse(*reason, 0);
+        }
+        for outcome in TargetOutcome::ALL {
+            metrics.target_requests.get_or_create(&TargetLabel { outcome: *outcome }).inc_by(0);
         }
         Self { registry: Arc::new(registry), ..metrics }
     }
@@ -197,6 +243,11 @@ impl Metrics {
     /// Counts one write of the state file.
     pub fn state_write(&self, outcome: Outcome) {
         self.state_writes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts one request for a declared target.
+    pub fn target_request(&self, outcome: TargetOutcome) {
+        self.target_requests.get_or_create(&TargetLabel { outcome }).inc();
     }
 
     /// Counts one answered request.

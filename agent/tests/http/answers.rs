@@ -19,7 +19,7 @@ async fn every_route_answers_with_its_type_and_the_safe_headers() {
     let server = Server::start().await;
     server.inventory.publish(ready(true));
     let mut client = server.connect().await;
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| !route.is_pattern()) {
         let answer = client.ask("GET", route.path, "").await;
         assert_eq!(answer.status, 200, "{}", route.path);
         let expected = match route.path {
@@ -42,7 +42,7 @@ async fn every_route_answers_with_its_type_and_the_safe_headers() {
 async fn head_says_what_get_says_and_sends_nothing() {
     let server = Server::start().await;
     let mut client = server.connect().await;
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| !route.is_pattern()) {
         let get = client.ask("GET", route.path, "").await;
         // A body would be taken for the next answer on this connection.
         let head = client.ask("HEAD", route.path, "").await;

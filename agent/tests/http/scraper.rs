@@ -10,6 +10,7 @@ use spyhop::{
     http::{self, App, Settings},
     inventory::Reader,
     model::{ContainerId, ContainerSample, HostSample, MachineSample},
+    targets::Targets,
     telemetry::Metrics,
 };
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,8 @@ async fn pages_of_the_collectors_are_served() {
     let listener = http::bind(&settings).await.unwrap();
     let mut client = Client::to(listener.address()).await;
     let shutdown = CancellationToken::new();
-    let app = App { scraper, inventory, metrics, settings };
+    let targets = Targets::unreachable(inventory.clone(), metrics.clone());
+    let app = App { scraper, inventory, targets, metrics, settings };
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
 
     let text = client.ask("GET", "/metrics", "").await;

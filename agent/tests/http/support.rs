@@ -17,6 +17,7 @@ use spyhop::{
     collectors::{Request, ScrapeBody, ScrapeError},
     http::{self, App, Drained, Scrape, Settings},
     inventory::Reader,
+    targets::Targets,
     telemetry::Metrics,
 };
 use tokio::{
@@ -60,7 +61,9 @@ impl Server {
         let address = listener.address();
         let (metrics, inventory, scraper) = (Metrics::default(), Reader::new(), Scripted::default());
         let shutdown = CancellationToken::new();
-        let app = App { scraper: scraper.clone(), inventory: inventory.clone(), metrics: metrics.clone(), settings };
+        let targets = Targets::unreachable(inventory.clone(), metrics.clone());
+        let app =
+            App { scraper: scraper.clone(), inventory: inventory.clone(), targets, metrics: metrics.clone(), settings };
         let task = tokio::spawn(http::serve(listener, app, shutdown.clone()));
         Self { address, metrics, inventory, scraper, shutdown, task }
     }

@@ -10,6 +10,7 @@
 )]
 
 pub mod agent;
+pub mod application;
 pub mod client;
 pub mod container;
 pub mod docker;

@@ -1,6 +1,7 @@
 //! A real Prometheus that scrapes the agent every second, and what it has to say about that.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -69,10 +70,15 @@ impl Release {
     /// Starts it with one job that scrapes `target` every second.
     #[track_caller]
     pub fn start(&self, job: &str, target: SocketAddr) -> Prometheus {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let config = format!(
+        self.start_with(&format!(
             "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n  - job_name: {job}\n    static_configs:\n      - targets: ['{target}']\n"
-        );
+        ))
+    }
+
+    /// Starts it with a whole configuration.
+    #[track_caller]
+    pub fn start_with(&self, config: &str) -> Prometheus {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, config).expect("the configuration");
         let log = folder.path().join("log");
@@ -139,6 +145,15 @@ impl Prometheus {
         let mut targets = self.api("/api/v1/targets?state=active")?;
         let list = targets["activeTargets"].as_array_mut().ok_or("no list of targets")?;
         if list.len() == 1 { Ok(list.swap_remove(0)) } else { Err(format!("{} targets", list.len())) }
+    }
+
+    /// The active targets of a job by one of their labels, each as `/api/v1/targets` describes it.
+    pub fn targets(&self, job: &str, label: &str) -> Result<BTreeMap<String, Value>, String> {
+        let targets = self.api("/api/v1/targets?state=active")?;
+        let list = targets["activeTargets"].as_array().ok_or("no list of targets")?;
+        let of_job = list.iter().filter(|target| target["labels"]["job"] == job);
+        let named = |target: &Value| (target["labels"][label].as_str().unwrap_or_default().to_owned(), target.clone());
+        Ok(of_job.map(named).collect())
     }
 
     /// Everything it has logged.

@@ -39,7 +39,8 @@ impl<'a> Filter<'a> {
         Self { project: query::last(query, "project"), service: query::last(query, "service") }
     }
 
-    fn matches(&self, key: &ServiceKey) -> bool {
+    /// Whether a service is asked for.
+    pub(super) fn matches(&self, key: &ServiceKey) -> bool {
         self.project.as_deref().is_none_or(|project| *key.project == *project)
             && self.service.as_deref().is_none_or(|service| *key.service == *service)
     }

@@ -177,7 +177,11 @@ fn health(entry: &Entry) -> Option<HealthStatus> {
 fn write_links(page: &mut String) -> fmt::Result {
     page.push_str("<footer>\n<h2>Routes</h2>\n<ul>\n");
     for route in ROUTES {
-        writeln!(page, "<li><a href=\"{0}\">{0}</a>: {1}</li>", route.path, Text(route.about))?;
+        if route.is_pattern() {
+            writeln!(page, "<li>{}: {}</li>", Text(route.path), Text(route.about))?;
+        } else {
+            writeln!(page, "<li><a href=\"{0}\">{0}</a>: {1}</li>", route.path, Text(route.about))?;
+        }
     }
     write!(page, "</ul>\n<p>spyhop {}</p>\n</footer>\n", api::AGENT_VERSION)
 }

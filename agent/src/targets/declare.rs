@@ -1,0 +1,374 @@
+//! What a container declares: its labels, read as something a stranger wrote.
+//!
+//! ```text
+//! spyhop.metrics.port=8080          spyhop.metrics.2.port=9100       prometheus.io/scrape=true   (or prometheus.io.scrape)
+//! spyhop.metrics.path=/metrics      spyhop.metrics.2.path=/stats     prometheus.io/port=8080
+//! spyhop.metrics.scheme=http                                         prometheus.io/path=/metrics
+//! spyhop.metrics.interval=30s                                        prometheus.io/scheme=http
+//! ```
+//!
+//! A label says which port and which path, never which host: the address is always the container's own. The unnumbered
+//! labels are number 1. Where both spellings stand, spyhop's counts.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::model::Labels;
+
+/// Declarations of one container that are read; more are left out.
+pub const MAX_PER_CONTAINER: u16 = 16;
+
+/// Longest path with its query, in bytes.
+const MAX_PATH: usize = 512;
+
+/// Bounds of a declared interval: a label must not make anybody hammer, nor switch a target off.
+const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+
+const OWN: &str = "spyhop.metrics.";
+const HABITUAL: [&str; 2] = ["prometheus.io/", "prometheus.io."];
+
+/// How a target is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    #[default]
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As URLs spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Which labels declared it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// `spyhop.metrics.*`.
+    Spyhop,
+    /// `prometheus.io/*` or `prometheus.io.*`.
+    Prometheus,
+}
+
+impl Spelling {
+    /// The word in `__meta_spyhop_declared_by`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spyhop => "spyhop.metrics",
+            Self::Prometheus => "prometheus.io",
+        }
+    }
+}
+
+/// A path with its query, checked to be harmless in a request line and in a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    whole: Arc<str>,
+    query_at: usize,
+}
+
+impl Path {
+    fn read(text: &str) -> Option<Self> {
+        let query_at = text.find('?').unwrap_or(text.len());
+        let (path, query) = text.split_at_checked(query_at)?;
+        // What URLs take unescaped; no percent sign in the path, because Prometheus would escape it a second time.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&b);
+        let fits = path.starts_with('/')
+            && text.len() <= MAX_PATH
+            && path.bytes().all(plain)
+            && query.bytes().all(|b| plain(b) || matches!(b, b'?' | b'%'))
+            && text.parse::<http::uri::PathAndQuery>().is_ok();
+        let path = fits.then(|| Self { whole: text.into(), query_at })?;
+        let mut names: Vec<_> = path.parameters().map(|(name, _)| name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        // As labels `__param_<name>` they must be unique and made of what label names are made of.
+        let label = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        (names.len() == count && names.iter().all(label)).then_some(path)
+    }
+
+    /// Path and query, as in a request line.
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+
+    /// The path alone.
+    pub fn path(&self) -> &str {
+        self.whole.get(..self.query_at).unwrap_or_default()
+    }
+
+    /// Parameters of the query, still encoded; names are unique and valid in label names.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let query = self.whole.get(self.query_at + 1..).unwrap_or_default();
+        query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+}
+
+/// One declared endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    /// Port inside the container, 1 to 65535.
+    pub port: u16,
+    /// Path; `/metrics` unless declared.
+    pub path: Path,
+    /// Scheme; http unless declared.
+    pub scheme: Scheme,
+    /// Wished scrape interval, 1 s to 1 h.
+    pub interval: Option<Duration>,
+    /// Which labels declared it.
+    pub by: Spelling,
+}
+
+/// What is wrong with a declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// No port, or not a number from 1 to 65535.
+    Port,
+    /// Not an absolute path of harmless characters.
+    Path,
+    /// Neither http nor https.
+    Scheme,
+    /// Not a duration from 1 s to 1 h.
+    Interval,
+}
+
+/// What one container declares, by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// In order of their numbers; numbers start at 1 and are unique.
+    pub declarations: Vec<(u16, Result<Declaration, Mistake>)>,
+    /// Labels left out because they number a declaration beyond [`MAX_PER_CONTAINER`].
+    pub refused: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Words<'a> {
+    port: Option<&'a str>,
+    path: Option<&'a str>,
+    scheme: Option<&'a str>,
+    interval: Option<&'a str>,
+}
+
+/// Reads the labels of one container.
+pub fn declared(labels: &Labels) -> Declared {
+    let mut own = BTreeMap::<u16, Words<'_>>::new();
+    let mut refused = 0;
+    for (key, value) in labels.iter() {
+        let Some(rest) = key.strip_prefix(OWN) else { continue };
+        let (number, word) = match rest.split_once('.') {
+            None => (Some(1), rest),
+            Some((number, word)) => (numbered(number), word),
+        };
+        let Some(number) = number else {
+            refused += u64::from(WORDS.contains(&word));
+            continue;
+        };
+        // Labels come sorted, digits before letters: the unnumbered spelling overwrites `spyhop.metrics.1.*`.
+        if WORDS.contains(&word) {
+            own.entry(number).or_default().put(word, value);
+        }
+    }
+    let mut declarations: Vec<_> =
+        own.into_iter().map(|(number, words)| (number, words.read(Spelling::Spyhop))).collect();
+    if declarations.is_empty() {
+        declarations.extend(habitual(labels).map(|words| (1, words.read(Spelling::Prometheus))));
+    }
+    Declared { declarations, refused }
+}
+
+const WORDS: [&str; 4] = ["port", "path", "scheme", "interval"];
+
+fn numbered(text: &str) -> Option<u16> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_PER_CONTAINER).contains(number))?;
+    // `01` and `+1` would be a second spelling of 1.
+    (number.to_string() == text).then_some(number)
+}
+
+/// The habit from elsewhere: a port alone declares nothing, `scrape` must be true.
+fn habitual(labels: &Labels) -> Option<Words<'_>> {
+    let get = |word: &str| HABITUAL.iter().find_map(|prefix| labels.get(&format!("{prefix}{word}")));
+    let wanted = get("scrape").is_some_and(|scrape| scrape.trim().eq_ignore_ascii_case("true"));
+    wanted.then(|| Words { port: get("port"), path: get("path"), scheme: get("scheme"), interval: None })
+}
+
+impl<'a> Words<'a> {
+    fn put(&mut self, word: &str, value: &'a str) {
+        let slot = match word {
+            "port" => &mut self.port,
+            "path" => &mut self.path,
+            "scheme" => &mut self.scheme,
+            _ => &mut self.interval,
+        };
+        *slot = Some(value);
+    }
+
+    fn read(&self, by: Spelling) -> Result<Declaration, Mistake> {
+        let digits = |text: &&str| text.bytes().all(|b| b.is_ascii_digit());
+        let port = self.port.map(str::trim).filter(digits).and_then(|text| text.parse().ok());
+        let port = port.filter(|port| *port > 0).ok_or(Mistake::Port)?;
+        let path = Path::read(self.path.map_or("/metrics", str::trim)).ok_or(Mistake::Path)?;
+        let scheme = match self.scheme.map(str::trim) {
+            None => Scheme::Http,
+            Some(word) if word.eq_ignore_ascii_case("http") => Scheme::Http,
+            Some(word) if word.eq_ignore_ascii_case("https") => Scheme::Https,
+            Some(_) => return Err(Mistake::Scheme),
+        };
+        let interval = self.interval.map(|text| interval(text.trim()).ok_or(Mistake::Interval)).transpose()?;
+        Ok(Declaration { port, path, scheme, interval, by })
+    }
+}
+
+/// A whole number of seconds, minutes or hours within [`INTERVALS`].
+fn interval(text: &str) -> Option<Duration> {
+    let unit = text.bytes().next_back()?;
+    let seconds = match unit {
+        b's' => 1,
+        b'm' => 60,
+        b'h' => 3600,
+        _ => return None,
+    };
+    let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let interval = Duration::from_secs(digits.parse::<u32>().ok()?.checked_mul(seconds)?.into());
+    INTERVALS.contains(&interval).then_some(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Vec<(u16, Result<Declaration, Mistake>)> {
+        declared(&Labels::new(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())))).declarations
+    }
+
+    fn one(pairs: &[(&str, &str)]) -> Result<Declaration, Mistake> {
+        let mut all = read(pairs);
+        assert_eq!(all.len(), 1, "{pairs:?}");
+        all.remove(0).1
+    }
+
+    #[test]
+    fn a_port_is_enough() {
+        let found = one(&[("spyhop.metrics.port", "8080"), ("other", "x")]).unwrap();
+        assert_eq!((found.port, found.path.as_str(), found.scheme), (8080, "/metrics", Scheme::Http));
+        assert_eq!((found.interval, found.by), (None, Spelling::Spyhop));
+    }
+
+    #[test]
+    fn numbers_make_several() {
+        let found = read(&[
+            ("spyhop.metrics.port", "1"),
+            ("spyhop.metrics.1.port", "9"),
+            ("spyhop.metrics.1.path", "/one"),
+            ("spyhop.metrics.16.port", "3"),
+            ("spyhop.metrics.2.port", "2"),
+            ("spyhop.metrics.2.scheme", "HTTPS"),
+            ("spyhop.metrics.2.interval", "5m"),
+        ]);
+        let ports: Vec<_> = found.iter().map(|(n, d)| (*n, d.as_ref().unwrap().port)).collect();
+        assert_eq!(ports, [(1, 1), (2, 2), (16, 3)], "the unnumbered spelling is number 1 and wins");
+        assert_eq!(found[0].1.as_ref().unwrap().path.as_str(), "/one");
+        let second = found[1].1.as_ref().unwrap();
+        assert_eq!((second.scheme, second.interval), (Scheme::Https, Some(Duration::from_secs(300))));
+    }
+
+    #[test]
+    fn what_is_numbered_oddly_is_left_out_and_counted() {
+        for number in ["0", "17", "01", "+1", "-1", "x", "", "99999999999"] {
+            let key = format!("spyhop.metrics.{number}.port");
+            let found = declared(&Labels::new([(key.into(), "80".into())]));
+            assert_eq!((found.declarations.len(), found.refused), (0, 1), "{number:?}");
+        }
+        assert_eq!(declared(&Labels::new([("spyhop.metrics.2.colour".into(), "x".into())])), Declared::default());
+    }
+
+    #[test]
+    fn the_habitual_labels_are_read_in_both_spellings() {
+        for dot in ["/", "."] {
+            let key = |word: &str| format!("prometheus.io{dot}{word}");
+            let (scrape, port, path) = (key("scrape"), key("port"), key("path"));
+            let found = one(&[(&scrape, "true"), (&port, "9100"), (&path, "/stats")]).unwrap();
+            assert_eq!((found.port, found.path.as_str(), found.by), (9100, "/stats", Spelling::Prometheus));
+            assert_eq!(one(&[(&scrape, "True")]), Err(Mistake::Port), "wanted and not told where");
+            assert_eq!(read(&[(&port, "9100")]), [], "a port alone is not a wish");
+            assert_eq!(read(&[(&scrape, "false"), (&port, "9100")]), []);
+        }
+        let both = one(&[("spyhop.metrics.port", "1"), ("prometheus.io/scrape", "true"), ("prometheus.io/port", "2")]);
+        assert_eq!(both.unwrap().port, 1);
+    }
+
+    #[test]
+    fn labels_cannot_name_a_host() {
+        let port = |port: &str| one(&[("spyhop.metrics.port", port)]);
+        for text in ["", "0", "65536", "-1", "+80", "80@10.0.0.1", "10.0.0.1:80", "http", "8 0", "８０", "80\r\nx"] {
+            assert_eq!(port(text), Err(Mistake::Port), "{text:?}");
+        }
+        let path = |path: &str| one(&[("spyhop.metrics.port", "80"), ("spyhop.metrics.path", path)]);
+        let long = format!("/{}", "x".repeat(MAX_PATH));
+        for text in [
+            "",
+            "metrics",
+            "http://10.0.0.1/metrics",
+            "@10.0.0.1/",
+            "/a b",
+            "/a\r\nHost: x",
+            "/a#b",
+            "/a%2f",
+            "/ä",
+            "/a\\b",
+            "/a?b=1&b=2",
+            "/a?b-c=1",
+            "/a?=1",
+            &long,
+        ] {
+            assert_eq!(path(text), Err(Mistake::Path), "{text:?}");
+        }
+        // An odd path is still a path: the address comes from elsewhere.
+        assert_eq!(path("//10.0.0.1/x").unwrap().path.as_str(), "//10.0.0.1/x");
+        for scheme in ["", "ftp", "file", "unix"] {
+            let found = one(&[("spyhop.metrics.port", "80"), ("spyhop.metrics.scheme", scheme)]);
+            assert_eq!(found, Err(Mistake::Scheme), "{scheme:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_split_into_parameters() {
+        let labels = [("spyhop.metrics.port", "80"), ("spyhop.metrics.path", "/v1/metrics?format=prometheus&all")];
+        let path = one(&labels).unwrap().path;
+        assert_eq!(path.path(), "/v1/metrics");
+        assert_eq!(path.parameters().collect::<Vec<_>>(), [("format", "prometheus"), ("all", "")]);
+    }
+
+    #[test]
+    fn intervals_are_bounded() {
+        for (text, seconds) in [("1s", 1), ("15s", 15), ("2m", 120), ("1h", 3600)] {
+            assert_eq!(interval(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "0s", "2h", "1.5s", "100ms", "15", "1d", "-1s", "4294967295h", "1\u{00b5}s"] {
+            assert_eq!(interval(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_labels_are_read(pairs in prop::collection::vec(("(spyhop\\.metrics\\.|prometheus\\.io/)?\\PC{0,12}", "\\PC{0,20}"), 0..20)) {
+            let labels = Labels::new(pairs.into_iter().map(|(k, v)| (k.into(), v.into())));
+            prop_assert!(declared(&labels).declarations.len() <= usize::from(MAX_PER_CONTAINER));
+        }
+
+        #[test]
+        fn whatever_path_is_taken_fits_a_request_line(text in "/[ -~]{0,40}") {
+            if let Some(path) = Path::read(&text) {
+                prop_assert!(text.parse::<http::uri::PathAndQuery>().is_ok_and(|read| read.as_str() == text));
+                prop_assert_eq!(path.as_str(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The metrics endpoints which containers declare: found in the inventory's picture, handed to Prometheus, fetched for it.
+//!
+//! ```text
+//!  Snapshot --declare (labels)--+
+//!                               +--> list --> discovery -----------------------> /sd
+//!  standpoint (own networks) ---+     |
+//!                                     +--> gate --> dial --> fetch --> body ---> /proxy/<project>/<service>/<n>
+//!                                                                      +-------> merge --> /metrics
+//! ```
+//!
+//! Labels are untrusted: they say port and path, never a host. Whatever answers is untrusted too: it is bounded in time,
+//! bytes and number, and what it says is passed on or parsed, never obeyed.
+
+mod body;
+mod declare;
+mod dial;
+mod discovery;
+mod fetch;
+mod gate;
+mod list;
+mod meter;
+mod segment;
+mod standpoint;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwapOption;
+
+use self::{body::Account, gate::Gate};
+use crate::{
+    inventory::Reader,
+    telemetry::{Metrics, Reason, TargetOutcome},
+};
+
+pub use body::{Body, BodyError};
+pub use declare::{Declaration, MAX_PER_CONTAINER, Mistake, Path, Scheme, Spelling, declared};
+pub use dial::{Dial, Dialling, OwnNetwork};
+pub use discovery::{Agent, Group, Mode, groups};
+pub use fetch::{Ask, FetchError, Fetched, patience};
+pub use list::{List, MAX_TARGETS, Target, Unreachable};
+pub use segment::NO_PROJECT;
+pub use standpoint::{NoWay, Standpoint, Vantage, Way};
+
+/// How long a list may be old while the inventory does not change: routes of this host come and go without an event.
+const LIST_AGE: Duration = Duration::from_secs(2);
+
+/// What the configuration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What `/sd` points at unless the request says.
+    pub mode: Mode,
+    /// Address of the agent for `/sd`; `None` takes the one the client used.
+    pub external: Option<Agent>,
+    /// Longest fetch through `/proxy`.
+    pub timeout: Duration,
+    /// Largest body, uncompressed.
+    pub max_body: u64,
+    /// Fetches through `/proxy` at once.
+    pub max_fetches: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Proxy,
+            external: None,
+            // Prometheus' own default; its header says when it is less.
+            timeout: Duration::from_secs(10),
+            max_body: 8 << 20,
+            // Half of the connections which the server takes by default: a page is always to be had.
+            max_fetches: 32,
+        }
+    }
+}
+
+/// Why a request for a target has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// Nobody declares it.
+    #[error("no running container declares this target; /sd lists those that do")]
+    Unknown,
+    /// It is declared and cannot be fetched from here.
+    #[error("the target cannot be fetched: {}", .0.explain())]
+    Unreachable(Unreachable),
+    /// It is the agent.
+    #[error("the target is the agent itself: its page is /metrics")]
+    Itself,
+    /// Too many fetches.
+    #[error("too many fetches are under way")]
+    Busy,
+    /// It was tried.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}
+
+/// The targets of this host; cheap to clone, all clones share the ceilings.
+#[derive(Clone, Debug)]
+pub struct Targets(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    reader: Reader,
+    standpoint: Standpoint,
+    settings: Settings,
+    dial: Arc<dyn Dial>,
+    gate: Arc<Gate>,
+    metrics: Metrics,
+    cached: ArcSwapOption<Cached>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    generation: u64,
+    made: Instant,
+    list: Arc<List>,
+}
+
+impl Targets {
+    /// Reads what `reader` shows, sees it from `standpoint` and connects through `dial`.
+    pub fn new(
+        reader: Reader,
+        standpoint: Standpoint,
+        settings: Settings,
+        dial: Arc<dyn Dial>,
+        metrics: Metrics,
+    ) -> Self {
+        let gate = Gate::new(settings.max_fetches);
+        Self(Arc::new(Inner { reader, standpoint, settings, dial, gate, metrics, cached: ArcSwapOption::empty() }))
+    }
+
+    /// With an agent that stands on no machine: every target is out of reach, and nothing is ever connected to.
+    pub fn unreachable(reader: Reader, metrics: Metrics) -> Self {
+        let standpoint = Standpoint::with_roots(false, "/nowhere".as_ref(), "/nowhere".as_ref());
+        Self::new(reader, standpoint, Settings::default(), Arc::new(OwnNetwork), metrics)
+    }
+
+    /// What the configuration says.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The targets of the newest picture.
+    pub fn list(&self) -> Arc<List> {
+        let snapshot = self.0.reader.load();
+        let fresh = |cached: &Arc<Cached>| cached.generation == snapshot.generation && cached.made.elapsed() < LIST_AGE;
+        if let Some(cached) = self.0.cached.load_full().filter(fresh) {
+            return Arc::clone(&cached.list);
+        }
+        let list = Arc::new(List::new(&snapshot, &self.0.standpoint));
+        let cached = Cached { generation: snapshot.generation, made: Instant::now(), list: Arc::clone(&list) };
+        let before = self.0.cached.swap(Some(Arc::new(cached)));
+        // Counted once a picture, however often it is asked for.
+        if before.is_none_or(|before| before.generation != snapshot.generation) {
+            self.0.metrics.refuse(Reason::Targets, list.refused);
+        }
+        list
+    }
+
+    /// Whether the first inventory is complete: before, a list would say that everything is gone.
+    pub fn ready(&self) -> bool {
+        self.0.reader.load().engine.ready_since.is_some()
+    }
+
+    /// Fetches the target of an escaped path, and counts how that ended.
+    ///
+    /// # Errors
+    /// Everything before the first byte of a good body; what comes later is an error of the body.
+    pub async fn fetch(&self, proxy_path: &str, ask: &Ask) -> Result<Fetched, ProxyError> {
+        let fetched = self.try_fetch(proxy_path, ask).await;
+        if let Err(error) = &fetched {
+            self.0.metrics.target_request(outcome(error));
+        }
+        fetched
+    }
+
+    async fn try_fetch(&self, proxy_path: &str, ask: &Ask) -> Result<Fetched, ProxyError> {
+        let list = self.list();
+        let target = list.find(proxy_path).ok_or(ProxyError::Unknown)?;
+        let (declaration, way) = target.end.as_ref().map_err(|reason| ProxyError::Unreachable(*reason))?;
+        if *way == Way::Itself {
+            return Err(ProxyError::Itself);
+        }
+        let Some(mut place) = self.0.gate.enter(target.key()) else {
+            self.0.metrics.refuse(Reason::Fetches, 1);
+            return Err(ProxyError::Busy);
+        };
+        match fetch::fetch(self.0.dial.dial(way), declaration, way, ask).await {
+            Ok(mut fetched) => {
+                fetched.body = fetched.body.on_account(Account { place, metrics: self.0.metrics.clone() });
+                Ok(fetched)
+            }
+            Err(error) => {
+                place.ended(false);
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn outcome(error: &ProxyError) -> TargetOutcome {
+    match error {
+        ProxyError::Unknown => TargetOutcome::Undeclared,
+        ProxyError::Unreachable(_) | ProxyError::Itself => TargetOutcome::Unreachable,
+        ProxyError::Busy => TargetOutcome::Busy,
+        ProxyError::Fetch(error) => match error {
+            FetchError::Connect(_) => TargetOutcome::Connect,
+            FetchError::Timeout => TargetOutcome::Timeout,
+            FetchError::Broken(_) | FetchError::Request(_) => TargetOutcome::Broken,
+            FetchError::Status(_) => TargetOutcome::Status,
+            FetchError::Redirect(_) => TargetOutcome::Redirect,
+            FetchError::ContentType => TargetOutcome::ContentType,
+            FetchError::Encoding => TargetOutcome::Encoding,
+            FetchError::TooLarge(_) => TargetOutcome::TooLarge,
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/support.rs"]
+mod tests;

@@ -1,0 +1,342 @@
+//! From where the agent sees containers: which of their addresses it reaches, and by what right it believes so.
+//!
+//! Docker drops traffic between bridges, so an agent in a container reaches what shares a network with it
+//! ([`Vantage::SharedNetwork`]), and an agent on the host reaches the bridges that are on this host ([`Vantage::Host`]).
+//! Nothing is tried out: an address that merely looks like a container's may be somebody else's (an overlay network with the
+//! subnet of the office, an engine on another machine), so each way needs a proof. In a container it is the engine's word
+//! that the agent's own container hangs on the network; on the host it is a bridge in the kernel's routes which belongs to
+//! that network.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    inventory::{Entry, Snapshot},
+    model::{Attachment, Container, NetworkMode},
+};
+
+/// Largest kernel file that is read here; a host with a thousand routes has 128 KiB.
+const MAX_FILE: usize = 1 << 20;
+
+/// Containers one may share the network of another, and that one of a third; the engine allows no chain, labels may lie.
+const MAX_CHAIN: usize = 2;
+
+/// By what right the agent reaches a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vantage {
+    /// (S) The agent's container and the target share a network.
+    SharedNetwork,
+    /// (H) The agent runs on the host, where the target's bridge is.
+    Host,
+}
+
+impl Vantage {
+    /// The word in `__meta_spyhop_vantage`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SharedNetwork => "shared_network",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// How a target is reached. The sockets which a helper makes inside a container's network namespace will be a further one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// An address of the container, on a network the agent reaches.
+    Address {
+        /// Address and declared port.
+        at: SocketAddr,
+        /// The network.
+        network: Arc<str>,
+        /// Why it is believed to be the container's.
+        vantage: Vantage,
+    },
+    /// The container is the agent's own: its `/metrics` is here.
+    Itself,
+}
+
+/// Why there is no way to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoWay {
+    /// The agent's container shares no network with it.
+    NoSharedNetwork,
+    /// The agent is on the host, and none of the container's networks is a bridge of this host.
+    NoBridge,
+    /// The container has no address: no network, or none yet.
+    NoAddress,
+    /// The container is on the host's network and the agent is not.
+    HostNetwork,
+    /// The engine is on another machine.
+    RemoteEngine,
+}
+
+impl NoWay {
+    /// The `reason` label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSharedNetwork => "no_shared_network",
+            Self::NoBridge => "no_bridge",
+            Self::NoAddress => "no_address",
+            Self::HostNetwork => "host_network",
+            Self::RemoteEngine => "remote_engine",
+        }
+    }
+}
+
+/// Where the agent stands, found out once at start.
+#[derive(Clone, Debug)]
+pub struct Standpoint {
+    own_id: Option<String>,
+    local_engine: bool,
+    proc: PathBuf,
+    sys: PathBuf,
+}
+
+impl Standpoint {
+    /// Finds out; `local_engine` is whether the engine is spoken to over a socket of this machine.
+    pub fn discover(local_engine: bool) -> Self {
+        Self::with_roots(local_engine, Path::new("/proc"), Path::new("/sys"))
+    }
+
+    /// Like [`Self::discover`] with other roots for the agent's own `/proc` and `/sys`, for tests.
+    pub fn with_roots(local_engine: bool, proc: &Path, sys: &Path) -> Self {
+        let mounts = read(&proc.join("self/mountinfo"));
+        Self { own_id: own_id(&mounts), local_engine, proc: proc.into(), sys: sys.into() }
+    }
+
+    /// Joins the standpoint with one picture.
+    pub(super) fn look<'s>(&'s self, snapshot: &'s Snapshot) -> View<'s> {
+        let own = self.own_id.as_deref().and_then(|id| by_id_or_name(snapshot, id));
+        let host = |loopback| Place::Host { routes: self.routes(), loopback };
+        let place = match own.map(|own| network_owner(snapshot, &own.container)) {
+            // The engine knows the agent's container, so it is this machine's.
+            Some(Some(owner)) if owner.network_mode == NetworkMode::Host => host(true),
+            Some(Some(owner)) => Place::In(&owner.networks),
+            // In a container the engine does not tell of, an excluded one: the routes are those of that container.
+            Some(None) => host(false),
+            None if self.local_engine => host(self.own_id.is_none()),
+            None => Place::Elsewhere,
+        };
+        View { snapshot, own, place, in_container: self.own_id.is_some(), sys: &self.sys }
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        let mut routes = routes_v4(&read(&self.proc.join("self/net/route")));
+        routes.extend(routes_v6(&read(&self.proc.join("self/net/ipv6_route"))));
+        routes
+    }
+}
+
+enum Place<'s> {
+    /// In a container with these networks.
+    In(&'s [Attachment]),
+    /// Wherever the kernel's routes say; `loopback` when that is known to be the host's own network.
+    Host { routes: Vec<Route>, loopback: bool },
+    /// Not on the engine's machine.
+    Elsewhere,
+}
+
+/// The standpoint with one picture.
+pub(super) struct View<'s> {
+    snapshot: &'s Snapshot,
+    own: Option<&'s Entry>,
+    place: Place<'s>,
+    in_container: bool,
+    sys: &'s Path,
+}
+
+impl View<'_> {
+    /// The way to a port of a container.
+    pub(super) fn way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
+        if self.own.is_some_and(|own| own.container.id == entry.container.id) {
+            return Ok(Way::Itself);
+        }
+        let owner = network_owner(self.snapshot, &entry.container).ok_or(NoWay::NoAddress)?;
+        if owner.network_mode == NetworkMode::Host {
+            return self.host_loopback(port);
+        }
+        if owner.networks.iter().all(|attachment| attachment.addresses.is_empty()) {
+            return Err(NoWay::NoAddress);
+        }
+        let to = |attachment: &Attachment, address: IpAddr, vantage| Way::Address {
+            at: SocketAddr::new(address, port),
+            network: attachment.network.clone(),
+            vantage,
+        };
+        match &self.place {
+            Place::Elsewhere => Err(NoWay::RemoteEngine),
+            Place::In(networks) => {
+                let shared = |theirs: &&Attachment| networks.iter().any(|ours| same_network(ours, theirs));
+                let mut ways = owner.networks.iter().filter(shared).filter_map(|theirs| Some((theirs, first(theirs)?)));
+                let (theirs, address) = ways.next().ok_or(NoWay::NoSharedNetwork)?;
+                Ok(to(theirs, address, Vantage::SharedNetwork))
+            }
+            Place::Host { routes, .. } => {
+                let mut ways = owner.networks.iter().flat_map(|theirs| sorted(theirs).map(move |ip| (theirs, ip)));
+                let found = ways.find(|(theirs, address)| self.is_bridge_of(routes, theirs, *address));
+                let none = if self.in_container { NoWay::NoSharedNetwork } else { NoWay::NoBridge };
+                found.map(|(theirs, address)| to(theirs, address, Vantage::Host)).ok_or(none)
+            }
+        }
+    }
+
+    /// A container on the host's network has the host's addresses. Loopback is the one which is nobody else's, and only an
+    /// agent on the same network has the same loopback.
+    fn host_loopback(&self, port: u16) -> Result<Way, NoWay> {
+        match &self.place {
+            Place::Host { loopback: true, .. } => Ok(Way::Address {
+                at: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+                network: "host".into(),
+                vantage: Vantage::Host,
+            }),
+            Place::Elsewhere => Err(NoWay::RemoteEngine),
+            _ => Err(NoWay::HostNetwork),
+        }
+    }
+
+    /// Whether the kernel sends packets for the address into a bridge of that very network.
+    fn is_bridge_of(&self, routes: &[Route], attachment: &Attachment, address: IpAddr) -> bool {
+        let known = |network: &&Arc<crate::model::Network>| Some(&network.id) == attachment.network_id.as_ref();
+        let Some(network) = self.snapshot.networks.iter().find(known) else { return false };
+        if network.driver.as_deref() != Some("bridge") {
+            return false;
+        }
+        let Some(route) = longest(routes, address) else { return false };
+        // Docker names the bridges it makes after the network's id. One named otherwise must be a bridge with that subnet.
+        let by_id = network.id.get(..12).is_some_and(|id| route.interface.strip_prefix("br-") == Some(id));
+        let is_bridge = || self.sys.join("class/net").join(&route.interface).join("bridge").is_dir();
+        by_id || (network.subnets.iter().any(|subnet| route.is(subnet)) && is_bridge())
+    }
+}
+
+/// The container whose network namespace this one lives in: itself, or the one it joined.
+fn network_owner<'s>(snapshot: &'s Snapshot, container: &'s Container) -> Option<&'s Container> {
+    let mut owner = container;
+    for _ in 0..=MAX_CHAIN {
+        match &owner.network_mode {
+            NetworkMode::Container(other) => owner = &by_id_or_name(snapshot, other)?.container,
+            _ => return Some(owner),
+        }
+    }
+    None
+}
+
+fn by_id_or_name<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s Entry> {
+    let found = |entry: &&Arc<Entry>| entry.container.id.as_str() == name || *entry.container.name == *name;
+    snapshot.containers.iter().find(found).map(AsRef::as_ref)
+}
+
+/// One network by its id; names may repeat.
+fn same_network(ours: &Attachment, theirs: &Attachment) -> bool {
+    ours.network_id.is_some() && ours.network_id == theirs.network_id
+}
+
+fn sorted(attachment: &Attachment) -> impl Iterator<Item = IpAddr> {
+    let mut addresses = attachment.addresses.clone();
+    // IPv4 first: it is what programs in containers listen on most reliably.
+    addresses.sort_unstable();
+    addresses.into_iter().filter(|address| !address.is_unspecified() && !address.is_loopback())
+}
+
+/// The address of a container in one network.
+pub(super) fn first(attachment: &Attachment) -> Option<IpAddr> {
+    sorted(attachment).next()
+}
+
+/// A subnet the kernel reaches without a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Route {
+    interface: String,
+    subnet: IpAddr,
+    prefix: u32,
+}
+
+impl Route {
+    fn holds(&self, address: IpAddr) -> bool {
+        match (self.subnet, address) {
+            (IpAddr::V4(subnet), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
+                u32::from(subnet) == u32::from(address) & mask
+            }
+            (IpAddr::V6(subnet), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - self.prefix).unwrap_or(0);
+                u128::from(subnet) == u128::from(address) & mask
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the engine's spelling of a subnet means this one.
+    fn is(&self, subnet: &str) -> bool {
+        let parts = subnet.split_once('/').and_then(|(ip, prefix)| Some((ip.parse().ok()?, prefix.parse().ok()?)));
+        parts.is_some_and(|(ip, prefix): (IpAddr, u32)| prefix == self.prefix && self.holds(ip))
+    }
+}
+
+/// The kernel's choice. Of two equal ones the first stands for both only if they are the same interface.
+fn longest(routes: &[Route], address: IpAddr) -> Option<&Route> {
+    let best = routes.iter().filter(|route| route.holds(address)).max_by_key(|route| route.prefix)?;
+    let rival =
+        |route: &&Route| route.holds(address) && route.prefix == best.prefix && route.interface != best.interface;
+    routes.iter().find(rival).is_none().then_some(best)
+}
+
+const UP: u32 = 1;
+const GATEWAY: u32 = 2;
+
+/// `/proc/net/route`: interface, destination, gateway, flags, ..., mask; numbers in hexadecimal as the machine holds them.
+fn routes_v4(text: &str) -> Vec<Route> {
+    let route = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        let (interface, subnet) = (fields.next()?, fields.next()?);
+        let flags = u32::from_str_radix(fields.nth(1)?, 16).ok()?;
+        let mask = u32::from_be(u32::from_str_radix(fields.nth(3)?, 16).ok()?);
+        let subnet = Ipv4Addr::from(u32::from_be(u32::from_str_radix(subnet, 16).ok()?));
+        let direct = flags & UP != 0 && flags & GATEWAY == 0 && mask.leading_ones() == mask.count_ones();
+        direct.then(|| Route { interface: interface.to_owned(), subnet: subnet.into(), prefix: mask.leading_ones() })
+    };
+    text.lines().skip(1).filter_map(route).collect()
+}
+
+/// `/proc/net/ipv6_route`: destination, prefix length, source, its length, next hop, metric, references, use, flags, interface.
+fn routes_v6(text: &str) -> Vec<Route> {
+    let route = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        let subnet = u128::from_str_radix(fields.next()?, 16).ok()?;
+        let prefix = u32::from_str_radix(fields.next()?, 16).ok().filter(|prefix| *prefix <= 128)?;
+        let flags = u32::from_str_radix(fields.nth(6)?, 16).ok()?;
+        let interface = fields.next()?.to_owned();
+        let direct = flags & UP != 0 && flags & GATEWAY == 0;
+        direct.then(|| Route { interface, subnet: Ipv6Addr::from(subnet).into(), prefix })
+    };
+    text.lines().filter_map(route).collect()
+}
+
+/// The id of the container this process runs in, from the files which Docker and Podman mount into every one of them.
+fn own_id(mountinfo: &str) -> Option<String> {
+    mountinfo.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(3);
+        let (root, at) = (fields.next()?, fields.next()?);
+        if !matches!(at, "/etc/hostname" | "/etc/hosts" | "/etc/resolv.conf") {
+            return None;
+        }
+        let is_id = |part: &&str| part.len() == 64 && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        root.split('/').find(is_id).map(str::to_owned)
+    })
+}
+
+/// A kernel file's text; empty when it cannot be read, which means no proof of anything.
+fn read(path: &Path) -> String {
+    let mut bytes = fs::read(path).unwrap_or_default();
+    bytes.truncate(MAX_FILE);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+#[path = "tests/standpoint.rs"]
+mod tests;

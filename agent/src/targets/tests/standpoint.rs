@@ -1,0 +1,194 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{
+    super::tests::{container, id, network, network_id, snapshot, with_mode},
+    *,
+};
+
+/// Roots of an agent's own /proc and /sys.
+fn machine(mountinfo: &str, routes: &str, routes_v6: &str, bridges: &[&str]) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let net = root.path().join("proc/self/net");
+    fs::create_dir_all(&net).unwrap();
+    fs::write(root.path().join("proc/self/mountinfo"), mountinfo).unwrap();
+    fs::write(net.join("route"), format!("Iface\tDestination\tGateway\tFlags\n{routes}")).unwrap();
+    fs::write(net.join("ipv6_route"), routes_v6).unwrap();
+    for bridge in bridges {
+        fs::create_dir_all(root.path().join("sys/class/net").join(bridge).join("bridge")).unwrap();
+    }
+    root
+}
+
+fn stand(root: &TempDir, local: bool) -> Standpoint {
+    Standpoint::with_roots(local, &root.path().join("proc"), &root.path().join("sys"))
+}
+
+fn in_container(name: &str) -> String {
+    format!(
+        "54 42 0:47 / / rw - overlay overlay rw\n100 54 8:1 /docker/containers/{}/hostname /etc/hostname rw - ext4 /dev/sda rw\n",
+        id(name)
+    )
+}
+
+fn address(way: &Result<Way, NoWay>) -> (String, Vantage) {
+    let Ok(Way::Address { at, vantage, .. }) = way else { panic!("{way:?}") };
+    (at.to_string(), *vantage)
+}
+
+const DOCKER0: &str = "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
+
+#[test]
+fn in_a_container_only_shared_networks_are_reached() {
+    let root = machine(&in_container("spyhop"), DOCKER0, "", &["docker0"]);
+    let standpoint = stand(&root, true);
+    let picture = snapshot(
+        vec![
+            container("spyhop", &[], &[("monitoring", "172.20.0.9"), ("edge", "172.21.0.9")]),
+            container("near", &[], &[("aaa", "172.19.0.2"), ("edge", "172.21.0.2")]),
+            container("far", &[], &[("aaa", "172.19.0.3")]),
+            container("v6", &[], &[("edge", "fd00::2")]),
+            container("nowhere", &[], &[]),
+            with_mode(container("sidecar", &[], &[]), NetworkMode::Container(id("near").into())),
+            with_mode(container("host", &[], &[]), NetworkMode::Host),
+            with_mode(container("loop", &[], &[]), NetworkMode::Container("loop".into())),
+        ],
+        vec![network("aaa", "bridge", "172.17.0.0/16")],
+    );
+    let view = standpoint.look(&picture);
+    let way = |name: &str| view.way(by_id_or_name(&picture, name).unwrap(), 80);
+    assert_eq!(address(&way("near")), ("172.21.0.2:80".into(), Vantage::SharedNetwork));
+    assert_eq!(address(&way("sidecar")), ("172.21.0.2:80".into(), Vantage::SharedNetwork));
+    assert_eq!(address(&way("v6")), ("[fd00::2]:80".into(), Vantage::SharedNetwork));
+    assert_eq!(way("spyhop"), Ok(Way::Itself));
+    for (name, reason) in [
+        ("far", NoWay::NoSharedNetwork),
+        ("nowhere", NoWay::NoAddress),
+        ("host", NoWay::HostNetwork),
+        ("loop", NoWay::NoAddress),
+    ] {
+        assert_eq!(way(name), Err(reason), "{name}");
+    }
+}
+
+#[test]
+fn networks_are_known_by_id_not_by_name() {
+    let root = machine(&in_container("spyhop"), "", "", &[]);
+    let standpoint = stand(&root, true);
+    let mut twin = container("twin", &[], &[("monitoring", "10.9.9.9")]);
+    twin.container.networks[0].network_id = Some(network_id("other"));
+    let picture = snapshot(vec![container("spyhop", &[], &[("monitoring", "172.20.0.9")]), twin], Vec::new());
+    let view = standpoint.look(&picture);
+    assert_eq!(view.way(&picture.containers[1], 80), Err(NoWay::NoSharedNetwork));
+}
+
+#[test]
+fn on_the_host_bridges_of_this_host_are_reached() {
+    let own_bridge = format!("br-{}", network_id("shop").get(..12).unwrap());
+    let routes = format!(
+        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\neth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n{DOCKER0}{own_bridge}\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\nmybr\t000013AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    );
+    let v6 = "fd000000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001 docker0\n";
+    let root = machine("54 42 0:47 / / rw - overlay overlay rw\n", &routes, v6, &["docker0", "mybr"]);
+    let standpoint = stand(&root, true);
+    let picture = snapshot(
+        vec![
+            container("plain", &[], &[("bridge", "172.17.0.2")]),
+            container("shop", &[], &[("shop", "172.18.0.2")]),
+            container("named", &[], &[("named", "172.19.0.2")]),
+            container("v6", &[], &[("bridge6", "fd00::2")]),
+            // The subnet of the office, on networks which are not bridges of this host.
+            container("overlay", &[], &[("overlay", "10.0.0.5")]),
+            container("rootless", &[], &[("rootless", "10.0.0.6")]),
+            // No network of that id is known, and a route over the gateway is no proof.
+            container("unknown", &[], &[("unknown", "172.17.0.3")]),
+            container("remote", &[], &[("remote", "192.168.7.7")]),
+            with_mode(container("host", &[], &[]), NetworkMode::Host),
+        ],
+        vec![
+            network("bridge", "bridge", "172.17.0.0/16"),
+            network("bridge6", "bridge", "fd00::/64"),
+            network("named", "bridge", "172.19.0.0/16"),
+            network("overlay", "overlay", "10.0.0.0/24"),
+            network("remote", "bridge", "192.168.7.0/24"),
+            network("rootless", "bridge", "10.0.0.0/24"),
+            network("shop", "bridge", "172.18.0.0/16"),
+        ],
+    );
+    let view = standpoint.look(&picture);
+    let way = |name: &str| view.way(by_id_or_name(&picture, name).unwrap(), 80);
+    for (name, at) in [
+        ("plain", "172.17.0.2:80"),
+        ("shop", "172.18.0.2:80"),
+        ("named", "172.19.0.2:80"),
+        ("v6", "[fd00::2]:80"),
+        ("host", "127.0.0.1:80"),
+    ] {
+        assert_eq!(address(&way(name)), (at.to_owned(), Vantage::Host), "{name}");
+    }
+    for name in ["overlay", "rootless", "unknown", "remote"] {
+        assert_eq!(way(name), Err(NoWay::NoBridge), "{name}");
+    }
+    let far = stand(&root, false);
+    let view = far.look(&picture);
+    for entry in &picture.containers {
+        assert_eq!(view.way(entry, 80), Err(NoWay::RemoteEngine), "{}", entry.container.name);
+    }
+}
+
+#[test]
+fn an_agent_on_the_hosts_network_in_a_container_stands_on_the_host() {
+    let root = machine(&in_container("spyhop"), DOCKER0, "", &["docker0"]);
+    let standpoint = stand(&root, true);
+    let spyhop = with_mode(container("spyhop", &[], &[]), NetworkMode::Host);
+    let others =
+        [container("web", &[], &[("bridge", "172.17.0.2")]), with_mode(container("host", &[], &[]), NetworkMode::Host)];
+    let networks = vec![network("bridge", "bridge", "172.17.0.0/16")];
+    let picture = snapshot([spyhop].into_iter().chain(others).collect(), networks);
+    let view = standpoint.look(&picture);
+    assert_eq!(address(&view.way(&picture.containers[1], 80)), ("172.17.0.2:80".into(), Vantage::Host));
+    assert_eq!(address(&view.way(&picture.containers[2], 80)), ("127.0.0.1:80".into(), Vantage::Host));
+}
+
+#[test]
+fn a_container_the_engine_does_not_know_of_has_no_loopback_to_offer() {
+    let root =
+        machine(&in_container("excluded"), "eth0\t000014AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n", "", &[]);
+    let standpoint = stand(&root, true);
+    let near = container("near", &[], &[("monitoring", "172.20.0.2")]);
+    let host = with_mode(container("host", &[], &[]), NetworkMode::Host);
+    let picture = snapshot(vec![near, host], vec![network("monitoring", "bridge", "172.20.0.0/16")]);
+    let view = standpoint.look(&picture);
+    assert_eq!(view.way(&picture.containers[0], 80), Err(NoWay::NoSharedNetwork));
+    assert_eq!(view.way(&picture.containers[1], 80), Err(NoWay::HostNetwork));
+}
+
+#[test]
+fn the_own_container_is_known_by_the_files_mounted_into_it() {
+    let of = |root: &str, at: &str| own_id(&format!("1 2 8:1 {root} {at} rw - ext4 /dev/sda rw\n"));
+    let digits = "0123456789abcdef".repeat(4);
+    let expected = Some(digits.clone());
+    assert_eq!(of(&format!("/var/lib/docker/containers/{digits}/hosts"), "/etc/hosts"), expected);
+    let podman = format!("/containers/storage/overlay-containers/{digits}/userdata/resolv.conf");
+    assert_eq!(of(&podman, "/etc/resolv.conf"), expected);
+    assert_eq!(of(&format!("/var/lib/docker/overlay2/{digits}/merged"), "/mnt"), None);
+    assert_eq!(of("/var/lib/docker/containers/short/hosts", "/etc/hosts"), None);
+    assert_eq!(own_id("half a line\n\n1 2 3"), None);
+}
+
+#[test]
+fn broken_route_files_prove_nothing() {
+    for text in
+        ["", "x", "a\tb\tc\td\n", "h\neth0\tZZ\t0\t1\t0\t0\t0\tFF\n", "h\neth0\t00\t0\t0001\t0\t0\t0\t00FF00FF\n"]
+    {
+        assert_eq!(routes_v4(text), [], "{text:?}");
+        assert_eq!(routes_v6(text), [], "{text:?}");
+    }
+    let two = |other: &str| {
+        let route = |interface: &str| Route { interface: interface.into(), subnet: [10, 0, 0, 0].into(), prefix: 8 };
+        longest(&[route("a"), route(other)], [10, 1, 1, 1].into()).is_some()
+    };
+    assert!(two("a"));
+    assert!(!two("b"), "two interfaces claim the address: nobody knows which the kernel takes");
+}
