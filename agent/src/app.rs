@@ -73,19 +73,24 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         config.state.directory.as_deref().map(inventory::StateLock::take).transpose().context("state.directory")?;
 
     let reader = inventory::Reader::new();
-    let scraper = start_collectors(&config, &reader, &metrics);
+    let targets = declared_targets(&config, &reader, &metrics);
+    let scraper = start_collectors(&config, &reader, &targets, &metrics);
 
     let shutdown = CancellationToken::new();
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
     let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
-    let targets = declared_targets(&config, &reader, &metrics);
-    let app =
-        http::App { scraper: scraper.clone(), inventory: reader, targets, metrics, settings: http_settings(&config) };
+    let app = http::App {
+        scraper: scraper.clone(),
+        inventory: reader,
+        targets: targets.clone(),
+        metrics,
+        settings: http_settings(&config),
+    };
     let inventory = part(inventory, &failure);
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
-    let mut reload = Reload { config, sources, log, scraper: scraper.clone() };
+    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -134,8 +139,9 @@ fn declared_targets(config: &Config, reader: &inventory::Reader, metrics: &Metri
 }
 
 /// What of the configuration the collectors take; also after a reload.
-fn collector_settings(config: &Config) -> collectors::Settings {
+fn collector_settings(config: &Config, targets: &Targets) -> collectors::Settings {
     collectors::Settings {
+        targets: Some(targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
         hidden_interfaces: NamePatterns::new(&config.metrics.hidden_interfaces),
@@ -143,14 +149,14 @@ fn collector_settings(config: &Config) -> collectors::Settings {
     }
 }
 
-fn start_collectors(config: &Config, reader: &inventory::Reader, metrics: &Metrics) -> Scraper {
+fn start_collectors(config: &Config, reader: &inventory::Reader, targets: &Targets, metrics: &Metrics) -> Scraper {
     let roots =
         Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() };
     let host = Host::open(roots, metrics.clone());
     for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
         tracing::info!(collector, "not available here: its series are absent");
     }
-    Scraper::new(host, reader.clone(), collector_settings(config), metrics.clone())
+    Scraper::new(host, reader.clone(), collector_settings(config, targets), metrics.clone())
 }
 
 fn start_inventory(

@@ -3,6 +3,7 @@
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
+    targets::Targets,
     telemetry::log,
 };
 
@@ -12,6 +13,7 @@ pub(super) struct Reload {
     pub(super) sources: Sources,
     pub(super) log: log::Handle,
     pub(super) scraper: Scraper,
+    pub(super) targets: Targets,
 }
 
 impl Reload {
@@ -26,7 +28,7 @@ impl Reload {
         };
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
-        self.scraper.configure(super::collector_settings(&loaded));
+        self.scraper.configure(super::collector_settings(&loaded, &self.targets));
         tracing::info!(changed = ?changes.reloadable, "the configuration was read again");
         if !changes.needs_restart.is_empty() {
             tracing::warn!(keys = ?changes.needs_restart, "these changes wait for a restart");

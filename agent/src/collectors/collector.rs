@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Settings, Source, cpu, io, itself, lifecycle, limits, machine, memory, network, node, node_devices, pressure,
-    reading::Reading, service, state,
+    reading::Reading, service, state, targets,
 };
 use crate::{
     exposition::{Format, Page},
@@ -136,6 +136,9 @@ impl<S: Source> Collector<S> {
             state::write(reading, page);
             limits::write(reading, page);
             service::write(reading, page);
+        }
+        if let Some(declared) = self.settings.targets.as_ref().filter(|_| wanted(Group::Target)) {
+            targets::write(declared, page);
         }
         itself::write(reading, &self.settings, page);
         page.registry(self.metrics.registry());

@@ -34,6 +34,7 @@ mod settings;
 mod source;
 mod spare;
 mod state;
+mod targets;
 mod units;
 mod window;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::model::metric::Group;
+use crate::{model::metric::Group, targets::Targets};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Settings {
     pub labels: NamePatterns,
     /// Interfaces of the host without `node_network_*` series.
     pub hidden_interfaces: NamePatterns,
+    /// What containers declare; `None` leaves the group out.
+    pub targets: Option<Targets>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -28,6 +30,7 @@ impl Default for Settings {
             groups: Group::ALL.into(),
             labels: NamePatterns::identity(),
             hidden_interfaces: NamePatterns::new(HIDDEN_INTERFACES),
+            targets: None,
             build: Build::default(),
         }
     }

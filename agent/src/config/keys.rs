@@ -118,6 +118,9 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &METRICS_COLLECT,
     &METRICS_CONTAINER_LABELS,
     &METRICS_HIDDEN_INTERFACES,
+    &METRICS_MERGE,
+    &METRICS_MERGE_TIMEOUT,
+    &METRICS_MERGE_MAX_SIZE,
     &TARGETS_MODE,
     &TARGETS_TIMEOUT,
     &TARGETS_MAX_BODY_SIZE,
@@ -262,7 +265,7 @@ pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
     kinds::GROUPS,
     || BTreeSet::from(Group::ALL),
     "Groups of families on the page: `container` and `machine` are cAdvisor's names, `node` node_exporter's, `service` the rest about \
-     containers. `agent` is always on.",
+     containers, `target` the endpoints they declare. `agent` is always on.",
 )
 .reloads();
 
@@ -283,6 +286,27 @@ pub(super) static METRICS_HIDDEN_INTERFACES: Key<BTreeSet<String>> = key(
      `container_network_*` shows under the container's own. `[]` shows all, as node_exporter does.",
 )
 .reloads();
+pub(super) static METRICS_MERGE: Key<bool> = key(
+    "metrics.merge",
+    kinds::SWITCH,
+    || false,
+    "`on` fetches every declared endpoint with each scrape and puts its series on the page, with the labels of its container added.",
+);
+
+pub(super) static METRICS_MERGE_TIMEOUT: Key<Duration> = key(
+    "metrics.merge_timeout",
+    kinds::duration::<50, 60_000>(),
+    || Duration::from_secs(2),
+    "Longest wait for the merged endpoints, all together. It adds to the time of a scrape; later ones are left out with spyhop_target_up 0.",
+);
+
+pub(super) static METRICS_MERGE_MAX_SIZE: Key<u64> = key(
+    "metrics.merge_max_size",
+    kinds::size::<65_536, 1_073_741_824>(),
+    || 4 << 20,
+    "Memory for the series of all merged endpoints. One endpoint gets half of it at most; beyond it an endpoint is left out whole.",
+);
+
 pub(super) static TARGETS_MODE: Key<Mode> = key(
     "targets.mode",
     kinds::TARGETS_MODE,

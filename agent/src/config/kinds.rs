@@ -146,6 +146,21 @@ pub(super) const HOST_NAME: Kind<Option<String>> = Kind {
     show: |name| Raw::One(name.clone().unwrap_or_else(|| "auto".to_owned())),
 };
 
+/// On or off.
+pub(super) const SWITCH: Kind<bool> = Kind {
+    name: "a switch",
+    range: || "on, off".into(),
+    list: false,
+    read: |raw| {
+        one(raw, |text| match text {
+            "on" | "true" | "yes" => Ok(true),
+            "off" | "false" | "no" => Ok(false),
+            _ => Err(not_one_of(text, "a switch", &["on", "off"])),
+        })
+    },
+    show: |on| Raw::One(if *on { "on" } else { "off" }.to_owned()),
+};
+
 /// Where the agent is reached from outside, or `auto`.
 pub(super) const EXTERNAL_URL: Kind<Option<Agent>> = Kind {
     name: "a URL or auto",

@@ -190,6 +190,11 @@ impl Config {
                 timeout: values.take(&keys::TARGETS_TIMEOUT),
                 max_body: values.take(&keys::TARGETS_MAX_BODY_SIZE),
                 max_fetches: values.take(&keys::TARGETS_MAX_FETCHES),
+                merge: targets::MergeSettings {
+                    enabled: values.take(&keys::METRICS_MERGE),
+                    timeout: values.take(&keys::METRICS_MERGE_TIMEOUT),
+                    max_bytes: values.take(&keys::METRICS_MERGE_MAX_SIZE),
+                },
             },
             containers: ContainerFilter {
                 include: values.take(&keys::CONTAINERS_INCLUDE),

@@ -10,10 +10,13 @@ mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod labels;
+mod merge;
 mod page;
+pub mod parse;
 mod value;
 
 pub use format::{Format, negotiate};
 pub use labels::{LabelSet, MAX_LABEL_NAME, MAX_LABEL_VALUE, label_name};
+pub use merge::{Merge, Taken, TakenError};
 pub use page::{FamilyWriter, MAX_SAMPLES_PER_FAMILY, Page};
 pub use value::Value;

@@ -194,7 +194,7 @@ fn write_head(out: &mut Vec<u8>, family: &Family, format: Format) {
 }
 
 /// `HELP` text: backslash and newline are escaped, in OpenMetrics double quotes too.
-fn escape_help(help: &str, format: Format) -> Cow<'_, str> {
+pub(super) fn escape_help(help: &str, format: Format) -> Cow<'_, str> {
     let quotes = format == Format::OpenMetrics;
     if !help.contains(|c| matches!(c, '\\' | '\n') || (quotes && c == '"')) {
         return Cow::Borrowed(help);

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     App, Scrape,
     answer::{Answer, Body, Unread},
-    api, encoding, page, query,
+    api, encoding, merged, page, query,
     routes::{self, Endpoint, Route},
     stall::Serving,
     targets,
@@ -103,7 +103,7 @@ async fn respond<S: Scrape>(shared: &Shared<S>, route: Option<&'static Route>, r
     let view = api::View { snapshot: &snapshot, host: snapshot.host.as_deref(), now: Timestamp::now() };
     let filter = api::Filter::from_query(request.uri.query());
     match route.endpoint {
-        Endpoint::Metrics => metrics(&app.scraper, request).await,
+        Endpoint::Metrics => metrics(app, request).await,
         Endpoint::Index => Answer::html(page::index(&view)),
         Endpoint::Style => Answer::new(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
         Endpoint::Health => Answer::json(StatusCode::OK, &view.health(app.scraper.alive())),
@@ -117,7 +117,7 @@ async fn respond<S: Scrape>(shared: &Shared<S>, route: Option<&'static Route>, r
     }
 }
 
-async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {
+async fn metrics<S: Scrape>(app: &App<S>, request: &Parts) -> Answer {
     let Ok(groups) = groups(request.uri.query()) else {
         let known: Vec<_> = Group::ALL.into_iter().map(Group::as_str).collect();
         let text = format!("collect[]: unknown group; there are: {}", known.join(", "));
@@ -129,7 +129,14 @@ async fn metrics(scraper: &impl Scrape, request: &Parts) -> Answer {
         // The kernel is not read for a page nobody gets.
         return page_of_metrics(format, false, Bytes::new());
     }
-    match scraper.scrape(collectors::Request { format, groups, gzip }).await {
+    let asked = collectors::Request { format, groups, gzip };
+    let merges = asked.groups.as_ref().is_none_or(|groups| groups.contains(&Group::Target)) && app.targets.merges();
+    let page = if merges {
+        merged::scrape(&app.scraper, &app.targets, asked, &request.headers).await
+    } else {
+        app.scraper.scrape(asked).await
+    };
+    match page {
         Ok(page) => page_of_metrics(format, page.gzip, page.bytes),
         Err(ScrapeError::Busy) => Answer::busy("too many scrapes are waiting"),
         Err(error @ ScrapeError::Failed) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),

@@ -15,6 +15,7 @@ mod encoding;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod handlers;
+mod merged;
 mod page;
 mod query;
 pub mod routes;

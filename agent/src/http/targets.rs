@@ -13,7 +13,7 @@ use super::{Settings, answer::Answer, api::Filter, encoding, handlers, query};
 use crate::targets::{self, Agent, Ask, FetchError, Mode, ProxyError, Scheme, Targets};
 
 /// What Prometheus says of its own patience.
-const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+pub(super) const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 
 /// Longest `Accept` passed on; Prometheus 3 sends 400 bytes.
 const MAX_ACCEPT: usize = 1 << 10;

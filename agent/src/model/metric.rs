@@ -24,13 +24,15 @@ pub enum Group {
     Node,
     /// `spyhop_container_*` and `spyhop_service_*`: what the engine and the agent know of containers.
     Service,
+    /// `spyhop_target_*`: the endpoints which containers declare, and with `metrics.merge` what these expose.
+    Target,
     /// The agent's own health: `spyhop_*` and `process_*`. Always on.
     Agent,
 }
 
 impl Group {
     /// Every group, in the order of the page.
-    pub const ALL: [Self; 5] = [Self::Container, Self::Machine, Self::Node, Self::Service, Self::Agent];
+    pub const ALL: [Self; 6] = [Self::Container, Self::Machine, Self::Node, Self::Service, Self::Target, Self::Agent];
 
     /// The word in `?collect[]=` and in the file.
     pub const fn as_str(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Group {
             Self::Machine => "machine",
             Self::Node => "node",
             Self::Service => "service",
+            Self::Target => "target",
             Self::Agent => "agent",
         }
     }

@@ -18,6 +18,7 @@ mod discovery;
 mod fetch;
 mod gate;
 mod list;
+mod merge;
 mod meter;
 mod segment;
 mod standpoint;
@@ -27,7 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use self::{body::Account, gate::Gate};
 use crate::{
@@ -41,6 +42,7 @@ pub use dial::{Dial, Dialling, OwnNetwork};
 pub use discovery::{Agent, Group, Mode, groups};
 pub use fetch::{Ask, FetchError, Fetched, patience};
 pub use list::{List, MAX_TARGETS, Target, Unreachable};
+pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
 pub use standpoint::{NoWay, Standpoint, Vantage, Way};
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub max_body: u64,
     /// Fetches through `/proxy` at once.
     pub max_fetches: usize,
+    /// Merging them into `/metrics`.
+    pub merge: MergeSettings,
 }
 
 impl Default for Settings {
@@ -72,6 +76,7 @@ impl Default for Settings {
             max_body: 8 << 20,
             // Half of the connections which the server takes by default: a page is always to be had.
             max_fetches: 32,
+            merge: MergeSettings::default(),
         }
     }
 }
@@ -109,6 +114,9 @@ struct Inner {
     gate: Arc<Gate>,
     metrics: Metrics,
     cached: ArcSwapOption<Cached>,
+    verdicts: ArcSwap<Vec<Verdict>>,
+    /// One merge at a time: two would need twice the room.
+    merging: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -128,7 +136,17 @@ impl Targets {
         metrics: Metrics,
     ) -> Self {
         let gate = Gate::new(settings.max_fetches);
-        Self(Arc::new(Inner { reader, standpoint, settings, dial, gate, metrics, cached: ArcSwapOption::empty() }))
+        Self(Arc::new(Inner {
+            reader,
+            standpoint,
+            settings,
+            dial,
+            gate,
+            metrics,
+            cached: ArcSwapOption::empty(),
+            verdicts: ArcSwap::default(),
+            merging: Arc::default(),
+        }))
     }
 
     /// With an agent that stands on no machine: every target is out of reach, and nothing is ever connected to.

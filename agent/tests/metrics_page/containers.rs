@@ -58,6 +58,7 @@ pub(crate) fn web() -> Entry {
             ("com.docker.compose.service", "web"),
             ("com.docker.compose.container-number", "1"),
             ("maintainer", "not on the allow-list"),
+            ("spyhop.metrics.port", "8080"),
         ],
     );
     let port =

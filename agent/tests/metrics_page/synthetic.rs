@@ -11,6 +11,7 @@ use spyhop::{
         ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network, ServiceCounters,
         ServiceKey,
     },
+    targets::{Targets, Verdict},
     telemetry::{EngineCall, HttpAnswer, Metrics, Outcome},
 };
 
@@ -30,14 +31,25 @@ pub(crate) fn at(second: i64) -> Timestamp {
 pub(crate) fn collector() -> Collector<Kernel> {
     let reader = Reader::new();
     reader.publish(snapshot());
+    let metrics = metrics();
     let settings = Settings {
+        targets: Some(targets(&reader, &metrics)),
         labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()
     };
-    let mut collector = Collector::new(Kernel::default(), reader, settings, metrics());
+    let mut collector = Collector::new(Kernel::default(), reader, settings, metrics);
     collector.scrape(spyhop::exposition::Format::Text, None, moment(0));
     collector
+}
+
+/// One declared endpoint, out of reach on a machine that does not exist; and as if it had been merged.
+fn targets(reader: &Reader, metrics: &Metrics) -> Targets {
+    let targets = Targets::unreachable(reader.clone(), metrics.clone());
+    let labels = targets.list().targets.first().expect("a container declares one").labels.clone();
+    let duration = Duration::from_millis(125);
+    targets.note(vec![Verdict { labels, up: true, duration, samples: 7, left_out: 0 }]);
+    targets
 }
 
 /// Fifteen seconds a scrape.

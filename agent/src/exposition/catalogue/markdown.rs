@@ -75,6 +75,11 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
             "State, health, limits and counters which the kernel does not have. They exist for containers of every state, and services are \
              kept while anybody expects them. The container's id, name and image stand on `spyhop_container_info` alone.",
         ),
+        Group::Target => (
+            "Endpoints which containers declare",
+            "For every endpoint that a running container declares by label ([scraping.md](scraping.md)). `target` is the last part of its \
+             path below `/proxy`. With `metrics.merge` the endpoints' own series follow on the page, with the same labels added.",
+        ),
         Group::Agent => ("The agent", "Always on."),
     }
 }

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod node;
 pub mod node_memory;
 pub mod service;
+pub mod target;
 
 pub use left_out::{LEFT_OUT, LeftOut};
 pub use markdown::markdown;
@@ -45,7 +46,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 9] = [
+    let tables: [&[&'static Family]; 10] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -53,6 +54,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         node::FAMILIES,
         node_memory::FAMILIES,
         service::FAMILIES,
+        target::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -75,6 +77,7 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
         Group::Service if family.name.starts_with("spyhop_container_") => &["host", "project", "service", "replica"],
         Group::Service if family.name.starts_with("spyhop_service_") => &["host", "project", "service"],
         Group::Service => &["host"],
+        Group::Target => &["host", "project", "service", "replica", "target"],
         Group::Node | Group::Agent => &[],
     }
 }
