@@ -18,7 +18,7 @@ use support::{
     application::{Application, on_host},
     container::{Role, Running},
     docker::{Docker, Turn, skip},
-    fake_engine::{FakeEngine, World},
+    fake_engine::{FakeContainer, FakeEngine, World},
     page::Page,
     prometheus::{Prometheus, Release},
     scene::binary,
@@ -69,6 +69,15 @@ fn five_applications_are_up_or_not_each_for_itself() {
         ("dead", Application::dead()),
     ];
     let world = containers.into_iter().fold(World::new(), |world, (name, port)| world.with(on_host(name, port)));
+    // Names that are not at home in a path: no project, letters and signs of all kinds, a second endpoint.
+    let odd = FakeContainer::new("lone")
+        .network_mode("host")
+        .running(1)
+        .label("com.docker.compose.service", "ä/b c?d~e%41")
+        .label("spyhop.metrics.port", &well.port.to_string())
+        .label("spyhop.metrics.16.port", &well.port.to_string())
+        .label("spyhop.metrics.16.path", "/metrics?format=prometheus&all");
+    let world = world.with(odd);
     let thief = on_host("thief", 1).label("spyhop.metrics.port", &format!("1@127.0.0.1:{}", foreign.port));
     let engine = FakeEngine::start(world.with(thief));
     let agent = Home::new(&binary(), &engine.socket()).start();
@@ -88,7 +97,10 @@ fn five_applications_are_up_or_not_each_for_itself() {
                 "{version}: {name}, at every scrape"
             );
         }
-        let targets = server.targets("applications", "service").expect("the targets");
+        let odd = "sum(up{job=\"applications\",project=\"\",service=~\".*/b c.d~e%41\"})";
+        assert_eq!(server.number(odd), Ok(2.0), "{version}: both endpoints, whatever they are called");
+        let mut targets = server.targets("applications", "service").expect("the targets");
+        targets.retain(|_, target| target["labels"]["project"] == "shop");
         let errors: BTreeMap<&str, &str> =
             targets.iter().map(|(name, target)| (name.as_str(), target["lastError"].as_str().unwrap_or("?"))).collect();
         assert_eq!(errors.keys().copied().collect::<Vec<_>>(), ["dead", "huge", "lying", "slow", "well"], "{version}");
@@ -101,7 +113,7 @@ fn five_applications_are_up_or_not_each_for_itself() {
             (&labels["instance"], &labels["project"]),
             (&format!("shop-well-1:{}", well.port).into(), &"shop".into())
         );
-        let series = server.query("shop_orders_total").expect("a query").elements;
+        let series = server.query("shop_orders_total{service=\"well\"}").expect("a query").elements;
         assert_eq!(series.len(), 1);
         let get = |label: &str| series[0].0.get(label).map(String::as_str);
         assert_eq!((get("project"), get("exported_project"), get("replica")), (Some("shop"), Some("mine"), Some("1")));

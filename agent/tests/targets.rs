@@ -192,6 +192,16 @@ fn every_bad_answer_is_told_as_what_it_is() {
             502,
             "broken",
         ),
+        (
+            "patience",
+            Application::start(|_, s| {
+                loop {
+                    s.write_all(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000))?;
+                }
+            }),
+            502,
+            "broken",
+        ),
         ("silent", Application::silent(), 504, "timeout"),
     ];
     let mut containers: Vec<_> = applications.iter().map(|(name, app, ..)| on_host(name, app.port)).collect();

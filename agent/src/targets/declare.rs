@@ -155,46 +155,62 @@ struct Words<'a> {
     interval: Option<&'a str>,
 }
 
-/// Reads the labels of one container.
+/// Reads the labels of one container, in one pass: most have none of these.
 pub fn declared(labels: &Labels) -> Declared {
     let mut own = BTreeMap::<u16, Words<'_>>::new();
+    let mut habit = Habit::default();
     let mut refused = 0;
     for (key, value) in labels.iter() {
-        let Some(rest) = key.strip_prefix(OWN) else { continue };
+        let Some(rest) = key.strip_prefix(OWN) else {
+            habit.look_at(key, value);
+            continue;
+        };
         let (number, word) = match rest.split_once('.') {
             None => (Some(1), rest),
             Some((number, word)) => (numbered(number), word),
         };
-        let Some(number) = number else {
-            refused += u64::from(WORDS.contains(&word));
+        if !WORDS.contains(&word) {
             continue;
-        };
-        // Labels come sorted, digits before letters: the unnumbered spelling overwrites `spyhop.metrics.1.*`.
-        if WORDS.contains(&word) {
-            own.entry(number).or_default().put(word, value);
+        }
+        match number {
+            // Labels come sorted, digits before letters: the unnumbered spelling overwrites `spyhop.metrics.1.*`.
+            Some(number) => own.entry(number).or_default().put(word, value),
+            None => refused += 1,
         }
     }
     let mut declarations: Vec<_> =
         own.into_iter().map(|(number, words)| (number, words.read(Spelling::Spyhop))).collect();
-    if declarations.is_empty() {
-        declarations.extend(habitual(labels).map(|words| (1, words.read(Spelling::Prometheus))));
+    if declarations.is_empty() && habit.wanted {
+        declarations.push((1, habit.words.read(Spelling::Prometheus)));
     }
     Declared { declarations, refused }
 }
 
 const WORDS: [&str; 4] = ["port", "path", "scheme", "interval"];
 
+/// The habit from elsewhere: a port alone declares nothing, `scrape` must be true.
+#[derive(Default)]
+struct Habit<'a> {
+    wanted: bool,
+    words: Words<'a>,
+}
+
+impl<'a> Habit<'a> {
+    /// Of both spellings the one with the slash counts: it sorts behind the one with the dot.
+    fn look_at(&mut self, key: &'a str, value: &'a str) {
+        let Some(word) = HABITUAL.iter().find_map(|prefix| key.strip_prefix(prefix)) else { return };
+        match word {
+            "scrape" => self.wanted = value.trim().eq_ignore_ascii_case("true"),
+            "port" | "path" | "scheme" => self.words.put(word, value),
+            _ => {}
+        }
+    }
+}
+
 fn numbered(text: &str) -> Option<u16> {
     let number = text.parse().ok().filter(|number| (1..=MAX_PER_CONTAINER).contains(number))?;
     // `01` and `+1` would be a second spelling of 1.
     (number.to_string() == text).then_some(number)
-}
-
-/// The habit from elsewhere: a port alone declares nothing, `scrape` must be true.
-fn habitual(labels: &Labels) -> Option<Words<'_>> {
-    let get = |word: &str| HABITUAL.iter().find_map(|prefix| labels.get(&format!("{prefix}{word}")));
-    let wanted = get("scrape").is_some_and(|scrape| scrape.trim().eq_ignore_ascii_case("true"));
-    wanted.then(|| Words { port: get("port"), path: get("path"), scheme: get("scheme"), interval: None })
 }
 
 impl<'a> Words<'a> {

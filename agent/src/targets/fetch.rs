@@ -19,7 +19,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::AbortHandle, time::Instant};
 
-use super::{Declaration, Way, body::Body};
+use super::{Declaration, Way, body::Body, wire::Wire};
 
 /// Buffer of one connection, and with it the largest head of an answer.
 const BUFFER: usize = 32 << 10;
@@ -104,14 +104,15 @@ pub(super) async fn fetch(
     ask: &Ask,
 ) -> Result<Fetched, FetchError> {
     let head = async {
-        let stream = dialling.await.map_err(FetchError::Connect)?;
+        let (wire, allowance) = Wire::new(dialling.await.map_err(FetchError::Connect)?);
         let mut client = http1::Builder::new();
         client.max_buf_size(BUFFER).max_headers(MAX_HEADERS);
-        let (mut sender, connection) = client.handshake(TokioIo::new(stream)).await.map_err(FetchError::Broken)?;
+        let (mut sender, connection) = client.handshake(TokioIo::new(wire)).await.map_err(FetchError::Broken)?;
         // What breaks it off is also what the reader of the answer gets.
         let driver = Driver(tokio::spawn(async move { drop(connection.await) }).abort_handle());
         let request = request(declaration, way, ask).map_err(FetchError::Request)?;
         let response = sender.send_request(request).await.map_err(FetchError::Broken)?;
+        allowance.body(ask.max_body);
         Ok((response, driver))
     };
     let (response, driver) = tokio::time::timeout_at(ask.deadline, head).await.map_err(|_| FetchError::Timeout)??;

@@ -119,11 +119,11 @@ impl List {
                     list.refused += 1;
                     continue;
                 }
-                match list.target(entry, number, declaration, &view) {
-                    Some(target) if list.targets.len() < MAX_TARGETS && taken.insert(target.proxy_path.clone()) => {
-                        list.targets.push(target);
-                    }
-                    _ => list.refused += 1,
+                let room = list.targets.len() < MAX_TARGETS;
+                let target = if room { list.target(entry, number, declaration, &view) } else { None };
+                match target.filter(|target| taken.insert(target.proxy_path.clone())) {
+                    Some(target) => list.targets.push(target),
+                    None => list.refused += 1,
                 }
             }
         }
@@ -157,6 +157,11 @@ impl List {
             }
         });
         Some(Target { entry: entry.clone(), number, n, proxy_path, end, declaration: declaration.ok(), labels })
+    }
+
+    /// Whether it could be different tomorrow although the inventory is not: a bridge may come without an event.
+    pub(super) fn hopes_for_a_bridge(&self) -> bool {
+        self.targets.iter().any(|target| target.end.as_ref().err() == Some(&Unreachable::NoWay(NoWay::NoBridge)))
     }
 
     /// The target of an escaped path, to the letter.

@@ -22,6 +22,7 @@ mod merge;
 mod meter;
 mod segment;
 mod standpoint;
+mod wire;
 
 use std::{
     sync::Arc,
@@ -46,7 +47,7 @@ pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
 pub use standpoint::{NoWay, Standpoint, Vantage, Way};
 
-/// How long a list may be old while the inventory does not change: routes of this host come and go without an event.
+/// How long a list may be old while the inventory does not change and a target waits for a bridge of this host.
 const LIST_AGE: Duration = Duration::from_secs(2);
 
 /// What the configuration says.
@@ -163,7 +164,10 @@ impl Targets {
     /// The targets of the newest picture.
     pub fn list(&self) -> Arc<List> {
         let snapshot = self.0.reader.load();
-        let fresh = |cached: &Arc<Cached>| cached.generation == snapshot.generation && cached.made.elapsed() < LIST_AGE;
+        let fresh = |cached: &Arc<Cached>| {
+            cached.generation == snapshot.generation
+                && (cached.made.elapsed() < LIST_AGE || !cached.list.hopes_for_a_bridge())
+        };
         if let Some(cached) = self.0.cached.load_full().filter(fresh) {
             return Arc::clone(&cached.list);
         }

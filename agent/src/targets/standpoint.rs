@@ -8,6 +8,8 @@
 //! that network.
 
 use std::{
+    cell::OnceCell,
+    collections::HashMap,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -24,6 +26,9 @@ const MAX_FILE: usize = 1 << 20;
 
 /// Containers one may share the network of another, and that one of a third; the engine allows no chain, labels may lie.
 const MAX_CHAIN: usize = 2;
+
+/// Swarm's network for published ports: what hangs on it takes traffic from outside, not from its neighbours.
+const INGRESS: &str = "ingress";
 
 /// By what right the agent reaches a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +118,8 @@ impl Standpoint {
     pub(super) fn look<'s>(&'s self, snapshot: &'s Snapshot) -> View<'s> {
         let own = self.own_id.as_deref().and_then(|id| by_id_or_name(snapshot, id));
         let host = |loopback| Place::Host { routes: self.routes(), loopback };
-        let place = match own.map(|own| network_owner(snapshot, &own.container)) {
+        let find = |name: &str| by_id_or_name(snapshot, name).map(|entry| &entry.container);
+        let place = match own.map(|own| network_owner(&own.container, find)) {
             // The engine knows the agent's container, so it is this machine's.
             Some(Some(owner)) if owner.network_mode == NetworkMode::Host => host(true),
             Some(Some(owner)) => Place::In(&owner.networks),
@@ -122,7 +128,7 @@ impl Standpoint {
             None if self.local_engine => host(self.own_id.is_none()),
             None => Place::Elsewhere,
         };
-        View { snapshot, own, place, in_container: self.own_id.is_some(), sys: &self.sys }
+        View { snapshot, own, place, in_container: self.own_id.is_some(), sys: &self.sys, index: OnceCell::new() }
     }
 
     fn routes(&self) -> Vec<Route> {
@@ -148,15 +154,17 @@ pub(super) struct View<'s> {
     place: Place<'s>,
     in_container: bool,
     sys: &'s Path,
+    /// Containers by id and by name, made when the first one shares the network of another.
+    index: OnceCell<HashMap<&'s str, &'s Container>>,
 }
 
-impl View<'_> {
+impl<'s> View<'s> {
     /// The way to a port of a container.
     pub(super) fn way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
         if self.own.is_some_and(|own| own.container.id == entry.container.id) {
             return Ok(Way::Itself);
         }
-        let owner = network_owner(self.snapshot, &entry.container).ok_or(NoWay::NoAddress)?;
+        let owner = self.network_owner(&entry.container).ok_or(NoWay::NoAddress)?;
         if owner.network_mode == NetworkMode::Host {
             return self.host_loopback(port);
         }
@@ -171,7 +179,9 @@ impl View<'_> {
         match &self.place {
             Place::Elsewhere => Err(NoWay::RemoteEngine),
             Place::In(networks) => {
-                let shared = |theirs: &&Attachment| networks.iter().any(|ours| same_network(ours, theirs));
+                let shared = |theirs: &&Attachment| {
+                    *theirs.network != *INGRESS && networks.iter().any(|ours| same_network(ours, theirs))
+                };
                 let mut ways = owner.networks.iter().filter(shared).filter_map(|theirs| Some((theirs, first(theirs)?)));
                 let (theirs, address) = ways.next().ok_or(NoWay::NoSharedNetwork)?;
                 Ok(to(theirs, address, Vantage::SharedNetwork))
@@ -183,6 +193,16 @@ impl View<'_> {
                 found.map(|(theirs, address)| to(theirs, address, Vantage::Host)).ok_or(none)
             }
         }
+    }
+
+    fn network_owner<'c>(&self, container: &'c Container) -> Option<&'c Container>
+    where
+        's: 'c,
+    {
+        network_owner(container, |name| {
+            let found = self.index.get_or_init(|| index(self.snapshot)).get(name);
+            found.copied()
+        })
     }
 
     /// A container on the host's network has the host's addresses. Loopback is the one which is nobody else's, and only an
@@ -201,8 +221,10 @@ impl View<'_> {
 
     /// Whether the kernel sends packets for the address into a bridge of that very network.
     fn is_bridge_of(&self, routes: &[Route], attachment: &Attachment, address: IpAddr) -> bool {
-        let known = |network: &&Arc<crate::model::Network>| Some(&network.id) == attachment.network_id.as_ref();
-        let Some(network) = self.snapshot.networks.iter().find(known) else { return false };
+        // Podman writes the name of a network where Docker writes its id.
+        let Some(id) = &attachment.network_id else { return false };
+        let mut networks = self.snapshot.networks.iter();
+        let Some(network) = networks.find(|network| network.id == *id || network.name == *id) else { return false };
         if network.driver.as_deref() != Some("bridge") {
             return false;
         }
@@ -215,11 +237,11 @@ impl View<'_> {
 }
 
 /// The container whose network namespace this one lives in: itself, or the one it joined.
-fn network_owner<'s>(snapshot: &'s Snapshot, container: &'s Container) -> Option<&'s Container> {
+fn network_owner<'s>(container: &'s Container, find: impl Fn(&str) -> Option<&'s Container>) -> Option<&'s Container> {
     let mut owner = container;
     for _ in 0..=MAX_CHAIN {
         match &owner.network_mode {
-            NetworkMode::Container(other) => owner = &by_id_or_name(snapshot, other)?.container,
+            NetworkMode::Container(other) => owner = find(other)?,
             _ => return Some(owner),
         }
     }
@@ -229,6 +251,13 @@ fn network_owner<'s>(snapshot: &'s Snapshot, container: &'s Container) -> Option
 fn by_id_or_name<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s Entry> {
     let found = |entry: &&Arc<Entry>| entry.container.id.as_str() == name || *entry.container.name == *name;
     snapshot.containers.iter().find(found).map(AsRef::as_ref)
+}
+
+/// Containers by name, and by id where both are the same: an id is never somebody else's.
+fn index(snapshot: &Snapshot) -> HashMap<&str, &Container> {
+    let containers = || snapshot.containers.iter().map(|entry| &entry.container);
+    let names = containers().map(|container| (&*container.name, container));
+    names.chain(containers().map(|container| (container.id.as_str(), container))).collect()
 }
 
 /// One network by its id; names may repeat.

@@ -45,11 +45,12 @@ fn in_a_container_only_shared_networks_are_reached() {
     let standpoint = stand(&root, true);
     let picture = snapshot(
         vec![
-            container("spyhop", &[], &[("monitoring", "172.20.0.9"), ("edge", "172.21.0.9")]),
+            container("spyhop", &[], &[("monitoring", "172.20.0.9"), ("edge", "172.21.0.9"), ("ingress", "10.0.0.9")]),
             container("near", &[], &[("aaa", "172.19.0.2"), ("edge", "172.21.0.2")]),
             container("far", &[], &[("aaa", "172.19.0.3")]),
             container("v6", &[], &[("edge", "fd00::2")]),
             container("nowhere", &[], &[]),
+            container("swarm", &[], &[("ingress", "10.0.0.5")]),
             with_mode(container("sidecar", &[], &[]), NetworkMode::Container(id("near").into())),
             with_mode(container("host", &[], &[]), NetworkMode::Host),
             with_mode(container("loop", &[], &[]), NetworkMode::Container("loop".into())),
@@ -64,6 +65,7 @@ fn in_a_container_only_shared_networks_are_reached() {
     assert_eq!(way("spyhop"), Ok(Way::Itself));
     for (name, reason) in [
         ("far", NoWay::NoSharedNetwork),
+        ("swarm", NoWay::NoSharedNetwork),
         ("nowhere", NoWay::NoAddress),
         ("host", NoWay::HostNetwork),
         ("loop", NoWay::NoAddress),
