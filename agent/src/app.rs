@@ -73,7 +73,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         config.state.directory.as_deref().map(inventory::StateLock::take).transpose().context("state.directory")?;
 
     let reader = inventory::Reader::new();
-    let targets = declared_targets(&config, &reader, &metrics);
+    let targets = declared_targets(&config, listener.address().port(), &reader, &metrics);
     let scraper = start_collectors(&config, &reader, &targets, &metrics);
 
     let shutdown = CancellationToken::new();
@@ -132,9 +132,9 @@ fn http_settings(config: &Config) -> http::Settings {
 }
 
 /// What containers declare, seen and fetched from the agent's own network.
-fn declared_targets(config: &Config, reader: &inventory::Reader, metrics: &Metrics) -> Targets {
+fn declared_targets(config: &Config, port: u16, reader: &inventory::Reader, metrics: &Metrics) -> Targets {
     let local_engine = config.engine.address.starts_with("unix://");
-    let standpoint = Standpoint::discover(local_engine);
+    let standpoint = Standpoint::discover(local_engine).listening_on(port);
     Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), metrics.clone())
 }
 

@@ -12,7 +12,8 @@
 mod support;
 
 use std::{
-    io::Write,
+    io::{Read, Write},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 
@@ -265,6 +266,53 @@ fn half_a_page_never_looks_whole() {
         });
     }
     assert!(agent.usage().rss < 30 << 20, "{} bytes", agent.usage().rss);
+}
+
+/// Prometheus leaves at its timeout, people press Control-C: the target is let go, and nothing is said of it.
+#[test]
+fn a_client_that_leaves_takes_its_fetch_along() {
+    let (endless, silent) = (Application::endless("junk{n=\"{}\"} 1\n"), Application::silent());
+    let containers = vec![on_host("endless", endless.port), on_host("silent", silent.port)];
+    let more = "targets:\n  max_body_size: 1GiB\n  timeout: 3s\n  max_fetches: 2\n";
+    let (_engine, _home, agent) = scene(containers, more);
+    let before = agent.usage().handles;
+    for n in 1..=5 {
+        let mut client = TcpStream::connect(agent.address).expect("a connection");
+        client.write_all(b"GET /proxy/shop/endless/1 HTTP/1.1\r\nHost: a\r\n\r\n").expect("a request");
+        client.read_exact(&mut [0; 100_000]).expect("some of the page");
+        drop(client);
+        eventually("the end of the fetch", || {
+            let counted = outcome(&agent, "abandoned");
+            holds(counted == f64::from(n), || format!("{counted} abandoned"))
+        });
+    }
+    // More than there are places, and nobody waits for them.
+    for _ in 0..6 {
+        let mut client = TcpStream::connect(agent.address).expect("a connection");
+        client.write_all(b"GET /proxy/shop/silent/1 HTTP/1.1\r\nHost: a\r\n\r\n").expect("a request");
+    }
+    eventually("a place", || {
+        let answer = agent.get("/proxy/shop/silent/1", &[("X-Prometheus-Scrape-Timeout-Seconds", "0.1")]);
+        let status = answer.map_err(|error| error.to_string())?.status;
+        holds(status == 504, || status.to_string())
+    });
+    eventually("all handles back", || {
+        let handles = agent.usage().handles;
+        holds(handles <= before + 1, || format!("{handles} handles, {before} before"))
+    });
+}
+
+/// A target which shares the agent's own address and port is the agent: it would fetch itself without end.
+#[test]
+fn the_agent_does_not_fetch_itself() {
+    let engine = FakeEngine::start(World::new());
+    let agent = Home::with(&binary(), &engine.socket(), "metrics:\n  merge: on\n").start();
+    engine.run(on_host("mirror", agent.address.port()).label("spyhop.metrics.path", "/proxy/shop/mirror/1"), 1);
+    eventually("it is known", || holds(groups(&agent, "").len() == 1, || "not yet".into()));
+    assert_eq!(groups(&agent, "")[0].1["labels"]["__metrics_path__"], "/metrics");
+    let answer = agent.get("/proxy/shop/mirror/1", &[]).expect("an answer");
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert_eq!(agent.scrape().absent("spyhop_target_up", &[]), Ok(()));
 }
 
 #[test]

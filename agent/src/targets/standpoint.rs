@@ -61,7 +61,7 @@ pub enum Way {
         /// Why it is believed to be the container's.
         vantage: Vantage,
     },
-    /// The container is the agent's own: its `/metrics` is here.
+    /// It is the agent itself, which serves its page and does not fetch it.
     Itself,
 }
 
@@ -98,6 +98,8 @@ impl NoWay {
 pub struct Standpoint {
     own_id: Option<String>,
     local_engine: bool,
+    /// Where the agent listens; 0 nowhere.
+    port: u16,
     proc: PathBuf,
     sys: PathBuf,
 }
@@ -111,7 +113,13 @@ impl Standpoint {
     /// Like [`Self::discover`] with other roots for the agent's own `/proc` and `/sys`, for tests.
     pub fn with_roots(local_engine: bool, proc: &Path, sys: &Path) -> Self {
         let mounts = read(&proc.join("self/mountinfo"));
-        Self { own_id: own_id(&mounts), local_engine, proc: proc.into(), sys: sys.into() }
+        Self { own_id: own_id(&mounts), local_engine, port: 0, proc: proc.into(), sys: sys.into() }
+    }
+
+    /// The port on which the agent itself is found.
+    pub const fn listening_on(mut self, port: u16) -> Self {
+        self.port = port;
+        self
     }
 
     /// Joins the standpoint with one picture.
@@ -119,7 +127,8 @@ impl Standpoint {
         let own = self.own_id.as_deref().and_then(|id| by_id_or_name(snapshot, id));
         let host = |loopback| Place::Host { routes: self.routes(), loopback };
         let find = |name: &str| by_id_or_name(snapshot, name).map(|entry| &entry.container);
-        let place = match own.map(|own| network_owner(&own.container, find)) {
+        let own = own.map(|own| network_owner(&own.container, find));
+        let place = match own {
             // The engine knows the agent's container, so it is this machine's.
             Some(Some(owner)) if owner.network_mode == NetworkMode::Host => host(true),
             Some(Some(owner)) => Place::In(&owner.networks),
@@ -128,7 +137,8 @@ impl Standpoint {
             None if self.local_engine => host(self.own_id.is_none()),
             None => Place::Elsewhere,
         };
-        View { snapshot, own, place, in_container: self.own_id.is_some(), sys: &self.sys, index: OnceCell::new() }
+        let own = own.flatten();
+        View { standpoint: self, snapshot, own, place, index: OnceCell::new() }
     }
 
     fn routes(&self) -> Vec<Route> {
@@ -149,11 +159,11 @@ enum Place<'s> {
 
 /// The standpoint with one picture.
 pub(super) struct View<'s> {
+    standpoint: &'s Standpoint,
     snapshot: &'s Snapshot,
-    own: Option<&'s Entry>,
+    /// The container whose network the agent's own container uses; the same one in most cases.
+    own: Option<&'s Container>,
     place: Place<'s>,
-    in_container: bool,
-    sys: &'s Path,
     /// Containers by id and by name, made when the first one shares the network of another.
     index: OnceCell<HashMap<&'s str, &'s Container>>,
 }
@@ -161,12 +171,13 @@ pub(super) struct View<'s> {
 impl<'s> View<'s> {
     /// The way to a port of a container.
     pub(super) fn way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
-        if self.own.is_some_and(|own| own.container.id == entry.container.id) {
-            return Ok(Way::Itself);
-        }
         let owner = self.network_owner(&entry.container).ok_or(NoWay::NoAddress)?;
         if owner.network_mode == NetworkMode::Host {
             return self.host_loopback(port);
+        }
+        // Whoever shares the agent's network has its addresses, and on this port they are the agent's.
+        if port == self.standpoint.port && self.own.is_some_and(|own| own.id == owner.id) {
+            return Ok(Way::Itself);
         }
         if owner.networks.iter().all(|attachment| attachment.addresses.is_empty()) {
             return Err(NoWay::NoAddress);
@@ -189,7 +200,7 @@ impl<'s> View<'s> {
             Place::Host { routes, .. } => {
                 let mut ways = owner.networks.iter().flat_map(|theirs| sorted(theirs).map(move |ip| (theirs, ip)));
                 let found = ways.find(|(theirs, address)| self.is_bridge_of(routes, theirs, *address));
-                let none = if self.in_container { NoWay::NoSharedNetwork } else { NoWay::NoBridge };
+                let none = if self.standpoint.own_id.is_some() { NoWay::NoSharedNetwork } else { NoWay::NoBridge };
                 found.map(|(theirs, address)| to(theirs, address, Vantage::Host)).ok_or(none)
             }
         }
@@ -209,6 +220,7 @@ impl<'s> View<'s> {
     /// agent on the same network has the same loopback.
     fn host_loopback(&self, port: u16) -> Result<Way, NoWay> {
         match &self.place {
+            Place::Host { loopback: true, .. } if port == self.standpoint.port => Ok(Way::Itself),
             Place::Host { loopback: true, .. } => Ok(Way::Address {
                 at: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
                 network: "host".into(),
@@ -231,7 +243,7 @@ impl<'s> View<'s> {
         let Some(route) = longest(routes, address) else { return false };
         // Docker names the bridges it makes after the network's id. One named otherwise must be a bridge with that subnet.
         let by_id = network.id.get(..12).is_some_and(|id| route.interface.strip_prefix("br-") == Some(id));
-        let is_bridge = || self.sys.join("class/net").join(&route.interface).join("bridge").is_dir();
+        let is_bridge = || self.standpoint.sys.join("class/net").join(&route.interface).join("bridge").is_dir();
         by_id || (network.subnets.iter().any(|subnet| route.is(subnet)) && is_bridge())
     }
 }

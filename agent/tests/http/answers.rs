@@ -137,7 +137,10 @@ async fn groups_are_asked_for_by_name() {
     for query in ["?collect[]=cpu", "?collect[]=", "?collect[]=node&collect[]=Node", "?collect[]=%3Cscript%3E"] {
         let answer = client.ask("GET", &format!("/metrics{query}"), "").await;
         assert_eq!(answer.status, 400, "{query}");
-        assert_eq!(answer.text(), "collect[]: unknown group; there are: container, machine, node, service, agent\n");
+        assert_eq!(
+            answer.text(),
+            "collect[]: unknown group; there are: container, machine, node, service, target, agent\n"
+        );
     }
     assert_eq!(server.scraper.requests().len(), scrapes, "no page is made for a mistake");
 }

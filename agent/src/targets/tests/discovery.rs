@@ -16,7 +16,8 @@ fn list(entries: Vec<crate::inventory::Entry>) -> List {
     let own = container("spyhop", &[("spyhop.metrics.port", "9477")], &[("monitoring", "172.20.0.9")]);
     let entries = [own].into_iter().chain(entries).collect();
     let networks = vec![network("monitoring", "bridge", "172.20.0.0/16")];
-    List::new(&snapshot(entries, networks), &Standpoint::with_roots(true, root.path(), root.path()))
+    let standpoint = Standpoint::with_roots(true, root.path(), root.path()).listening_on(9477);
+    List::new(&snapshot(entries, networks), &standpoint)
 }
 
 fn document(list: &List, mode: Mode, agent: &Agent) -> Value {

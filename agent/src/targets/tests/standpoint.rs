@@ -22,7 +22,7 @@ fn machine(mountinfo: &str, routes: &str, routes_v6: &str, bridges: &[&str]) -> 
 }
 
 fn stand(root: &TempDir, local: bool) -> Standpoint {
-    Standpoint::with_roots(local, &root.path().join("proc"), &root.path().join("sys"))
+    Standpoint::with_roots(local, &root.path().join("proc"), &root.path().join("sys")).listening_on(9477)
 }
 
 fn in_container(name: &str) -> String {
@@ -52,17 +52,23 @@ fn in_a_container_only_shared_networks_are_reached() {
             container("nowhere", &[], &[]),
             container("swarm", &[], &[("ingress", "10.0.0.5")]),
             with_mode(container("sidecar", &[], &[]), NetworkMode::Container(id("near").into())),
+            with_mode(container("guest", &[], &[]), NetworkMode::Container(id("spyhop").into())),
             with_mode(container("host", &[], &[]), NetworkMode::Host),
             with_mode(container("loop", &[], &[]), NetworkMode::Container("loop".into())),
         ],
         vec![network("aaa", "bridge", "172.17.0.0/16")],
     );
     let view = standpoint.look(&picture);
-    let way = |name: &str| view.way(by_id_or_name(&picture, name).unwrap(), 80);
+    let at = |name: &str, port| view.way(by_id_or_name(&picture, name).unwrap(), port);
+    let way = |name: &str| at(name, 80);
     assert_eq!(address(&way("near")), ("172.21.0.2:80".into(), Vantage::SharedNetwork));
     assert_eq!(address(&way("sidecar")), ("172.21.0.2:80".into(), Vantage::SharedNetwork));
     assert_eq!(address(&way("v6")), ("[fd00::2]:80".into(), Vantage::SharedNetwork));
-    assert_eq!(way("spyhop"), Ok(Way::Itself));
+    for name in ["spyhop", "guest"] {
+        assert_eq!(at(name, 9477), Ok(Way::Itself), "{name}: on that port it is the agent who listens");
+        assert_eq!(address(&way(name)), ("172.20.0.9:80".into(), Vantage::SharedNetwork), "{name}");
+    }
+    assert_eq!(address(&at("near", 9477)).0, "172.21.0.2:9477");
     for (name, reason) in [
         ("far", NoWay::NoSharedNetwork),
         ("swarm", NoWay::NoSharedNetwork),
@@ -151,6 +157,7 @@ fn an_agent_on_the_hosts_network_in_a_container_stands_on_the_host() {
     let view = standpoint.look(&picture);
     assert_eq!(address(&view.way(&picture.containers[1], 80)), ("172.17.0.2:80".into(), Vantage::Host));
     assert_eq!(address(&view.way(&picture.containers[2], 80)), ("127.0.0.1:80".into(), Vantage::Host));
+    assert_eq!(view.way(&picture.containers[2], 9477), Ok(Way::Itself));
 }
 
 #[test]
