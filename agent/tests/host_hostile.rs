@@ -43,7 +43,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Reads all there is to read, twice, under a deadline: a reading that hangs fails the test instead of hanging it.
 fn read_all(tree: &Tree, id: &str) -> (Result<ContainerSample, Gone>, HostSample, u64) {
     let metrics = Metrics::default();
-    let (send, receive) = mpsc::channel();
+    let (send, receive) = mpsc::sync_channel(1);
     let roots = spyhop::host::Roots { proc: tree.path("proc"), sys: tree.path("sys"), rootfs: Some(tree.path("")) };
     let (id, counted) = (id.to_owned(), metrics.clone());
     std::thread::spawn(move || {
@@ -58,7 +58,7 @@ fn read_all(tree: &Tree, id: &str) -> (Result<ContainerSample, Gone>, HostSample
         }
         send.send((read.map(|()| container), node)).unwrap();
     });
-    let (container, node) = receive.recv_timeout(PATIENCE).expect("a reading that ends");
+    let (container, node) = receive.recv_timeout(PATIENCE).unwrap();
     (container, node, metrics.scrape_errors.get())
 }
 
@@ -138,7 +138,7 @@ fn a_file_that_grows_while_it_is_read_is_read_once() {
     let stop = Arc::new(AtomicBool::new(false));
     let growing = tree.path("proc/4242/net/dev");
     let writer = {
-        let (stop, path) = (Arc::clone(&stop), growing.clone());
+        let (stop, path) = (Arc::clone(&stop), growing);
         std::thread::spawn(move || {
             let mut file = fs::File::options().append(true).open(path).unwrap();
             let mut number = 0_u64;

@@ -34,7 +34,7 @@ fn a_container_that_died_of_it_says_so() {
 /// Whether the engine noticed. On cgroup v2 it hears of the kill through a file of the very cgroup which goes away with the container's
 /// first process, and may be too late; nobody else could know by then. Then the agent must say what the engine says.
 fn noticed(container: &Running) -> bool {
-    let noticed = container.inspect()["State"]["OOMKilled"] == true;
+    let noticed = container.inspect().pointer("/State/OOMKilled") == Some(&true.into());
     assert!(noticed || unified(), "this engine does not notice that memory ran out");
     if !noticed {
         println!("the engine did not notice that memory ran out");

@@ -184,7 +184,7 @@ impl Taken {
             return Err(TakenError::TooManyFamilies);
         }
         // Under the name it has on the page; a counter's loses or gains its `_total`.
-        let mut help = unescape(super::super::labels::cut(help, MAX_HELP));
+        let mut help = unescape(help.get(..help.floor_char_boundary(MAX_HELP)).unwrap_or_default());
         if help.ends_with('\\') {
             help.to_mut().pop();
         }
