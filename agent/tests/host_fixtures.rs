@@ -1,8 +1,6 @@
 //! The host reader over trees of kernel files: every hierarchy, every place it may be mounted, and files gone wrong.
 //! Where the trees come from stands in `fixtures/host/README.md`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::fs;

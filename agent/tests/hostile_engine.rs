@@ -3,6 +3,8 @@
 //! Promised: the page stays one that Prometheus takes, in both formats; nothing is shown that nobody said; memory stays bounded; the agent
 //! goes on, and is right again as soon as the engine is. What each question does with each fault is in `engine.rs`.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

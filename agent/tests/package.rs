@@ -2,6 +2,8 @@
 //!
 //! `SPYHOP_DEB` names the package; `make test` builds one.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     env, fs,
     os::unix::fs::PermissionsExt,

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// What is watched: its name, how much it may grow, and how it is read.
+type Figure<'read> = (&'static str, f64, &'read dyn Fn(&Usage) -> f64);
+
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Day {
@@ -78,7 +81,7 @@ impl Rounds {
     fn verdict(&self) -> bool {
         println!("{}: {} lifecycles, {} scrapes", self.what, self.events, self.scrapes);
         let mib = |usage: &Usage| float(usage.rss) / f64::from(1 << 20);
-        let figures: [(&str, f64, &dyn Fn(&Usage) -> f64); 3] = [
+        let figures: [Figure<'_>; 3] = [
             ("resident memory, MiB", SLACK_MIB, &mib),
             ("open handles", SLACK_COUNT, &|usage| float(usage.handles as u64)),
             ("threads", SLACK_COUNT, &|usage| float(usage.threads as u64)),
