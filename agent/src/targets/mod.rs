@@ -20,6 +20,7 @@ mod gate;
 mod list;
 mod merge;
 mod meter;
+mod routes;
 mod segment;
 mod standpoint;
 mod wire;

@@ -11,11 +11,12 @@ use std::{
     cell::OnceCell,
     collections::HashMap,
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use super::routes::{self, Route};
 use crate::{
     inventory::{Entry, Snapshot},
     model::{Attachment, Container, NetworkMode},
@@ -142,8 +143,8 @@ impl Standpoint {
     }
 
     fn routes(&self) -> Vec<Route> {
-        let mut routes = routes_v4(&read(&self.proc.join("self/net/route")));
-        routes.extend(routes_v6(&read(&self.proc.join("self/net/ipv6_route"))));
+        let mut routes = routes::read_v4(&read(&self.proc.join("self/net/route")));
+        routes.extend(routes::read_v6(&read(&self.proc.join("self/net/ipv6_route"))));
         routes
     }
 }
@@ -240,7 +241,7 @@ impl<'s> View<'s> {
         if network.driver.as_deref() != Some("bridge") {
             return false;
         }
-        let Some(route) = longest(routes, address) else { return false };
+        let Some(route) = routes::longest(routes, address) else { return false };
         // Docker names the bridges it makes after the network's id. One named otherwise must be a bridge with that subnet.
         let by_id = network.id.get(..12).is_some_and(|id| route.interface.strip_prefix("br-") == Some(id));
         let is_bridge = || self.standpoint.sys.join("class/net").join(&route.interface).join("bridge").is_dir();
@@ -287,75 +288,6 @@ fn sorted(attachment: &Attachment) -> impl Iterator<Item = IpAddr> {
 /// The address of a container in one network.
 pub(super) fn first(attachment: &Attachment) -> Option<IpAddr> {
     sorted(attachment).next()
-}
-
-/// A subnet the kernel reaches without a gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Route {
-    interface: String,
-    subnet: IpAddr,
-    prefix: u32,
-}
-
-impl Route {
-    fn holds(&self, address: IpAddr) -> bool {
-        match (self.subnet, address) {
-            (IpAddr::V4(subnet), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
-                u32::from(subnet) == u32::from(address) & mask
-            }
-            (IpAddr::V6(subnet), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - self.prefix).unwrap_or(0);
-                u128::from(subnet) == u128::from(address) & mask
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the engine's spelling of a subnet means this one.
-    fn is(&self, subnet: &str) -> bool {
-        let parts = subnet.split_once('/').and_then(|(ip, prefix)| Some((ip.parse().ok()?, prefix.parse().ok()?)));
-        parts.is_some_and(|(ip, prefix): (IpAddr, u32)| prefix == self.prefix && self.holds(ip))
-    }
-}
-
-/// The kernel's choice. Of two equal ones the first stands for both only if they are the same interface.
-fn longest(routes: &[Route], address: IpAddr) -> Option<&Route> {
-    let best = routes.iter().filter(|route| route.holds(address)).max_by_key(|route| route.prefix)?;
-    let rival =
-        |route: &&Route| route.holds(address) && route.prefix == best.prefix && route.interface != best.interface;
-    routes.iter().find(rival).is_none().then_some(best)
-}
-
-const UP: u32 = 1;
-const GATEWAY: u32 = 2;
-
-/// `/proc/net/route`: interface, destination, gateway, flags, ..., mask; numbers in hexadecimal as the machine holds them.
-fn routes_v4(text: &str) -> Vec<Route> {
-    let route = |line: &str| {
-        let mut fields = line.split_ascii_whitespace();
-        let (interface, subnet) = (fields.next()?, fields.next()?);
-        let flags = u32::from_str_radix(fields.nth(1)?, 16).ok()?;
-        let mask = u32::from_be(u32::from_str_radix(fields.nth(3)?, 16).ok()?);
-        let subnet = Ipv4Addr::from(u32::from_be(u32::from_str_radix(subnet, 16).ok()?));
-        let direct = flags & UP != 0 && flags & GATEWAY == 0 && mask.leading_ones() == mask.count_ones();
-        direct.then(|| Route { interface: interface.to_owned(), subnet: subnet.into(), prefix: mask.leading_ones() })
-    };
-    text.lines().skip(1).filter_map(route).collect()
-}
-
-/// `/proc/net/ipv6_route`: destination, prefix length, source, its length, next hop, metric, references, use, flags, interface.
-fn routes_v6(text: &str) -> Vec<Route> {
-    let route = |line: &str| {
-        let mut fields = line.split_ascii_whitespace();
-        let subnet = u128::from_str_radix(fields.next()?, 16).ok()?;
-        let prefix = u32::from_str_radix(fields.next()?, 16).ok().filter(|prefix| *prefix <= 128)?;
-        let flags = u32::from_str_radix(fields.nth(6)?, 16).ok()?;
-        let interface = fields.next()?.to_owned();
-        let direct = flags & UP != 0 && flags & GATEWAY == 0;
-        direct.then(|| Route { interface, subnet: Ipv6Addr::from(subnet).into(), prefix })
-    };
-    text.lines().filter_map(route).collect()
 }
 
 /// The id of the container this process runs in, from the files which Docker and Podman mount into every one of them.

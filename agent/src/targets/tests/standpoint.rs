@@ -185,19 +185,3 @@ fn the_own_container_is_known_by_the_files_mounted_into_it() {
     assert_eq!(of("/var/lib/docker/containers/short/hosts", "/etc/hosts"), None);
     assert_eq!(own_id("half a line\n\n1 2 3"), None);
 }
-
-#[test]
-fn broken_route_files_prove_nothing() {
-    for text in
-        ["", "x", "a\tb\tc\td\n", "h\neth0\tZZ\t0\t1\t0\t0\t0\tFF\n", "h\neth0\t00\t0\t0001\t0\t0\t0\t00FF00FF\n"]
-    {
-        assert_eq!(routes_v4(text), [], "{text:?}");
-        assert_eq!(routes_v6(text), [], "{text:?}");
-    }
-    let two = |other: &str| {
-        let route = |interface: &str| Route { interface: interface.into(), subnet: [10, 0, 0, 0].into(), prefix: 8 };
-        longest(&[route("a"), route(other)], [10, 1, 1, 1].into()).is_some()
-    };
-    assert!(two("a"));
-    assert!(!two("b"), "two interfaces claim the address: nobody knows which the kernel takes");
-}
