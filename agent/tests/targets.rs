@@ -104,6 +104,8 @@ fn the_configured_address_counts_more_than_the_clients() {
     let more = "targets:\n  mode: direct\n";
     let (_engine, home, agent) = scene(vec![on_host("one", one.port)], more);
     assert_eq!(groups(&agent, "")[0].1["targets"][0], format!("127.0.0.1:{}", one.port));
+    // One agent at a time owns the state folder.
+    agent.terminate();
     let config = std::fs::read_to_string(home.config()).expect("the file");
     let config = config.replace("http:\n", "http:\n  external_url: https://mon.example/spy\n");
     std::fs::write(home.config(), config).expect("the file");

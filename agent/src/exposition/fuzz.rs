@@ -1,5 +1,7 @@
 //! What fuzzers feed: label names and values on their way to the page.
 
+pub use super::merge::fuzz::pages;
+
 use super::{LabelSet, MAX_LABEL_NAME, MAX_LABEL_VALUE, label_name};
 use crate::model::shorten;
 

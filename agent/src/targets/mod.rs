@@ -16,6 +16,8 @@ mod declare;
 mod dial;
 mod discovery;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 mod list;
 mod merge;

@@ -10,6 +10,8 @@
 //! counted. Names that begin with `spyhop_` are ours alone.
 
 mod family;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod page;
 mod taken;
 
