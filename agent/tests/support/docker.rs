@@ -45,7 +45,8 @@ pub enum Turn {
 }
 
 impl Docker {
-    /// The engine behind the default socket; `None`, after telling why, where there is none to test with.
+    /// The engine which `DOCKER_HOST` names, else that behind the default socket; `None`, after telling why, where there is none
+    /// to test with.
     ///
     /// With `SPYHOP_REQUIRE_ENGINE=1` a missing engine fails the test instead.
     pub fn or_skip(turn: Turn) -> Option<Self> {
@@ -55,9 +56,14 @@ impl Docker {
         }
     }
 
-    /// The engine behind the default socket, waiting for its turn.
+    /// [`Self::or_skip`] with the reason for the caller, waiting for its turn.
     pub fn available(turn: Turn) -> Result<Self, String> {
-        Self::at(Path::new("/var/run/docker.sock"), take_turn(turn)?)
+        let named = std::env::var("DOCKER_HOST").unwrap_or_default();
+        let socket = match named.as_str() {
+            "" => "/var/run/docker.sock",
+            named => named.strip_prefix("unix://").ok_or("DOCKER_HOST names no unix socket, which these tests need")?,
+        };
+        Self::at(Path::new(socket), take_turn(turn)?)
     }
 
     /// An engine behind another socket.
