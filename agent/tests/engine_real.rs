@@ -281,7 +281,9 @@ async fn every_field_is_what_docker_inspect_says() {
     let paused = lab.make(run, "paused", &[], sleep);
     docker(&["pause", paused.as_str()]).expect("docker pause");
     lab.until(&done, |container| container.finished_at.is_some()).await;
-    lab.until(&oom, |container| container.finished_at.is_some() && container.oom_killed == Some(true)).await;
+    let product = lab.docker.product();
+    let silent = product.leaves_out(product.is_podman_4(), "on cgroup v1 it does not notice that memory ran out");
+    lab.until(&oom, |oom| oom.finished_at.is_some() && (silent || oom.oom_killed == Some(true))).await;
     lab.until(&full, |container| container.health.as_ref().is_some_and(|h| h.status == HealthStatus::Healthy)).await;
     all.extend([full, done, oom, paused]);
     let listed = lab.engine.containers().await.expect("a list");
@@ -361,13 +363,19 @@ async fn the_life_of_a_container_comes_as_events() {
         }
     }
     // Network joined, paused, unpaused, network left; the last comes before or after the death, as engines differ.
-    let (changes, rest): (Vec<_>, Vec<_>) = seen.into_iter().partition(|kind| *kind == EventKind::Changed(id.clone()));
-    assert_eq!(changes.len(), 4);
+    let (changes, mut rest): (Vec<_>, Vec<_>) =
+        seen.into_iter().partition(|kind| *kind == EventKind::Changed(id.clone()));
+    let product = lab.docker.product();
+    let podman =
+        product.leaves_out(product.is_podman(), "it tells every check, no signal, and no network joined at the start");
+    assert_eq!(changes.len(), if podman { 2 } else { 4 });
+    rest.retain(|kind| !matches!(kind, EventKind::Health { status: HealthStatus::Starting, .. }));
+    rest.dedup();
     let expected = [
         EventKind::Created(id.clone()),
         EventKind::Started(id.clone()),
         EventKind::Health { id: id.clone(), status: HealthStatus::Healthy },
-        EventKind::StopRequested { id: id.clone(), signal: Some(9) },
+        EventKind::StopRequested { id: id.clone(), signal: (!podman).then_some(9) },
         EventKind::Died { id: id.clone(), exit_code: Some(137) },
         EventKind::Destroyed(id.clone()),
     ];

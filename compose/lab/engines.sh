@@ -32,9 +32,9 @@ TABLE
 
 packages() {
     case "$1" in
-    bookworm) echo podman,crun,iptables,ca-certificates,containernetworking-plugins ;;
+    bookworm) echo podman,crun,catatonit,containernetworking-plugins,iptables ;;
     trixie) echo docker.io,docker-cli,iptables ;;
-    forky) echo docker.io,docker-cli,iptables,podman,crun,netavark,aardvark-dns ;;
+    forky) echo docker.io,docker-cli,iptables,podman,crun,catatonit,netavark,aardvark-dns ;;
     esac
 }
 
@@ -69,9 +69,13 @@ answers() {
 # It answers, or has ended.
 settled() { answers "$1" || [[ ! -d /proc/$(cat "$(pid_file "$1")") ]]; }
 
-# The file tree of a release; appears complete or not at all.
+# Where the file tree of a release is: another list of packages is another tree.
+tree_of() { printf '%s/%s-%s' "$TREES" "$1" "$(packages "$1" | cksum | cut -d ' ' -f 1)"; }
+
+# Makes the file tree of a release; it appears complete or not at all.
 bootstrap() {
-    local release="$1" tree="$TREES/$1" archive
+    local release="$1" tree archive
+    tree="$(tree_of "$release")"
     if [[ -d $tree ]]; then return; fi
     have mmdebstrap || apt_install mmdebstrap
     mkdir -p "$TREES"
@@ -157,7 +161,7 @@ up() {
     down "$name"
     log="$(log_file "$name")"
     say "starting $name, log in $log"
-    setsid unshare --mount --net -- "$here/engines.sh" inside "$name" "$TREES/$release" "$program" \
+    setsid unshare --mount --net -- "$here/engines.sh" inside "$name" "$(tree_of "$release")" "$program" \
         >"$log" 2>&1 </dev/null 9>&- &
     echo "$!" >"$(pid_file "$name")"
     wait_for "$PATIENCE_S" settled "$name" || true

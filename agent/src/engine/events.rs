@@ -27,8 +27,9 @@ use crate::{
 const MAX_ERROR_BODY: usize = 16 << 10;
 
 /// What is asked for. The engine filters: every health check of every container makes two `exec_*` events which nobody needs.
-/// The words of containers and networks share one list; `health_status` stands for all of its statuses.
-const FILTERS: &str = r#"{"type":["container","network"],"event":["create","start","die","oom","kill","stop","pause","unpause","rename","update","restart","destroy","health_status","connect","disconnect","remove"]}"#;
+/// The words of containers and networks share one list; `health_status` stands for all of its statuses. `died` is what Podman
+/// before version 5 filters by, although it writes `die`.
+const FILTERS: &str = r#"{"type":["container","network"],"event":["create","start","die","died","oom","kill","stop","pause","unpause","rename","update","restart","destroy","health_status","connect","disconnect","remove"]}"#;
 
 /// Where the stream stands.
 enum Stage {

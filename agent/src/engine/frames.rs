@@ -62,6 +62,7 @@ impl Frames {
             };
             let end = values.byte_offset();
             self.bytes.drain(..end);
+            let value = with_health(value);
             match EventMessage::deserialize(&value) {
                 Ok(event) => return Some(Ok(Frame { event, mended: false })),
                 // JSON of another shape tells nothing and hides nothing: passed over.
@@ -76,6 +77,16 @@ impl Frames {
     fn too_long(&self) -> Option<Result<Frame, BadFrame>> {
         (self.bytes.len() > MAX_EVENT).then_some(Err(BadFrame::TooLong))
     }
+}
+
+/// Podman tells a health status in a field of its own beside the attributes, which bollard's type does not have: moved among them.
+fn with_health(mut event: Value) -> Value {
+    let told = event.get("HealthStatus").and_then(Value::as_str).filter(|word| !word.is_empty()).map(str::to_owned);
+    let attributes = event.pointer_mut("/Actor/Attributes").and_then(Value::as_object_mut);
+    if let Some((word, attributes)) = told.zip(attributes) {
+        attributes.entry("health_status").or_insert(Value::from(word));
+    }
+    event
 }
 
 /// White space, and the record separator of the `application/json-seq` form.

@@ -180,7 +180,10 @@ impl Ledger {
         if !advance(&mut self.health_changed, time) {
             return false;
         }
-        self.health = Some(status);
+        // Docker announces changes, Podman every check.
+        if self.health.replace(status) == Some(status) {
+            return false;
+        }
         count_health(status, counters);
         true
     }

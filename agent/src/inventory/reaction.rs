@@ -26,6 +26,8 @@ pub(super) struct Verdict {
     pub(super) unsettled: bool,
     /// An image whose build time is not known yet.
     pub(super) image: Option<Arc<str>>,
+    /// It hangs on a network that is not on the list: Podman before version 5 does not announce new ones.
+    pub(super) unknown_network: bool,
 }
 
 /// What a list brought to light.

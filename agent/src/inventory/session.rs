@@ -314,6 +314,9 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
                 if verdict.kept {
                     self.schedule.set(id, now, if verdict.unsettled { period.min(SETTLE * 5 / 4) } else { period });
                 }
+                if verdict.unknown_network {
+                    self.networks_due.get_or_insert_with(|| now + NETWORKS_DELAY);
+                }
                 if let Some(image) = verdict.image {
                     self.requests.want_image(image);
                 }

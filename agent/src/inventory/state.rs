@@ -146,6 +146,9 @@ impl State {
         let known = container.image_id.as_ref().and_then(|id| self.images.get(id));
         let image = container.image_id.clone().filter(|_| known.is_none());
         let image_created = known.flatten();
+        let is_unknown = |name: &Arc<str>| !self.networks.iter().any(|network| network.name == *name);
+        let unknown_network =
+            !self.networks.is_empty() && container.networks.iter().any(|attachment| is_unknown(&attachment.network));
         let Some(tracked) = self.containers.get_mut(&container.id) else { return Verdict::default() };
         let before = tracked.ledger.kept();
         let mut nowhere = ServiceCounters::default();
@@ -166,7 +169,7 @@ impl State {
             container,
         }));
         self.changed = true;
-        Verdict { kept: true, unsettled, image }
+        Verdict { kept: true, unsettled, image, unknown_network }
     }
 
     /// The engine does not know a container any more; its `destroy` event, or the next list, takes it out for good.

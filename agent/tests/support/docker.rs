@@ -20,6 +20,7 @@ use super::{
     container::{Recipe, Running},
     facts::float,
     image,
+    podman::{HealthTimer, Product},
 };
 
 /// Label with the process id of the test that made a container.
@@ -32,7 +33,9 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 pub struct Docker {
     socket: PathBuf,
     image: String,
+    product: Product,
     _turn: Arc<File>,
+    _timer: Option<Arc<HealthTimer>>,
 }
 
 /// Whether a test shares the engine with others or needs the machine for itself.
@@ -68,8 +71,10 @@ impl Docker {
 
     /// An engine behind another socket.
     pub fn at(socket: &Path, turn: Arc<File>) -> Result<Self, String> {
-        let mut docker = Self { socket: socket.to_owned(), image: String::new(), _turn: turn };
-        docker.cli(&["version", "--format", "{{.Server.Version}}"])?;
+        let (socket, product) = (socket.to_owned(), Product::Docker);
+        let mut docker = Self { socket, image: String::new(), product, _turn: turn, _timer: None };
+        docker.product = Product::parse(&docker.cli(&["version", "--format", Product::FORMAT])?);
+        docker._timer = HealthTimer::start(docker.product, &docker.socket).map(Arc::new);
         docker.remove_strays()?;
         docker.image = image::ensure(&docker)?;
         Ok(docker)
@@ -83,6 +88,11 @@ impl Docker {
     /// The engine's socket.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Which engine it is.
+    pub const fn product(&self) -> Product {
+        self.product
     }
 
     /// Image every recipe starts from: a static busybox and nothing else.
@@ -228,6 +238,10 @@ impl Drop for Fleet {
 pub fn remove(docker: &Docker, ids: &[&str]) {
     if ids.is_empty() {
         return;
+    }
+    if docker.product().is_podman() {
+        // Its forced removal asks the program to end first, and waits; Docker's is a kill. Those which do not run cannot be killed.
+        drop(docker.cli(&[&["kill"], ids].concat()));
     }
     let mut arguments = vec!["rm", "--force", "--volumes"];
     arguments.extend(ids);

@@ -23,6 +23,7 @@ pub mod kernel_v1;
 pub mod kernel_v2;
 pub mod page;
 pub mod page_rules;
+pub mod podman;
 pub mod private_engine;
 pub mod process;
 pub mod prometheus;

@@ -25,9 +25,9 @@ pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) ->
             vec![Event { time, kind, attributes: labels(attributes) }]
         }
         // The attributes of these are the network's: nothing in them says who a container is.
-        (Some(api::EventMessageTypeEnum::NETWORK), _) => {
+        (Some(api::EventMessageTypeEnum::NETWORK), id) => {
             let bare = |kind| Event { time, kind, attributes: Labels::default() };
-            of_network(&action, attributes).into_iter().map(bare).collect()
+            of_network(id, &action, attributes).into_iter().map(bare).collect()
         }
         _ => vec![Event { time, kind: EventKind::Other, attributes: Labels::default() }],
     }
@@ -79,10 +79,13 @@ fn of_health(id: ContainerId, rest: &str, attributes: &HashMap<String, String>) 
     EventKind::Health { id, status }
 }
 
-fn of_network(action: &str, mut attributes: HashMap<String, String>) -> Vec<EventKind> {
+/// Docker names the network as the actor and the container among the attributes; with Podman, whose mark is `podId`,
+/// the container is the actor.
+fn of_network(actor: Option<String>, action: &str, mut attributes: HashMap<String, String>) -> Vec<EventKind> {
     match action {
         "connect" | "disconnect" => {
             let container = attributes.remove("container").filter(|id| !id.is_empty());
+            let container = container.or_else(|| actor.filter(|_| attributes.contains_key("podId")));
             let changed = container.map(|id| EventKind::Changed(ContainerId::new(id)));
             changed.into_iter().chain([EventKind::NetworkChanged]).collect()
         }

@@ -1,3 +1,5 @@
+mod podman;
+
 use std::time::Duration;
 
 use bollard::models as api;

@@ -28,6 +28,7 @@ impl Ledger {
             self.restart_count = container.restart_count.unwrap_or_default();
             self.starts_since = 0;
         }
+        let young_oom = self.claim_oom(container, sight, counters);
         let young_end = self.claim_end(container, sight, counters);
         // A stopped container keeps the verdict of its last run, an older answer shows that of an earlier one.
         let health = container.health.as_ref().filter(|_| container.has_processes() && !self.unasked);
@@ -37,7 +38,7 @@ impl Ledger {
             self.known_results.clear();
             self.known_results.extend(health.results.iter().map(|result| result.start).take(MAX_RESULTS));
         }
-        young_start || young_end || young_health
+        young_start || young_oom || young_end || young_health
     }
 
     /// The first sight of what lived before anybody listened: nothing from before the horizon counts, heard whenever.
@@ -80,6 +81,25 @@ impl Ledger {
         false
     }
 
+    /// A run that ended for lack of memory without an `oom` event: missed, or of an engine which sends none (Podman).
+    fn claim_oom(&mut self, container: &Container, sight: Sight, counters: &mut ServiceCounters) -> bool {
+        let ended =
+            matches!(container.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting);
+        let Some(finished_at) = container.finished_at.filter(|_| ended && container.oom_killed == Some(true)) else {
+            return false;
+        };
+        if self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started)) {
+            return false;
+        }
+        if finished_at >= sight.horizon {
+            return true;
+        }
+        counters.oom_kills += 1;
+        self.oom_events += 1;
+        self.oom = Some(sight.at);
+        false
+    }
+
     fn claim_end(&mut self, container: &Container, sight: Sight, counters: &mut ServiceCounters) -> bool {
         // While it runs the engine shows the exit code as 0, whatever the last one was.
         if !matches!(container.state, ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting) {
@@ -93,18 +113,11 @@ impl Ledger {
         if finished_at >= sight.horizon {
             return true;
         }
-        let oom = container.oom_killed == Some(true);
-        let told = self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started));
-        if oom && !told {
-            counters.oom_kills += 1;
-            self.oom_events += 1;
-            self.oom = Some(sight.at);
-        }
         self.settle_end(false, counters);
         self.note_run(Some(finished_at));
         self.ended = Some(sight.at);
         self.known_end = Some(finished_at);
-        self.count_end(code, oom, counters);
+        self.count_end(code, container.oom_killed == Some(true), counters);
         self.note_stop(finished_at);
         false
     }

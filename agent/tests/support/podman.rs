@@ -1,0 +1,111 @@
+//! What tests have to know of Podman: which one it is, and that somebody has to run its health checks.
+
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// Which engine answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// Docker Engine.
+    Docker,
+    /// Podman, with its major version.
+    Podman(u32),
+}
+
+impl Product {
+    /// For `docker version --format`.
+    pub const FORMAT: &str = "{{range .Server.Components}}{{.Name}}/{{end}} {{.Server.Version}}";
+
+    /// Reads what the command line printed.
+    pub fn parse(printed: &str) -> Self {
+        let (components, version) = printed.rsplit_once(' ').unwrap_or((printed, ""));
+        if !components.starts_with("Podman") {
+            return Self::Docker;
+        }
+        Self::Podman(version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0))
+    }
+
+    /// Whether it is Podman of any version.
+    pub const fn is_podman(self) -> bool {
+        matches!(self, Self::Podman(_))
+    }
+
+    /// Whether it is Podman before version 5.
+    pub const fn is_podman_4(self) -> bool {
+        matches!(self, Self::Podman(..5))
+    }
+
+    /// Says why something cannot be tested `here`; `make matrix` counts these lines.
+    pub fn leaves_out(self, here: bool, reason: &str) -> bool {
+        if here {
+            println!("left out with {self:?}: {reason}");
+        }
+        here
+    }
+}
+
+/// Pause between two rounds of checks.
+const ROUND: Duration = Duration::from_millis(500);
+
+/// Runs the health checks of this process's containers. Podman leaves them to timers of systemd; on a machine without it
+/// nobody runs them.
+#[derive(Debug)]
+pub struct HealthTimer {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HealthTimer {
+    /// Where it is needed.
+    pub fn start(product: Product, socket: &Path) -> Option<Self> {
+        if !product.is_podman() || Path::new("/run/systemd/system").exists() {
+            return None;
+        }
+        let (stop, stopped) = sync_channel(1);
+        let socket = socket.to_owned();
+        let thread = std::thread::spawn(move || {
+            while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
+                check_all(&socket);
+            }
+        });
+        Some(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for HealthTimer {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // It has panicked already when this fails.
+            thread.join().ok();
+        }
+    }
+}
+
+fn check_all(socket: &PathBuf) {
+    let filters = format!("%7B%22name%22%3A%5B%22-{}-%22%5D%7D", std::process::id());
+    let listed = get(socket, &format!("/containers/json?filters={filters}")).unwrap_or_default();
+    let rows: Value = serde_json::from_str(&listed).unwrap_or_default();
+    for id in rows.as_array().into_iter().flatten().filter_map(|row| row["Id"].as_str()) {
+        // One without a check is refused.
+        get(socket, &format!("/v4.0.0/libpod/containers/{id}/healthcheck"));
+    }
+}
+
+/// The body of an answer in one piece or in chunks.
+fn get(socket: &PathBuf, path: &str) -> Option<String> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+}
