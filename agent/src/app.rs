@@ -3,6 +3,7 @@
 //! Nothing else starts a part. The end goes the way the data takes, backwards: the server stops listening and finishes what it
 //! has begun, the inventory stops following the engine and saves its counters.
 
+mod engine;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +20,7 @@ use self::reload::Reload;
 use crate::{
     collectors::{self, NamePatterns, Scraper},
     config::{Config, Sources},
-    engine::{Address, Engine},
+    engine::Engine,
     host::{Host, Roots},
     http, inventory, memory,
     targets::{OwnNetwork, Standpoint, Targets},
@@ -63,8 +64,8 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let build = collectors::Build::default();
     tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
 
-    let address = Address::parse(&config.engine.address).context("engine.address")?;
-    let engine = Engine::new(address, metrics.clone()).context("open the engine")?;
+    let endpoint = engine::endpoint(&config, &sources)?;
+    let engine = Engine::new(endpoint, metrics.clone()).context("open the engine")?;
     // First of all that can fail late: nothing has been started when the address is taken.
     let listener = http::bind(&http_settings(&config)).await?;
     tracing::info!(address = %listener.address(), "listening");

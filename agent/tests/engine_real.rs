@@ -158,8 +158,8 @@ fn assert_same_health(ours: Option<&Health>, check: &Value, theirs: &Value) {
     }
     let ours = ours.expect("a health check");
     match theirs["Status"].as_str() {
-        Some(status) => assert_eq!(ours.status.as_str(), status),
-        None => assert_eq!(ours.status, HealthStatus::Unknown),
+        Some(status) if !status.is_empty() => assert_eq!(ours.status.as_str(), status),
+        _ => assert_eq!(ours.status, HealthStatus::Unknown),
     }
     assert_eq!(ours.failing_streak, theirs["FailingStreak"].as_u64());
     let seconds = |field: &str, default| limit(&check[field]).map_or(default, Duration::from_nanos);
@@ -371,6 +371,10 @@ async fn the_life_of_a_container_comes_as_events() {
     assert_eq!(changes.len(), if podman { 2 } else { 4 });
     rest.retain(|kind| !matches!(kind, EventKind::Health { status: HealthStatus::Starting, .. }));
     rest.dedup();
+    if product.leaves_out(product.is_podman_4(), "a check's event tells the status before it") {
+        rest.retain(|kind| !matches!(kind, EventKind::Health { .. }));
+        rest.insert(2, EventKind::Health { id: id.clone(), status: HealthStatus::Healthy });
+    }
     let expected = [
         EventKind::Created(id.clone()),
         EventKind::Started(id.clone()),

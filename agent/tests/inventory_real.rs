@@ -129,7 +129,10 @@ fn a_run_that_is_over_before_anybody_looks_is_counted() {
         let mut arguments = vec!["run", "--rm", "--label", &labels[0], "--label", &labels[1]];
         arguments.extend([image.as_str(), "sh", "-c", &script]);
         let ended = watched.docker.cli(&arguments);
-        assert_eq!(ended.is_ok(), code == "0", "{ended:?}");
+        let product = watched.docker.product();
+        if !product.leaves_out(product.is_podman_4(), "the exit code of `run --rm` gets lost on the way") {
+            assert_eq!(ended.is_ok(), code == "0", "{ended:?}");
+        }
     }
     watched.counts("both runs", &service, |entry| {
         let counters = &entry.counters;

@@ -66,9 +66,12 @@ fn an_interface_added_later_is_seen() {
         let found = interfaces(&scene.agent.scrape(), &container);
         holds(found == ["eth0", "eth1"], || format!("{found:?}"))
     });
-    let page = scene.agent.scrape();
-    let driver = page.one("spyhop_network_info", &[("network", &network)]).expect("the network is known");
-    assert_eq!(driver.label("driver"), "bridge");
+    promptly("the network", || {
+        let page = scene.agent.scrape();
+        let driver =
+            page.one("spyhop_network_info", &[("network", &network)]).ok_or("not known")?.label("driver").to_owned();
+        holds(driver == "bridge", || driver).map_err(|_| "not a bridge")
+    });
     container.remove();
     scene.docker.run(&["network", "rm", &network]);
     let product = scene.docker.product();

@@ -3,6 +3,8 @@
 //!
 //! A new key is an entry here, its line in [`ALL`], and its line in `settings.rs`; a test holds the three together.
 
+pub(super) mod engine;
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
@@ -111,6 +113,12 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &HTTP_MAX_UNREAD_SIZE,
     &HTTP_EXTERNAL_URL,
     &ENGINE_ADDRESS,
+    &engine::CONTEXT,
+    &engine::CA_FILE,
+    &engine::CERT_FILE,
+    &engine::KEY_FILE,
+    &engine::STATS,
+    &engine::STATS_INTERVAL,
     &HOST_NAME,
     &HOST_PROC,
     &HOST_SYS,
@@ -231,11 +239,12 @@ pub(super) static HTTP_EXTERNAL_URL: Key<Option<Agent>> = key(
     "Where Prometheus reaches the agent, for the addresses on /sd. `auto` is what the client of /sd wrote into its Host header, over http.",
 );
 
-pub(super) static ENGINE_ADDRESS: Key<String> = key(
+pub(super) static ENGINE_ADDRESS: Key<Option<String>> = key(
     "engine.address",
     kinds::ENGINE,
-    || "unix:///var/run/docker.sock".to_owned(),
-    "Socket of the engine. Where neither a flag nor the environment nor the file says it, DOCKER_HOST does.",
+    || None,
+    "Where the engine listens. Where neither a flag nor the environment nor the file says it, DOCKER_HOST does. `auto` looks as the \
+     docker command does: see [engines.md](engines.md).",
 )
 .flag("--engine");
 

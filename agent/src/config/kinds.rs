@@ -2,6 +2,8 @@
 //!
 //! `show` writes what `read` reads back, so that `config print` is itself a configuration.
 
+mod engine;
+
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
@@ -15,10 +17,10 @@ use crate::{
     telemetry::log::{Format, Level},
 };
 
+pub(super) use engine::{CONTEXT, ENGINE, ENGINE_FILE, STATS};
+
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;
-/// Bytes of a unix socket's path that fit into the kernel's `sockaddr_un`.
-const MAX_SOCKET_PATH: usize = 107;
 /// Bytes of a host name, as a label of every series.
 const MAX_HOST_NAME: usize = 255;
 
@@ -50,15 +52,6 @@ const ANY: fn() -> String = String::new;
 /// `address:port` to listen on.
 pub(super) const LISTEN: Kind<SocketAddr> =
     Kind { name: "an address with port", range: ANY, list: false, read: |raw| one(raw, read_listen), show: shown };
-
-/// A unix socket of a container engine.
-pub(super) const ENGINE: Kind<String> = Kind {
-    name: "an engine address",
-    range: || "unix:///path".into(),
-    list: false,
-    read: |raw| one(raw, read_engine),
-    show: shown,
-};
 
 /// A whole number within bounds.
 pub(super) const fn count<const MIN: usize, const MAX: usize>() -> Kind<usize> {
@@ -323,32 +316,6 @@ fn read_listen(text: &str) -> Result<SocketAddr, Wrong> {
     };
     SocketAddr::from_str(text)
         .map_err(|_| Wrong::new(format!("{} is not an address with port", quoted(text))).hint(hint))
-}
-
-/// Addresses are not quoted back: one with a user and a password in it may have been given by mistake.
-fn read_engine(text: &str) -> Result<String, Wrong> {
-    let Some(path) = text.strip_prefix("unix://") else {
-        if text.starts_with('/') {
-            return Err(Wrong::new("is a path, not an address").hint(format!("write unix://{}", text.escape_debug())));
-        }
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-        return Err(match scheme {
-            Some("tcp" | "http" | "https" | "ssh" | "npipe" | "fd") => {
-                Wrong::new("remote engines are not supported yet").hint("write unix:///path/to/docker.sock")
-            }
-            _ => Wrong::new("is not an engine address").hint("write unix:///path/to/docker.sock"),
-        });
-    };
-    if !path.starts_with('/') {
-        return Err(Wrong::new("names a relative path").hint("write three slashes: unix:///path/to/docker.sock"));
-    }
-    if path.len() > MAX_SOCKET_PATH {
-        return Err(Wrong::new(format!("has a path of {} bytes, a unix socket takes {MAX_SOCKET_PATH}", path.len())));
-    }
-    if path.contains('\0') {
-        return Err(Wrong::new("has a zero byte in its path"));
-    }
-    Ok(text.to_owned())
 }
 
 fn read_count(text: &str) -> Result<usize, Wrong> {

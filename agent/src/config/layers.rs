@@ -89,7 +89,13 @@ impl Values {
     /// Adds `DOCKER_HOST`, which counts only where nothing meant for spyhop says it. Call it last.
     pub(super) fn add_docker_host(&mut self, environment: &Environment) {
         let key = &keys::ENGINE_ADDRESS;
-        if let (false, Some(value)) = (self.given.contains_key(key.facts.path), environment.get(ENGINE_VARIABLE)) {
+        // A context named for spyhop says where the engine is, too; `auto` says nothing.
+        let says = |path| {
+            let last = self.given.get(path).and_then(|given| given.last());
+            last.is_some_and(|given| given.raw != Raw::One("auto".to_owned()))
+        };
+        let named = says(key.facts.path) || says(keys::engine::CONTEXT.facts.path);
+        if let (false, Some(value)) = (named, environment.get(ENGINE_VARIABLE)) {
             self.add_text(key, value, Origin::Environment(ENGINE_VARIABLE.to_owned()));
         }
     }

@@ -12,6 +12,7 @@
 mod docs;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod engine;
 mod keys;
 mod kinds;
 mod layers;
@@ -31,8 +32,9 @@ use std::{
     sync::Arc,
 };
 
+pub use engine::{Engine, EngineTls};
 pub use report::{Mistake, Origin, Position, Report};
-pub use settings::{Config, Engine, Host, Http, Log, Metrics, RootFilesystem, Services, State};
+pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
 
 pub use docs::markdown;

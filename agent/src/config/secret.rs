@@ -116,7 +116,11 @@ pub fn read(name: &Path, directory: &Path) -> Result<Secret, SecretError> {
     if text.is_empty() { Err(SecretError::Empty(path)) } else { Ok(Secret(text)) }
 }
 
-fn locate(name: &Path, directory: &Path) -> Result<PathBuf, SecretError> {
+/// Where a secret is: a relative name is one in `directory`.
+///
+/// # Errors
+/// The name leaves `directory`.
+pub fn locate(name: &Path, directory: &Path) -> Result<PathBuf, SecretError> {
     if name.is_absolute() {
         return Ok(name.to_owned());
     }

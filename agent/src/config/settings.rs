@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    engine::Engine,
     keys,
     layers::{Setting, Values},
 };
@@ -65,13 +66,6 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// Bytes of answers kept for clients which have not read them yet, over all connections.
     pub max_unread_bytes: usize,
-}
-
-/// Section `engine`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
-    /// `unix:///absolute/path`.
-    pub address: String,
 }
 
 /// Section `host`.
@@ -172,7 +166,7 @@ impl Config {
                 drain_timeout: values.take(&keys::HTTP_DRAIN_TIMEOUT),
                 max_unread_bytes: usize::try_from(values.take(&keys::HTTP_MAX_UNREAD_SIZE)).unwrap_or(usize::MAX),
             },
-            engine: Engine { address: values.take(&keys::ENGINE_ADDRESS) },
+            engine: Engine::take(values),
             host: Host {
                 name: values.take(&keys::HOST_NAME),
                 proc: values.take(&keys::HOST_PROC),

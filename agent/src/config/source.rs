@@ -8,6 +8,16 @@ pub const DEFAULT_FILE: &str = "/etc/spyhop/spyhop.yml";
 pub const FILE_VARIABLE: &str = "SPYHOP_CONFIG";
 /// The engine's address as other tools of the engine know it.
 pub const ENGINE_VARIABLE: &str = "DOCKER_HOST";
+/// What else the docker command reads to know which engine is meant and how to greet it.
+const ENGINE_COMPANIONS: [&str; 7] = [
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+    "HOME",
+    "XDG_RUNTIME_DIR",
+];
 /// Where secret files with relative names are looked up.
 pub const SECRETS_VARIABLE: &str = "SECRETS_DIR";
 /// Begins the variable of every key.
@@ -58,6 +68,11 @@ impl Environment {
         self.0.get(name).map(|value| value.to_str().ok_or(NotText))
     }
 
+    /// The value of a variable which other programs own; nothing when it is not UTF-8.
+    pub fn foreign(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(Result::ok).map(str::to_owned)
+    }
+
     /// Variables which set a key, or try to, by name.
     pub(super) fn of_keys(&self) -> impl Iterator<Item = (&str, Result<&str, NotText>)> {
         let keys = self.0.iter().filter(|(name, _)| name.starts_with(KEY_PREFIX));
@@ -71,7 +86,10 @@ pub(super) struct NotText;
 
 impl<V: Into<OsString>> FromIterator<(String, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, V)>>(variables: I) -> Self {
-        let matters = |name: &str| name.starts_with("SPYHOP_") || name == ENGINE_VARIABLE || name == SECRETS_VARIABLE;
+        let matters = |name: &str| {
+            let known = [ENGINE_VARIABLE, SECRETS_VARIABLE];
+            name.starts_with("SPYHOP_") || known.contains(&name) || ENGINE_COMPANIONS.contains(&name)
+        };
         let variables = variables.into_iter().map(|(name, value)| (name, value.into()));
         Self(variables.filter(|(name, value): &(String, OsString)| matters(name) && !value.is_empty()).collect())
     }

@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Address, Error, convert,
+    Address, Endpoint, Error, convert,
     error::Request,
-    events, lenient,
+    events, lenient, stats,
     transport::{Transport, is_id},
     version::{ApiVersion, Negotiated},
 };
 use crate::{
-    model::{Container, ContainerId, EngineInfo, EngineVersion, Event, Image, Network},
+    model::{Container, ContainerId, ContainerSample, EngineInfo, EngineVersion, Event, Image, Network},
     telemetry::{EngineCall, Metrics, Outcome, Reason},
 };
 
@@ -65,17 +65,21 @@ impl Engine {
     /// A handle; nothing is connected yet, the socket need not exist.
     ///
     /// # Errors
-    /// None today; kept for transports with certificates to read.
-    pub fn new(address: Address, metrics: Metrics) -> Result<Self, Error> {
-        Self::with_deadlines(address, metrics, Deadlines::default())
+    /// None that is known: the library behind it may refuse.
+    pub fn new(endpoint: impl Into<Endpoint>, metrics: Metrics) -> Result<Self, Error> {
+        Self::with_deadlines(endpoint, metrics, Deadlines::default())
     }
 
     /// [`Self::new`] with other deadlines.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with_deadlines(address: Address, metrics: Metrics, deadlines: Deadlines) -> Result<Self, Error> {
-        let transport = Transport::new(address);
+    pub fn with_deadlines(
+        endpoint: impl Into<Endpoint>,
+        metrics: Metrics,
+        deadlines: Deadlines,
+    ) -> Result<Self, Error> {
+        let transport = Transport::new(endpoint.into());
         let inner = transport.clone();
         let send = move |request: bollard::BollardRequest| {
             let transport = inner.clone();
@@ -109,6 +113,7 @@ impl Engine {
     /// # Errors
     /// [`Error::TooOld`] or [`Error::TooNew`] when there is none; what was agreed on before stays in force then.
     pub async fn version(&self) -> Result<EngineVersion, Error> {
+        self.0.transport.renew();
         let request = Request::from(EngineCall::Version);
         let answer = self.ask(request.clone(), self.0.docker.version()).await?;
         let parse = |text: Option<&String>| text.and_then(|text| text.parse::<ApiVersion>().ok());
@@ -180,6 +185,15 @@ impl Engine {
         let request = Request { call: EngineCall::Image, id: Some(id.into()) };
         let answer = self.ask_for(request, id, Box::pin(self.0.docker.inspect_image(id))).await?;
         Ok(answer.map(|answer| convert::image(&answer, id)))
+    }
+
+    /// What one container uses, as the engine reads it from the kernel now: without limits, and without what its API does not
+    /// tell. `None` when it is gone.
+    ///
+    /// # Errors
+    /// No whole answer in time, or none that is understood.
+    pub async fn stats(&self, id: &ContainerId) -> Result<Option<ContainerSample>, Error> {
+        stats::ask(self, id).await
     }
 
     /// What happens to containers and networks: past events from `since` on (the engine keeps 256), then new ones as they come.

@@ -35,6 +35,7 @@ impl fmt::Display for Request {
             EngineCall::Inspect => "inspect container",
             EngineCall::Networks => "list networks",
             EngineCall::Image => "inspect image",
+            EngineCall::Stats => "ask for figures of container",
             EngineCall::Events => "follow events",
         })?;
         match &self.id {

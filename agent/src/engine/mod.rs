@@ -4,8 +4,9 @@
 //! own types, environments and command lines; none of them leaves this folder, not even in an error text.
 //!
 //! ```text
-//!  Engine ---- bollard ---- transport ---- unix socket
-//!    |  \                  (GET only, eight paths, byte ceilings, version in the path)
+//!  endpoint, context: which engine is meant
+//!  Engine ---- bollard ---- transport ---- wire: unix socket, TCP, TLS
+//!    |  \                  (GET only, nine paths, byte ceilings, version in the path)
 //!    |   events ----------/
 //!    convert, lenient: bollard types -> model types
 //! ```
@@ -13,7 +14,7 @@
 //! # Why this can move into a process of its own
 //!
 //! Every method takes plain values and gives plain values: no handle, no borrowed body, no callback, no lock crosses. A broker
-//! which holds the socket has to answer seven calls and one stream, which is the whole list in `transport.rs`:
+//! which holds the socket has to answer eight calls and one stream, which is the whole list in `transport.rs`:
 //!
 //! | call | request | answer |
 //! |---|---|---|
@@ -24,6 +25,7 @@
 //! | [`Engine::container`] | `GET /containers/{id}/json` | [`crate::model::Container`] |
 //! | [`Engine::networks`] | `GET /networks` | [`crate::model::Network`]s |
 //! | [`Engine::image`] | `GET /images/{id}/json` | [`crate::model::Image`] |
+//! | [`Engine::stats`] | `GET /containers/{id}/stats?stream=false&one-shot=true` | [`crate::model::ContainerSample`] |
 //! | [`Engine::events`] | `GET /events` | [`crate::model::Event`]s |
 //!
 //! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
@@ -31,18 +33,26 @@
 mod address;
 mod backoff;
 mod client;
+mod context;
 mod convert;
+mod endpoint;
 mod error;
 mod events;
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod lenient;
+mod stats;
+mod tls;
 mod transport;
 mod version;
+mod wire;
 
 pub use address::{Address, AddressError};
 pub use backoff::Backoff;
 pub use client::{Deadlines, Engine, MAX_CONTAINERS};
+pub use context::ContextError;
+pub use endpoint::{Around, Endpoint, EndpointError, Found, Wish, find};
 pub use error::{Error, Request};
+pub use tls::{TlsError, TlsFiles};
 pub use version::ApiVersion;

@@ -1,4 +1,4 @@
-//! The way to the socket: one connection a question, GET on a list of paths, a ceiling for every answer.
+//! The way to the engine: one connection a question, GET on a list of paths, a ceiling for every answer.
 //!
 //! bollard has a unix transport of its own. Ours takes its place because it can hold what bollard cannot: the version in the
 //! path (bollard loses it when it joins URLs), a ceiling on the size of an answer (bollard collects bodies whole), the kernel's
@@ -6,12 +6,10 @@
 
 use std::{
     io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -19,12 +17,13 @@ use http::{HeaderValue, Method, Uri, header};
 use http_body_util::Empty;
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::UnixStream,
-};
 
-use super::{Address, ApiVersion, error::Broken};
+use super::{
+    Address, ApiVersion, Endpoint,
+    error::Broken,
+    tls::Tls,
+    wire::{Limited, Wire},
+};
 
 /// Ceilings of whole answers, headers included. The largest legitimate answer is the list: some 5 KiB a container with its labels.
 const SMALL: usize = 1 << 20;
@@ -41,12 +40,13 @@ struct Route {
 
 /// The whole list. `/_ping` and `/version` carry no version: they have to work while none is agreed on. Events have no ceiling
 /// here, since their stream has no end; [`super::frames`] limits each of them.
-const ROUTES: [Route; 8] = [
+const ROUTES: [Route; 9] = [
     Route { before: "/_ping", after: None, versioned: false, ceiling: SMALL },
     Route { before: "/version", after: None, versioned: false, ceiling: SMALL },
     Route { before: "/info", after: None, versioned: true, ceiling: SMALL },
     Route { before: "/containers/json", after: None, versioned: true, ceiling: LIST },
     Route { before: "/containers/", after: Some("/json"), versioned: true, ceiling: INSPECT },
+    Route { before: "/containers/", after: Some("/stats"), versioned: true, ceiling: SMALL },
     Route { before: "/networks", after: None, versioned: true, ceiling: INSPECT },
     Route { before: "/images/", after: Some("/json"), versioned: true, ceiling: INSPECT },
     Route { before: "/events", after: None, versioned: true, ceiling: usize::MAX },
@@ -70,18 +70,30 @@ pub(super) fn is_id(id: &str) -> bool {
 /// Cheap to clone; all clones share the version.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
-    address: Address,
+    endpoint: Endpoint,
+    /// What requests name as their host.
+    host: HeaderValue,
     /// Bits of the negotiated version, 0 before there is one.
     version: Arc<AtomicU32>,
 }
 
 impl Transport {
-    pub(super) fn new(address: Address) -> Self {
-        Self { address, version: Arc::default() }
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        let host = match endpoint.address() {
+            Address::Unix(_) => None,
+            tcp => tcp.to_string().strip_prefix("tcp://").and_then(|host| HeaderValue::from_str(host).ok()),
+        };
+        let host = host.unwrap_or(HeaderValue::from_static("engine"));
+        Self { endpoint, host, version: Arc::default() }
     }
 
     pub(super) const fn address(&self) -> &Address {
-        &self.address
+        self.endpoint.address()
+    }
+
+    /// Before the first question after trouble: files of certificates may have been renewed.
+    pub(super) fn renew(&self) {
+        self.endpoint.tls().into_iter().for_each(Tls::renew);
     }
 
     /// Every later path carries this version.
@@ -97,9 +109,8 @@ impl Transport {
         let route = Route::of(uri.path()).filter(|_| method == Method::GET);
         let route = route.ok_or_else(|| io::Error::other(Broken::NotAllowed))?;
         let request = self.request(route, uri).map_err(io::Error::other)?;
-        let connect = UnixStream::connect(self.address.socket()).await;
-        let stream = connect.map_err(|e| io::Error::other(Broken::Connect(e)))?;
-        let stream = Limited { stream, left: route.ceiling, ceiling: route.ceiling };
+        let stream = Wire::connect(&self.endpoint).await.map_err(|e| io::Error::other(Broken::Connect(e)))?;
+        let stream = Limited::new(stream, route.ceiling);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         // The task ends by itself: at the end of the answer, when the answer is dropped, or when this future is dropped.
         // What breaks it off is also what the reader of the answer gets.
@@ -112,50 +123,9 @@ impl Transport {
         let version = ApiVersion::from_bits(self.version.load(Ordering::Relaxed)).filter(|_| route.versioned);
         let path = version.map_or_else(|| path.to_owned(), |version| format!("/v{version}{path}"));
         http::Request::get(path)
-            .header(header::HOST, HeaderValue::from_static("engine"))
+            .header(header::HOST, self.host.clone())
             .header(header::USER_AGENT, HeaderValue::from_static(concat!("spyhop/", env!("CARGO_PKG_VERSION"))))
             .body(Empty::new())
-    }
-}
-
-/// A stream which fails once more than `ceiling` bytes were read from it.
-struct Limited {
-    stream: UnixStream,
-    left: usize,
-    ceiling: usize,
-}
-
-impl AsyncRead for Limited {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let read = buffer.filled().len().saturating_sub(before);
-        match self.left.checked_sub(read) {
-            Some(left) => {
-                // usize::MAX means no ceiling: a stream of events may outlive it.
-                self.left = if self.ceiling == usize::MAX { self.ceiling } else { left };
-                polled
-            }
-            None => Poll::Ready(Err(io::Error::other(Broken::TooLarge(self.ceiling)))),
-        }
-    }
-}
-
-impl AsyncWrite for Limited {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -169,6 +139,7 @@ mod tests {
             "/_ping",
             "/containers/json",
             "/containers/0123abcd/json",
+            "/containers/0123abcd/stats",
             "/images/sha256:ab/json",
             "/events",
             "/networks",
@@ -196,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_other_method_leaves() {
-        let transport = Transport::new(Address::parse("/nowhere").unwrap());
+        let transport = Transport::new(Address::parse("/nowhere").unwrap().into());
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::HEAD] {
             let refused = transport.get(&method, &Uri::from_static("/info")).await.unwrap_err();
             assert_eq!(refused.to_string(), "path or method not on the list", "{method}");
@@ -205,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_version_stands_before_the_path_once_agreed() {
-        let transport = Transport::new(Address::default_socket());
+        let transport = Transport::new(Address::default_socket().into());
         let path = |uri: &'static str| {
             let uri = Uri::from_static(uri);
             transport.request(Route::of(uri.path()).unwrap(), &uri).unwrap().uri().to_string()

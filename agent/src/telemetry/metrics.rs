@@ -56,6 +56,8 @@ label_words! {
         Networks => "networks",
         /// `GET /images/{id}/json`.
         Image => "image",
+        /// `GET /containers/{id}/stats`.
+        Stats => "stats",
         /// `GET /events`.
         Events => "events",
     }

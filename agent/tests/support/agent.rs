@@ -37,12 +37,16 @@ impl Home {
 
     /// Like [`Home::new`] with more lines for the configuration file.
     pub fn with(binary: &str, socket: &Path, more: &str) -> Self {
+        Self::reaching(binary, &format!("unix://{}", socket.display()), more)
+    }
+
+    /// Like [`Home::with`] for an engine behind any address, or `auto`; more lines of the section `engine` come first.
+    pub fn reaching(binary: &str, address: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         fs::create_dir(&state).expect("the state folder");
         let file = format!(
-            "http:\n  listen: 127.0.0.1:0\nengine:\n  address: unix://{}\nstate:\n  directory: {}\nlog:\n  format: json\n{more}",
-            socket.display(),
+            "http:\n  listen: 127.0.0.1:0\nengine:\n  address: {address}\nstate:\n  directory: {}\nlog:\n  format: json\n{more}",
             state.display()
         );
         fs::write(folder.path().join("spyhop.yml"), file).expect("the configuration file");
@@ -76,6 +80,7 @@ impl Home {
             .arg("--config")
             .arg(self.config())
             .env_remove("DOCKER_HOST")
+            .env_remove("DOCKER_CONTEXT")
             .env_remove("SPYHOP_CONFIG")
             .envs(self.environment.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::null())

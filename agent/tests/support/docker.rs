@@ -74,7 +74,7 @@ impl Docker {
         let (socket, product) = (socket.to_owned(), Product::Docker);
         let mut docker = Self { socket, image: String::new(), product, _turn: turn, _timer: None };
         docker.product = Product::parse(&docker.cli(&["version", "--format", Product::FORMAT])?);
-        docker._timer = HealthTimer::start(docker.product, &docker.socket).map(Arc::new);
+        docker._timer = HealthTimer::start(docker.product, &docker.socket);
         docker.remove_strays()?;
         docker.image = image::ensure(&docker)?;
         Ok(docker)

@@ -30,5 +30,6 @@ pub mod prometheus;
 pub mod proxy;
 pub mod scene;
 pub mod tree;
+pub mod tls_proxy;
 pub mod wait;
 pub mod wire;

@@ -1,12 +1,16 @@
 //! What tests have to know of Podman: which one it is, and that somebody has to run its health checks.
 
 use std::{
+    collections::HashMap,
     io::{Read, Write},
     os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        mpsc::{RecvTimeoutError, SyncSender, sync_channel},
+    },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -53,7 +57,10 @@ impl Product {
 }
 
 /// Pause between two rounds of checks.
-const ROUND: Duration = Duration::from_millis(500);
+const ROUND: Duration = Duration::from_millis(200);
+
+/// The timer that runs now.
+static RUNNING: Mutex<Weak<HealthTimer>> = Mutex::new(Weak::new());
 
 /// Runs the health checks of this process's containers. Podman leaves them to timers of systemd; on a machine without it
 /// nobody runs them.
@@ -64,19 +71,27 @@ pub struct HealthTimer {
 }
 
 impl HealthTimer {
-    /// Where it is needed.
-    pub fn start(product: Product, socket: &Path) -> Option<Self> {
+    /// Where it is needed; one for all tests of this process.
+    pub fn start(product: Product, socket: &Path) -> Option<Arc<Self>> {
         if !product.is_podman() || Path::new("/run/systemd/system").exists() {
             return None;
         }
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let timer = running.upgrade().unwrap_or_else(|| Arc::new(Self::run(socket)));
+        *running = Arc::downgrade(&timer);
+        Some(timer)
+    }
+
+    fn run(socket: &Path) -> Self {
         let (stop, stopped) = sync_channel(1);
         let socket = socket.to_owned();
         let thread = std::thread::spawn(move || {
+            let mut due = Due::new();
             while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
-                check_all(&socket);
+                check_all(&socket, &mut due);
             }
         });
-        Some(Self { stop: Some(stop), thread: Some(thread) })
+        Self { stop: Some(stop), thread: Some(thread) }
     }
 }
 
@@ -90,22 +105,31 @@ impl Drop for HealthTimer {
     }
 }
 
-fn check_all(socket: &PathBuf) {
+/// When each container is checked next; those without a check never.
+type Due = HashMap<String, (Duration, Instant)>;
+
+fn check_all(socket: &Path, due: &mut Due) {
     let filters = format!("%7B%22name%22%3A%5B%22-{}-%22%5D%7D", std::process::id());
-    let listed = get(socket, &format!("/containers/json?filters={filters}")).unwrap_or_default();
-    let rows: Value = serde_json::from_str(&listed).unwrap_or_default();
+    let rows = get(socket, &format!("/containers/json?filters={filters}")).unwrap_or_default();
     for id in rows.as_array().into_iter().flatten().filter_map(|row| row["Id"].as_str()) {
-        // One without a check is refused.
-        get(socket, &format!("/v4.0.0/libpod/containers/{id}/healthcheck"));
+        let (interval, next) = due.entry(id.to_owned()).or_insert_with(|| {
+            let inspect = get(socket, &format!("/containers/{id}/json")).unwrap_or_default();
+            let interval = inspect["Config"]["Healthcheck"]["Interval"].as_u64().map(Duration::from_nanos);
+            (interval.unwrap_or(Duration::MAX), Instant::now())
+        });
+        if *interval < Duration::MAX && Instant::now() >= *next {
+            *next += *interval;
+            get(socket, &format!("/v4.0.0/libpod/containers/{id}/healthcheck"));
+        }
     }
 }
 
-/// The body of an answer in one piece or in chunks.
-fn get(socket: &PathBuf, path: &str) -> Option<String> {
+/// The body of an answer.
+fn get(socket: &Path, path: &str) -> Option<Value> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
 }
