@@ -83,6 +83,10 @@ FUZZ_SECONDS ?= 20
 fuzz: cargo ## give each parser some time with a fuzzer (FUZZ_SECONDS each)
 	@compose/lab/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+.PHONY: matrix
+matrix: cargo lab ## run the behaviour tests on Docker 20.10, 26.1, 28.5 and Podman 4.3, 5.8
+	SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox CARGO_FLAGS="$(CARGO_FLAGS)" compose/lab/matrix.sh
+
 .PHONY: image
 image: cargo engine ## build the image spyhop:latest from a program built here
 	$(RELEASE_BUILD)

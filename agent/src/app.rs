@@ -4,6 +4,7 @@
 //! has begun, the inventory stops following the engine and saves its counters.
 
 mod engine;
+mod figures;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::reload::Reload;
 use crate::{
-    collectors::{self, NamePatterns, Scraper},
+    collectors::{self, FromEngine, NamePatterns, Scraper},
     config::{Config, Sources},
     engine::Engine,
     host::{Host, Roots},
@@ -65,6 +66,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
 
     let endpoint = engine::endpoint(&config, &sources)?;
+    let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
     let engine = Engine::new(endpoint, metrics.clone()).context("open the engine")?;
     // First of all that can fail late: nothing has been started when the address is taken.
     let listener = http::bind(&http_settings(&config)).await?;
@@ -74,10 +76,11 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         config.state.directory.as_deref().map(inventory::StateLock::take).transpose().context("state.directory")?;
 
     let reader = inventory::Reader::new();
-    let targets = declared_targets(&config, listener.address().port(), &reader, &metrics);
-    let scraper = start_collectors(&config, &reader, &targets, &metrics);
-
+    let targets = declared_targets(&config, is_local, listener.address().port(), &reader, &metrics);
     let shutdown = CancellationToken::new();
+    let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
+    let scraper = start_collectors(&config, &reader, &targets, &metrics, &figures);
+
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
     let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
@@ -133,8 +136,13 @@ fn http_settings(config: &Config) -> http::Settings {
 }
 
 /// What containers declare, seen and fetched from the agent's own network.
-fn declared_targets(config: &Config, port: u16, reader: &inventory::Reader, metrics: &Metrics) -> Targets {
-    let local_engine = config.engine.address.starts_with("unix://");
+fn declared_targets(
+    config: &Config,
+    local_engine: bool,
+    port: u16,
+    reader: &inventory::Reader,
+    metrics: &Metrics,
+) -> Targets {
     let standpoint = Standpoint::discover(local_engine).listening_on(port);
     Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), metrics.clone())
 }
@@ -150,14 +158,27 @@ fn collector_settings(config: &Config, targets: &Targets) -> collectors::Setting
     }
 }
 
-fn start_collectors(config: &Config, reader: &inventory::Reader, targets: &Targets, metrics: &Metrics) -> Scraper {
+fn start_collectors(
+    config: &Config,
+    reader: &inventory::Reader,
+    targets: &Targets,
+    metrics: &Metrics,
+    figures: &figures::Wanted<'_>,
+) -> Scraper {
     let roots =
         Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() };
     let host = Host::open(roots, metrics.clone());
     for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
         tracing::info!(collector, "not available here: its series are absent");
     }
-    Scraper::new(host, reader.clone(), collector_settings(config, targets), metrics.clone())
+    let settings = collector_settings(config, targets);
+    match figures.board(config, &host) {
+        Some(board) => {
+            figures.start(&board, reader);
+            Scraper::new(FromEngine::new(host, board), reader.clone(), settings, metrics.clone())
+        }
+        None => Scraper::new(host, reader.clone(), settings, metrics.clone()),
+    }
 }
 
 fn start_inventory(

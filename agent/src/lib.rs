@@ -10,7 +10,7 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `targets` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
+//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `targets` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -20,6 +20,7 @@ pub mod collectors;
 pub mod config;
 pub mod engine;
 pub mod exposition;
+pub mod figures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod host;

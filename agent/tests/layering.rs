@@ -15,7 +15,7 @@ const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors"],
-    &["targets"],
+    &["figures", "targets"],
     &["inventory"],
     &["engine", "host", "exposition"],
     &["model", "telemetry", "memory"],

@@ -15,7 +15,17 @@ pub(super) fn write(reading: &Reading, settings: &Settings, page: &mut Page) {
         available.sample_with(&LabelSet::EMPTY, &[("collector", collector)], *readable);
     }
     single(page, &family::OPEN_HANDLES, Some(reading.open_handles));
+    origin(reading, page);
     process(reading, page);
+}
+
+fn origin(reading: &Reading, page: &mut Page) {
+    let origin = &reading.origin;
+    let mut writer = page.family(&family::FIGURES_SOURCE);
+    for (source, count) in [("kernel", origin.kernel), ("engine", origin.engine), ("none", origin.none)] {
+        writer.sample_with(&LabelSet::EMPTY, &[("source", source)], count);
+    }
+    single(page, &family::FIGURES_AGE, origin.oldest.map(|age| age.as_secs_f64()));
 }
 
 fn single(page: &mut Page, family: &'static Family, value: Option<impl Into<Value>>) {

@@ -11,6 +11,7 @@
 
 mod collector;
 mod cpu;
+mod figures;
 mod gzip;
 mod io;
 mod itself;
@@ -39,6 +40,7 @@ mod units;
 mod window;
 
 pub use collector::{Collector, Moment};
+pub use figures::{FromEngine, Origin};
 pub use labels::MAX_LABELS_PER_CONTAINER;
 pub use patterns::NamePatterns;
 pub use process::ProcessSample;

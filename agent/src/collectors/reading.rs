@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Moment, NamePatterns, ProcessSample, Settings, Source, row::Row};
+use super::{Moment, NamePatterns, Origin, ProcessSample, Settings, Source, row::Row};
 use crate::{
     exposition::LabelSet,
     host::Target,
@@ -53,6 +53,8 @@ pub(super) struct Reading {
     pub(super) availability: Vec<(&'static str, bool)>,
     /// Kernel files kept open.
     pub(super) open_handles: usize,
+    /// Where the figures of containers came from.
+    pub(super) origin: Origin,
     /// Some kernel file could not be understood in this scrape.
     pub(super) scrape_error: bool,
 }
@@ -72,6 +74,7 @@ impl Reading {
             process: ProcessSample::default(),
             availability: Vec::new(),
             open_handles: 0,
+            origin: Origin::default(),
             scrape_error: false,
         }
     }
@@ -135,11 +138,14 @@ impl Reading {
         for row in &mut self.rows {
             let container = &row.entry.container;
             if container.has_processes() && source.container(&container.id, &mut row.sample).is_ok() {
-                row.sampled(now.elapsed, policy);
+                let at = source.read_at(&container.id, now.elapsed);
+                row.sampled(at, policy);
             } else {
                 row.silent();
             }
         }
+        let tracked = self.rows.iter().filter(|row| row.entry.container.has_processes()).count();
+        self.origin = source.origin(tracked, self.rows.iter().filter(|row| row.live).count());
         source.root(&mut self.root);
     }
 

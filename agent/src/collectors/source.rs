@@ -1,6 +1,8 @@
 //! Where samples come from: the host's kernel files in the agent, fixed values in tests and benches.
 
-use super::{ProcessSample, process};
+use std::time::Duration;
+
+use super::{Origin, ProcessSample, process};
 use crate::{
     host::{Gone, Host, Target},
     model::{ContainerId, ContainerSample, HostSample, MachineSample},
@@ -32,6 +34,16 @@ pub trait Source {
 
     /// Kernel files kept open.
     fn open_handles(&self) -> usize;
+
+    /// When the figures which [`Self::container`] gave are of, on the clock by which it is `now`.
+    fn read_at(&mut self, _id: &ContainerId, now: Duration) -> Duration {
+        now
+    }
+
+    /// Where the figures of all tracked containers came from; `live` of them have some.
+    fn origin(&self, tracked: usize, live: usize) -> Origin {
+        Origin { kernel: live, none: tracked.saturating_sub(live), ..Origin::default() }
+    }
 
     /// Reads what the agent itself uses.
     fn process(&mut self, into: &mut ProcessSample) {

@@ -61,8 +61,10 @@ fn docker_host_stands_below_everything_of_ours() {
     let file = "engine:\n  address: unix:///file\n";
     let host = ("DOCKER_HOST", "unix:///docker-host");
     let variable = ("SPYHOP__ENGINE__ADDRESS", "unix:///variable");
-    let address = |config: Result<Config, Report>| config.unwrap().engine.address;
-    assert_eq!(address(load_from("", &[], &[])), "unix:///var/run/docker.sock");
+    let address = |config: Result<Config, Report>| config.unwrap().engine.address.unwrap_or_else(|| "auto".into());
+    assert_eq!(address(load_from("", &[], &[])), "auto");
+    assert_eq!(address(load_from("engine:\n  address: auto\n", &[host], &[])), "unix:///docker-host");
+    assert_eq!(address(load_from("engine:\n  context: prod\n", &[host], &[])), "auto");
     assert_eq!(address(load_from("", &[host], &[])), "unix:///docker-host");
     assert_eq!(address(load_from(file, &[host], &[])), "unix:///file");
     assert_eq!(address(load_from(file, &[host, variable], &[])), "unix:///variable");
@@ -70,12 +72,7 @@ fn docker_host_stands_below_everything_of_ours() {
     // Meant for other tools and not in use: no mistake of ours.
     assert_eq!(address(load_from(file, &[("DOCKER_HOST", "tcp://10.0.0.1:2375")], &[])), "unix:///file");
     let wrong = mistakes("", &[("DOCKER_HOST", "tcp://me:hunter2@10.0.0.1:2375")], &[]);
-    assert_eq!(
-        wrong,
-        [
-            "environment DOCKER_HOST: engine.address: remote engines are not supported yet; write unix:///path/to/docker.sock"
-        ]
-    );
+    assert_eq!(wrong, ["environment DOCKER_HOST: engine.address: the engine's address is not tcp://HOST:PORT"]);
 }
 
 #[test]

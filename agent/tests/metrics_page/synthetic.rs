@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use spyhop::{
-    collectors::{Build, Collector, Moment, NamePatterns, ProcessSample, Settings, Source},
+    collectors::{Build, Collector, Moment, NamePatterns, Origin, ProcessSample, Settings, Source},
     host::{Gone, Target},
     inventory::{EngineStatus, Reader, ServiceEntry, Snapshot},
     model::{
@@ -112,6 +112,10 @@ impl Source for Kernel {
 
     fn open_handles(&self) -> usize {
         31
+    }
+
+    fn origin(&self, tracked: usize, live: usize) -> Origin {
+        Origin { kernel: live, engine: 0, none: tracked - live, oldest: Some(Duration::from_millis(2500)) }
     }
 
     fn process(&mut self, into: &mut ProcessSample) {

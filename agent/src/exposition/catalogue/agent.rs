@@ -22,6 +22,10 @@ super::families! { Agent;
         "1 when the kernel files behind a group of figures can be read here, else 0: their families are then absent, never zero.";
     OPEN_HANDLES: Gauge "spyhop_open_handles" "" []
         "Kernel files kept open for the next scrape.";
+    FIGURES_SOURCE: Gauge "spyhop_figures_containers" "" ["source"]
+        "Running containers by where their figures come from: the kernel's files, the engine, or none.";
+    FIGURES_AGE: Gauge "spyhop_figures_oldest_age_seconds" "seconds" []
+        "Age of the oldest figures on the page that the engine was asked for; absent when they are the kernel's.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" "seconds" []
         "CPU time used by the agent.";
     PROCESS_RESIDENT: Gauge "process_resident_memory_bytes" "bytes" []

@@ -88,7 +88,7 @@ impl Ledger {
         let Some(finished_at) = container.finished_at.filter(|_| ended && container.oom_killed == Some(true)) else {
             return false;
         };
-        if self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started)) {
+        if self.oom_in_run || self.oom.is_some_and(|mark| container.started_at.is_none_or(|started| mark >= started)) {
             return false;
         }
         if finished_at >= sight.horizon {
@@ -97,6 +97,7 @@ impl Ledger {
         counters.oom_kills += 1;
         self.oom_events += 1;
         self.oom = Some(sight.at);
+        self.oom_in_run = true;
         false
     }
 
