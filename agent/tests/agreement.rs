@@ -36,7 +36,11 @@ fn every_value_of_a_hundred_containers_agrees() {
     // Before the containers: that somebody has stopped one is known to those only who were there.
     let home = Home::new(&binary(), docker.socket());
     let agent = home.start();
-    let (recipes, fates) = mixture(&docker);
+    let (recipes, mut fates) = mixture(&docker);
+    if docker.product().leaves_out(docker.product().is_podman_4(), "it announces a check before it has noted its result") {
+        // What an inspection says then is older by one check, and the next is twelve seconds away.
+        fates.iter_mut().filter(|fate| **fate == Fate::Sick).for_each(|fate| *fate = Fate::Left);
+    }
     let fleet = docker.fleet(recipes);
     for (container, fate) in fleet.iter().zip(&fates) {
         fate.befall(container);

@@ -18,6 +18,8 @@ source "$here/archive.sh"
 readonly TREES="$SPYHOP_CACHE/engines"
 # First start of an engine on a slow machine; ten seconds are usual.
 readonly PATIENCE_S=90
+# The ordinary user of a rootless engine, inside its tree.
+readonly USER_ID=1000
 
 # NAME RELEASE PROGRAM: docker-20.10 is this machine's own engine and has no tree.
 engines() {
@@ -27,6 +29,7 @@ docker-26.1 trixie dockerd
 docker-28.5 forky dockerd
 podman-4.3 bookworm podman
 podman-5.8 forky podman
+docker-26.1-rootless trixie-rootless rootless
 TABLE
 }
 
@@ -34,6 +37,7 @@ packages() {
     case "$1" in
     bookworm) echo podman,crun,catatonit,containernetworking-plugins,iptables ;;
     trixie) echo docker.io,docker-cli,iptables ;;
+    trixie-rootless) echo docker.io,docker-cli,iptables,rootlesskit,slirp4netns,uidmap,iproute2 ;;
     forky) echo docker.io,docker-cli,iptables,podman,crun,catatonit,netavark,aardvark-dns ;;
     esac
 }
@@ -42,7 +46,12 @@ release_of() { engines | awk -v name="$1" '$1 == name { print $2 }'; }
 program_of() { engines | awk -v name="$1" '$1 == name { print $3 }'; }
 
 # Path of an engine's socket inside its tree. The name is in it, for two engines may share a tree.
-socket_of() { printf '/run/%s.sock' "$1"; }
+socket_of() {
+    case "$1" in
+    *-rootless) printf '/run/user/%s/%s.sock' "$USER_ID" "$1" ;;
+    *) printf '/run/%s.sock' "$1" ;;
+    esac
+}
 pid_file() { printf '%s/%s.pid' "$TREES" "$1"; }
 log_file() { printf '%s/%s.log' "$TREES" "$1"; }
 
@@ -84,7 +93,7 @@ bootstrap() {
     while read -r archive; do
         if quietly as_root mmdebstrap --variant=minbase --include="$(packages "$release")" \
             --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
-            "$release" "$tree.new" "$archive"; then
+            "${release%%-*}" "$tree.new" "$archive"; then
             as_root mv "$tree.new" "$tree"
             return
         fi
@@ -118,6 +127,22 @@ CONF
         podman --root "$state/storage" --runroot "/run/$name" system service --time=0 "unix://$socket"
 }
 
+# Docker's own script for rootless engines, as an ordinary user with subordinate ids. /dev/net/tun may be root's alone on this machine:
+# the user gets a node of its own in place of it.
+exec_rootless() {
+    local socket="$1" state="$2"
+    id lab >/dev/null 2>&1 || useradd --create-home --uid "$USER_ID" lab
+    echo lab:100000:65536 | tee /etc/subuid >/etc/subgid
+    mknod /tmp/tun c 10 200
+    chmod 666 /tmp/tun
+    mount --bind /tmp/tun /dev/net/tun
+    mkdir -p "/run/user/$USER_ID"
+    chown "$USER_ID:$USER_ID" "/run/user/$USER_ID" "$state"
+    exec setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env HOME=/home/lab XDG_RUNTIME_DIR="/run/user/$USER_ID" \
+        DOCKERD_ROOTLESS_ROOTLESSKIT_NET=slirp4netns DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER=builtin \
+        /usr/share/docker.io/contrib/dockerd-rootless.sh --host "unix://$socket" --data-root "$state"
+}
+
 # Runs inside the new namespaces, still in the machine's file tree.
 inside() {
     local name="$1" tree="$2" program="$3"
@@ -127,7 +152,7 @@ inside() {
     mount --rbind /sys "$tree/sys"
     mount --rbind /dev "$tree/dev"
     mount -t tmpfs tmpfs "$tree/run"
-    mount -t tmpfs tmpfs "$tree/tmp"
+    mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
     ip link set lo up
     # Not chroot: runc pivots again for each container, and `docker load` fails below a chroot.
     mkdir -p "$tree/old"
@@ -140,7 +165,10 @@ inside() {
     # It begins with nothing: what an engine killed half way has left behind is of no interest.
     rm -rf --one-file-system "$state"
     mkdir -p "$state"
-    if [[ $program == podman ]]; then exec_podman "$name" "$socket" "$state"; fi
+    case "$program" in
+    podman) exec_podman "$name" "$socket" "$state" ;;
+    rootless) exec_rootless "$socket" "$state" ;;
+    esac
     exec dockerd --host "unix://$socket" --data-root "$state" --exec-root "/run/$name" --pidfile "/run/$name.pid"
 }
 

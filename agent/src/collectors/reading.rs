@@ -13,6 +13,10 @@ use crate::{
     telemetry::{Metrics, Reason},
 };
 
+/// What an engine without cgroups says of its driver: rootless Docker on cgroup v1. Its containers are in the cgroup of whoever
+/// started it, whose figures are nobody's in particular.
+const NO_CGROUPS: &str = "none";
+
 /// One expected service with its rendered labels.
 #[derive(Debug)]
 pub(super) struct ServiceRow {
@@ -135,17 +139,23 @@ impl Reading {
 
     /// Reads every container with processes, and the root.
     pub(super) fn read_containers<S: Source>(&mut self, source: &mut S, now: Moment, policy: &NamePatterns) {
+        let info = self.snapshot.engine.info.as_ref();
+        let without_cgroups = info.is_some_and(|info| info.cgroup_driver.as_deref() == Some(NO_CGROUPS));
         for row in &mut self.rows {
             let container = &row.entry.container;
             if container.has_processes() && source.container(&container.id, &mut row.sample).is_ok() {
                 let at = source.read_at(&container.id, now.elapsed);
+                if without_cgroups {
+                    row.sample = ContainerSample { network: row.sample.network.take(), ..ContainerSample::default() };
+                }
                 row.sampled(at, policy);
             } else {
                 row.silent();
             }
         }
         let tracked = self.rows.iter().filter(|row| row.entry.container.has_processes()).count();
-        self.origin = source.origin(tracked, self.rows.iter().filter(|row| row.live).count());
+        let told = self.rows.iter().filter(|row| row.live && row.sample.cgroup_path.is_some());
+        self.origin = source.origin(tracked, told.count());
         source.root(&mut self.root);
     }
 
@@ -174,6 +184,55 @@ fn service_labels(entry: &ServiceEntry, host: &str) -> LabelSet {
 mod tests {
     use super::*;
     use crate::collectors::row::tests::entry;
+
+    /// A source in which everybody has used as much CPU as the cgroup they share.
+    struct Shared;
+
+    impl Source for Shared {
+        fn track(&mut self, _: &[Target]) {}
+
+        fn container(&mut self, _: &ContainerId, into: &mut ContainerSample) -> Result<(), crate::host::Gone> {
+            into.cpu.usage_ns = Some(7);
+            into.cgroup_path = Some("/user.slice".into());
+            into.network = Some(Vec::new());
+            Ok(())
+        }
+
+        fn root(&mut self, _: &mut ContainerSample) {}
+
+        fn host(&mut self, _: &mut HostSample) {}
+
+        fn machine(&mut self) -> MachineSample {
+            MachineSample::default()
+        }
+
+        fn availability(&self) -> Vec<(&'static str, bool)> {
+            Vec::new()
+        }
+
+        fn open_handles(&self) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn an_engine_without_cgroups_has_no_figures_of_them() {
+        let now = Moment { wall: Timestamp::UNIX_EPOCH, elapsed: std::time::Duration::ZERO };
+        for (driver, figures) in [("none", None), ("cgroupfs", Some(7))] {
+            let mut reading = Reading::new();
+            let info = crate::model::EngineInfo { cgroup_driver: Some(driver.into()), ..Default::default() };
+            let engine = crate::inventory::EngineStatus { info: Some(info.into()), ..Default::default() };
+            follow(
+                &mut reading,
+                Snapshot { containers: vec![Arc::new(entry("web", 7))], engine, ..Snapshot::default() },
+            );
+            reading.read_containers(&mut Shared, now, &NamePatterns::default());
+            assert_eq!(reading.rows[0].sample.cpu.usage_ns, figures, "{driver}");
+            assert!(reading.rows[0].live && reading.rows[0].sample.network.is_some());
+            let expected = usize::from(figures.is_some());
+            assert_eq!((reading.origin.kernel, reading.origin.none), (expected, 1 - expected), "{driver}");
+        }
+    }
 
     fn follow(reading: &mut Reading, snapshot: Snapshot) -> bool {
         reading.follow(Arc::new(snapshot), &Settings::default(), &Metrics::default())

@@ -40,7 +40,7 @@ pub trait Source {
         now
     }
 
-    /// Where the figures of all tracked containers came from; `live` of them have some.
+    /// Where the figures of all tracked containers came from; `live` of them have a cgroup that was read.
     fn origin(&self, tracked: usize, live: usize) -> Origin {
         Origin { kernel: live, none: tracked.saturating_sub(live), ..Origin::default() }
     }

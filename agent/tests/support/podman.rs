@@ -115,10 +115,11 @@ fn check_all(socket: &Path, due: &mut Due) {
         let (interval, next) = due.entry(id.to_owned()).or_insert_with(|| {
             let inspect = get(socket, &format!("/containers/{id}/json")).unwrap_or_default();
             let interval = inspect["Config"]["Healthcheck"]["Interval"].as_u64().map(Duration::from_nanos);
-            (interval.unwrap_or(Duration::MAX), Instant::now())
+            // The first one an interval after the start, as Docker has it.
+            interval.map_or((Duration::MAX, Instant::now()), |interval| (interval, Instant::now() + interval))
         });
         if *interval < Duration::MAX && Instant::now() >= *next {
-            *next += *interval;
+            *next = Instant::now() + *interval;
             get(socket, &format!("/v4.0.0/libpod/containers/{id}/healthcheck"));
         }
     }
