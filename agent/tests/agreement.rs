@@ -37,7 +37,10 @@ fn every_value_of_a_hundred_containers_agrees() {
     let home = Home::new(&binary(), docker.socket());
     let agent = home.start();
     let (recipes, mut fates) = mixture(&docker);
-    if docker.product().leaves_out(docker.product().is_podman_4(), "it announces a check before it has noted its result") {
+    if docker
+        .product()
+        .leaves_out(docker.product().is_podman_4(), "it announces a check before it has noted its result")
+    {
         // What an inspection says then is older by one check, and the next is twelve seconds away.
         fates.iter_mut().filter(|fate| **fate == Fate::Sick).for_each(|fate| *fate = Fate::Left);
     }

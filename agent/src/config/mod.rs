@@ -10,9 +10,9 @@
 //! connected, bound or written here.
 
 mod docs;
+pub mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub mod engine;
 mod keys;
 mod kinds;
 mod layers;

@@ -29,7 +29,7 @@ pub mod process;
 pub mod prometheus;
 pub mod proxy;
 pub mod scene;
-pub mod tree;
 pub mod tls_proxy;
+pub mod tree;
 pub mod wait;
 pub mod wire;
