@@ -5,6 +5,7 @@
 
 mod engine;
 mod figures;
+mod access;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -12,12 +13,16 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
     task::JoinHandle,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::reload::Reload;
+use self::{
+    access::{Files, Keeper},
+    reload::Reload,
+};
 use crate::{
     collectors::{self, FromEngine, NamePatterns, Scraper},
     config::{Config, Sources},
@@ -68,6 +73,10 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let endpoint = engine::endpoint(&config, &sources)?;
     let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
     let engine = Engine::new(endpoint, metrics.clone()).context("open the engine")?;
+    let gate = Arc::new(http::access::Gate::open(metrics.clone()).context("open the gate")?);
+    // Before listening: nobody is ever served without what was configured.
+    let keeper = Keeper::start(Arc::clone(&gate), Files::of(&config, &sources.environment))?;
+    warn_of_open_doors(&gate, &config);
     // First of all that can fail late: nothing has been started when the address is taken.
     let listener = http::bind(&http_settings(&config)).await?;
     tracing::info!(address = %listener.address(), "listening");
@@ -90,11 +99,16 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         targets: targets.clone(),
         metrics,
         settings: http_settings(&config),
+        gate,
     };
     let inventory = part(inventory, &failure);
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
-    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets };
+    let (files, others) = mpsc::channel(1);
+    // Nothing waits for its end: it holds nothing that could be lost.
+    drop(part(keeper.follow(others, shutdown.clone()), &failure));
+
+    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets, files };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -118,6 +132,20 @@ where
         let _told = told;
         work.await
     })
+}
+
+/// Says once what somebody may not have meant.
+fn warn_of_open_doors(gate: &http::access::Gate, config: &Config) {
+    let listen = config.http.listen;
+    // In a container the address says nothing: what is published decides.
+    if listen.ip().is_loopback() || gate.is_secure() {
+        return;
+    }
+    if gate.stands_open() {
+        tracing::info!(%listen, "everybody who reaches this address may read; docs/security.md says how to ask for credentials");
+    } else {
+        tracing::warn!(%listen, "credentials are asked for without TLS: whoever is on the way can read them");
+    }
 }
 
 fn http_settings(config: &Config) -> http::Settings {

@@ -3,12 +3,12 @@
 //! Alone in its process, because the limit it lowers is the whole process's.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{os::fd::AsRawFd, time::Duration};
+use std::{os::fd::AsRawFd, sync::Arc, time::Duration};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spyhop::{
     collectors::{Request, ScrapeBody, ScrapeError},
-    http::{self, App, Scrape, Settings},
+    http::{self, App, Scrape, Settings, access::Gate},
     inventory::Reader,
     targets::Targets,
     telemetry::Metrics,
@@ -54,7 +54,8 @@ async fn the_server_survives_a_lack_of_descriptors() {
     let metrics = Metrics::default();
     let inventory = Reader::new();
     let targets = Targets::unreachable(inventory.clone(), metrics.clone());
-    let app = App { scraper: Nothing, inventory, targets, metrics: metrics.clone(), settings };
+    let gate = Arc::new(Gate::open(metrics.clone()).unwrap());
+    let app = App { scraper: Nothing, inventory, targets, metrics: metrics.clone(), settings, gate };
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
     let answered = |mut client: TcpStream| async move {

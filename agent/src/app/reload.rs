@@ -1,5 +1,8 @@
 //! SIGHUP: the configuration is read again, and what can change while the agent runs is changed.
 
+use tokio::sync::mpsc;
+
+use super::access::Files;
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
@@ -14,6 +17,8 @@ pub(super) struct Reload {
     pub(super) log: log::Handle,
     pub(super) scraper: Scraper,
     pub(super) targets: Targets,
+    /// Takes files of access, which are read by whoever keeps them.
+    pub(super) files: mpsc::Sender<Files>,
 }
 
 impl Reload {
@@ -29,6 +34,11 @@ impl Reload {
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
         self.scraper.configure(super::collector_settings(&loaded, &self.targets));
+        // Sent also when no name has changed: who sends the signal after replacing a certificate wants it read now. Where one is
+        // waiting already the files are about to be read, and the names in it are an earlier signal's.
+        if self.files.try_send(Files::of(&loaded, &self.sources.environment)).is_err() {
+            tracing::error!("certificates, users and tokens are being read: send the signal again");
+        }
         tracing::info!(changed = ?changes.reloadable, "the configuration was read again");
         if !changes.needs_restart.is_empty() {
             tracing::warn!(keys = ?changes.needs_restart, "these changes wait for a restart");

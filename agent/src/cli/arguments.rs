@@ -34,15 +34,18 @@ Examples:
   SPYHOP__HTTP__LISTEN=0.0.0.0:9477 spyhop run";
 
 const STATUS_HELP: &str = "\
-It asks the agent which runs with the same configuration, and finds it by http.listen.
+It asks the agent which runs with the same configuration, and finds it by http.listen. Where that speaks TLS and wants
+credentials, so does and has this command, if it may read the same files.
 
 Examples:
   spyhop status
   spyhop status --listen 10.0.0.5:9477
+  spyhop status --listen 10.0.0.5:9477 --ca-file ca.pem --server-name node5 --credentials-file token
   spyhop status --json | jq '.containers[].name'";
 
 const HEALTH_HELP: &str = "\
-It asks /health/ready of the agent which runs with the same configuration.
+It asks /health/ready of the agent which runs with the same configuration, by TLS where that speaks it. The answer takes no
+credentials, and none are shown.
 
 Exit codes:
   0  ready
@@ -119,7 +122,30 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
+    pub(super) door: DoorArguments,
+    #[command(flatten)]
     pub(super) config: ConfigArguments,
+}
+
+/// How to get in where the configuration does not say it: at an agent on another host.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Access")]
+pub(super) struct DoorArguments {
+    /// Show this: a file with a token, or with name:password; otherwise http.auth.credentials_file, or the first token the agent takes
+    #[arg(long, value_name = "PATH")]
+    pub(super) credentials_file: Option<PathBuf>,
+    /// Speak TLS and believe certificates of these roots; otherwise exactly the one in http.tls.cert_file
+    #[arg(long, value_name = "PATH")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Name that has to be in the certificate, with --ca-file; otherwise the address
+    #[arg(long, value_name = "NAME", requires = "ca_file")]
+    pub(super) server_name: Option<String>,
+    /// Show this certificate: a PEM file with its key
+    #[arg(long, value_name = "PATH")]
+    pub(super) client_cert: Option<PathBuf>,
+    /// Speak TLS and believe whoever answers
+    #[arg(long, conflicts_with = "ca_file")]
+    pub(super) insecure: bool,
 }
 
 #[derive(Debug, Args)]

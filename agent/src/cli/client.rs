@@ -1,4 +1,4 @@
-//! One GET request to the running agent: plain HTTP/1.1, one connection, with a deadline and a ceiling.
+//! One GET request to the running agent: HTTP/1.1, by TLS where that is spoken, one connection, with a deadline and a ceiling.
 
 use std::{
     io,
@@ -10,7 +10,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use super::door::Door;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(super) enum Error {
     Timeout { address: SocketAddr, after: Duration },
     #[error("cannot reach {address}: {}", .source)]
     Connect { address: SocketAddr, source: io::Error },
+    #[error("no TLS with {address}: {}{}", .source, if *.pinned { "; the agent may not have taken over http.tls.cert_file yet" } else { "" })]
+    Tls { address: SocketAddr, source: io::Error, pinned: bool },
     #[error("no HTTP answer from {address}: {}", .source)]
     Http { address: SocketAddr, source: hyper::Error },
     #[error("cannot read the answer of {address}: {}", .source)]
@@ -43,34 +50,51 @@ pub(super) struct Question {
     pub(super) max_bytes: usize,
 }
 
-/// Asks the agent which listens on `listen`, and waits for the answer.
-pub(super) fn ask(listen: SocketAddr, question: &Question) -> Result<Response, Error> {
-    let address = dialled(listen).ok_or(Error::NoPort)?;
+/// Asks the agent behind that door, and waits for the answer.
+pub(super) fn ask(door: &Door, question: &Question) -> Result<Response, Error> {
+    let address = dialled(door.address).ok_or(Error::NoPort)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The timer must be made inside the runtime.
     runtime.block_on(async {
-        let answer = tokio::time::timeout(question.timeout, get(address, question)).await;
+        let answer = tokio::time::timeout(question.timeout, get(address, door, question)).await;
         answer.unwrap_or(Err(Error::Timeout { address, after: question.timeout }))
     })
 }
 
-/// Where to call somebody who listens there: an address which stands for all of them is called on loopback.
+/// Where to call somebody who listens there.
 fn dialled(listen: SocketAddr) -> Option<SocketAddr> {
-    let ip = match listen.ip() {
+    (listen.port() != 0).then_some(SocketAddr::new(dialled_ip(listen), listen.port()))
+}
+
+/// An address which stands for all of them is called on loopback.
+pub(super) fn dialled_ip(listen: SocketAddr) -> IpAddr {
+    match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
-    };
-    (listen.port() != 0).then_some(SocketAddr::new(ip, listen.port()))
+    }
 }
 
-async fn get(address: SocketAddr, question: &Question) -> Result<Response, Error> {
-    let failed = |source| Error::Http { address, source };
+async fn get(address: SocketAddr, door: &Door, question: &Question) -> Result<Response, Error> {
     let stream = TcpStream::connect(address).await.map_err(|source| Error::Connect { address, source })?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let Some(tls) = &door.tls else { return exchange(stream, address, door, question).await };
+    let stream = tls.connector.connect(tls.name.clone(), stream).await;
+    let stream = stream.map_err(|source| Error::Tls { address, source, pinned: tls.pinned })?;
+    exchange(stream, address, door, question).await
+}
+
+async fn exchange<I>(io: I, address: SocketAddr, door: &Door, question: &Question) -> Result<Response, Error>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let failed = |source| Error::Http { address, source };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(failed)?;
     // Ends with the connection, at the latest with the runtime, which ends with the command.
     let _driver = tokio::spawn(connection);
-    let request = Request::get(question.path).header(header::HOST, address.to_string());
+    let mut request = Request::get(question.path).header(header::HOST, address.to_string());
+    if let Some(authorization) = &door.authorization {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
     let request = request.header(header::CONNECTION, "close").body(Empty::<Bytes>::new());
     let request = request.map_err(|source| Error::Body { address, source: source.into() })?;
     let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();

@@ -6,7 +6,9 @@ use super::{
     Exit, answer,
     arguments::ConfigArguments,
     client::{self, Question},
-    complain, harmless,
+    complain,
+    door::Door,
+    harmless,
 };
 
 /// Shorter than any sensible HEALTHCHECK timeout, so that the reason is ours and not the engine's.
@@ -15,11 +17,15 @@ const QUESTION: Question = Question { path: "/health/ready", timeout: Duration::
 const MAX_REASON: usize = 200;
 
 pub(super) fn run(arguments: ConfigArguments) -> Exit {
-    let config = match arguments.load() {
-        Ok((config, _)) => config,
+    let (config, sources) = match arguments.load() {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    match client::ask(config.http.listen, &QUESTION) {
+    let door = match Door::open(&config, &sources.environment) {
+        Ok(door) => door,
+        Err(reason) => return no(&reason),
+    };
+    match client::ask(&door, &QUESTION) {
         Ok(response) if response.status.is_success() => answer("ready\n"),
         Ok(response) => {
             let body = String::from_utf8_lossy(&response.body);

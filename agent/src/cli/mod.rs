@@ -4,6 +4,7 @@ mod arguments;
 mod client;
 mod completions;
 mod config;
+mod door;
 mod health;
 mod run;
 mod status;

@@ -12,6 +12,7 @@ use super::{
     Exit, answer,
     arguments::StatusArguments,
     client::{self, Question},
+    door::Door,
     fail, harmless, table,
 };
 
@@ -77,14 +78,24 @@ struct Limits {
 }
 
 pub(super) fn run(arguments: StatusArguments) -> Exit {
-    let config = match arguments.config.load() {
-        Ok((config, _)) => config,
+    let (config, sources) = match arguments.config.load() {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    let response = match client::ask(config.http.listen, &QUESTION) {
+    let door = match Door::with_credentials(&config, &sources.environment, &arguments.door) {
+        Ok(door) => door,
+        Err(reason) => return fail(&reason),
+    };
+    let response = match client::ask(&door, &QUESTION) {
         Ok(response) => response,
         Err(error) => return fail(&format!("{error}; is the agent running?")),
     };
+    if response.status == StatusCode::UNAUTHORIZED {
+        return fail(match door.authorization {
+            None => "the agent wants credentials: give them with --credentials-file or http.auth.credentials_file",
+            Some(_) => "the agent does not take these credentials",
+        });
+    }
     if response.status != StatusCode::OK {
         return fail(&format!("the agent answers with status {}", response.status.as_u16()));
     }

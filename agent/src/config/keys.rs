@@ -4,6 +4,7 @@
 //! A new key is an entry here, its line in [`ALL`], and its line in `settings.rs`; a test holds the three together.
 
 pub(super) mod engine;
+pub(super) mod access;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -112,6 +113,14 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &HTTP_DRAIN_TIMEOUT,
     &HTTP_MAX_UNREAD_SIZE,
     &HTTP_EXTERNAL_URL,
+    &access::HTTP_ALLOWED_HOSTS,
+    &access::HTTP_WEB_CONFIG_FILE,
+    &access::HTTP_TLS_CERT_FILE,
+    &access::HTTP_TLS_KEY_FILE,
+    &access::HTTP_TLS_CLIENT_CA_FILE,
+    &access::HTTP_AUTH_USERS_FILE,
+    &access::HTTP_AUTH_BEARER_TOKEN_FILE,
+    &access::HTTP_AUTH_CREDENTIALS_FILE,
     &ENGINE_ADDRESS,
     &engine::CONTEXT,
     &engine::CA_FILE,
@@ -167,7 +176,7 @@ pub(super) static HTTP_LISTEN: Key<SocketAddr> = key(
     "http.listen",
     kinds::LISTEN,
     || SocketAddr::from(([127, 0, 0, 1], 9477)),
-    "Address and port to serve on. Loopback by default: there is no password on the page. In the container image it is 0.0.0.0:9477.",
+    "Address and port to serve on. Loopback by default: no password is asked for unless `http.auth` says so. In the container image it is 0.0.0.0:9477.",
 )
 .flag("--listen");
 
@@ -175,7 +184,7 @@ pub(super) static HTTP_MAX_CONNECTIONS: Key<usize> = key(
     "http.max_connections",
     kinds::count::<1, 10_000>(),
     || 64,
-    "Connections served at once; one more is answered 503, closed and counted.",
+    "Connections served at once. One more ends the one whose client keeps the agent waiting longest; where none does it is answered 503. Both are counted.",
 );
 
 // Shorter than Prometheus' own 10 s, so that a client which never speaks cannot outlive a scrape.
@@ -224,11 +233,11 @@ pub(super) static HTTP_DRAIN_TIMEOUT: Key<Duration> = key(
     "Time which requests in flight get at shutdown.",
 );
 
-// Four uncompressed pages of a thousand containers.
+// Twenty uncompressed pages of a hundred containers, or three compressed ones of a thousand; a larger one gets through alone.
 pub(super) static HTTP_MAX_UNREAD_SIZE: Key<u64> = key(
     "http.max_unread_size",
     kinds::size::<1_048_576, 1_073_741_824>(),
-    || 32 << 20,
+    || 4 << 20,
     "Bytes of answers kept for clients which have not read them yet, over all connections; beyond it further pages are answered 503.",
 );
 
@@ -236,7 +245,7 @@ pub(super) static HTTP_EXTERNAL_URL: Key<Option<Agent>> = key(
     "http.external_url",
     kinds::EXTERNAL_URL,
     || None,
-    "Where Prometheus reaches the agent, for the addresses on /sd. `auto` is what the client of /sd wrote into its Host header, over http.",
+    "Where Prometheus reaches the agent, for the addresses on /sd. `auto` is what the client of /sd wrote into its Host header, over http or, where the agent serves TLS, https.",
 );
 
 pub(super) static ENGINE_ADDRESS: Key<Option<String>> = key(

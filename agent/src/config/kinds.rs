@@ -3,6 +3,7 @@
 //! `show` writes what `read` reads back, so that `config print` is itself a configuration.
 
 mod engine;
+mod access;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 pub(super) use engine::{CONTEXT, ENGINE, ENGINE_FILE, STATS};
+pub(super) use access::{HOST_NAMES, SECRET_FILE};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

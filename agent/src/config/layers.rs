@@ -114,6 +114,13 @@ impl Values {
         value
     }
 
+    /// Says that a key which was taken does not go together with another one.
+    pub(super) fn conflict(&mut self, path: &'static str, wrong: Wrong) {
+        let setting = self.settings.iter().find(|setting| setting.key.facts().path == path);
+        let origin = setting.map_or(Origin::Default, |setting| setting.origin.clone());
+        self.mistake(origin, Some(path.to_owned()), wrong);
+    }
+
     /// What [`Self::take`] found, in the order of the table.
     pub(super) fn settings(&mut self) -> Vec<Setting> {
         let mut settings = std::mem::take(&mut self.settings);

@@ -9,6 +9,7 @@
 //! Nothing of the file leaves this module: the rest of the program sees [`Config`], whose values cannot be wrong. Nothing is
 //! connected, bound or written here.
 
+mod access;
 mod docs;
 pub mod engine;
 #[cfg(any(test, fuzzing))]
@@ -23,6 +24,7 @@ mod settings;
 mod source;
 mod suggest;
 mod units;
+pub mod web;
 mod yaml;
 
 use std::{
@@ -33,6 +35,7 @@ use std::{
 };
 
 pub use engine::{Engine, EngineTls};
+pub use access::{Access, TlsFiles};
 pub use report::{Mistake, Origin, Position, Report};
 pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
@@ -97,6 +100,7 @@ impl Config {
         self.metrics.collect = newer.metrics.collect;
         self.metrics.container_labels = newer.metrics.container_labels;
         self.metrics.hidden_interfaces = newer.metrics.hidden_interfaces;
+        self.http.access = newer.http.access;
         self.log.level = newer.log.level;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {

@@ -19,8 +19,14 @@ impl Config {
         for (index, (section, about)) in SECTIONS.iter().enumerate() {
             let gap = if index == 0 { "" } else { "\n" };
             push(&mut text, format_args!("{gap}# {about}\n{section}:\n"));
+            let mut group = None;
             for setting in self.settings.iter().filter(|setting| section_of(setting.key.facts()) == *section) {
-                push_setting(&mut text, setting);
+                let of = group_of(setting.key.facts());
+                if let Some(of) = of.filter(|_| of != group) {
+                    push(&mut text, format_args!("  {of}:\n"));
+                }
+                group = of;
+                push_setting(&mut text, setting, if of.is_some() { "    " } else { "  " });
             }
         }
         text
@@ -31,19 +37,25 @@ fn section_of(facts: &Facts) -> &str {
     facts.path.split_once('.').map_or(facts.path, |(section, _)| section)
 }
 
-fn push_setting(text: &mut String, setting: &Setting) {
+/// The section inside the section: `tls` of `http.tls.cert_file`. Keys of one stand together in the table.
+fn group_of(facts: &Facts) -> Option<&str> {
+    let (_, rest) = facts.path.split_once('.')?;
+    rest.rsplit_once('.').map(|(group, _)| group)
+}
+
+fn push_setting(text: &mut String, setting: &Setting, indent: &str) {
     let facts = setting.key.facts();
-    let name = facts.path.split_once('.').map_or(facts.path, |(_, name)| name);
+    let name = facts.path.rsplit_once('.').map_or(facts.path, |(_, name)| name);
     for line in wrap(facts.help) {
-        push(text, format_args!("  # {line}\n"));
+        push(text, format_args!("{indent}# {line}\n"));
     }
     match &setting.value {
-        Raw::One(value) => push(text, format_args!("  {name}: {} # {}\n", scalar(value), setting.origin)),
-        Raw::Many(items) if items.is_empty() => push(text, format_args!("  {name}: [] # {}\n", setting.origin)),
+        Raw::One(value) => push(text, format_args!("{indent}{name}: {} # {}\n", scalar(value), setting.origin)),
+        Raw::Many(items) if items.is_empty() => push(text, format_args!("{indent}{name}: [] # {}\n", setting.origin)),
         Raw::Many(items) => {
-            push(text, format_args!("  {name}: # {}\n", setting.origin));
+            push(text, format_args!("{indent}{name}: # {}\n", setting.origin));
             for item in items {
-                push(text, format_args!("    - {}\n", scalar(item)));
+                push(text, format_args!("{indent}  - {}\n", scalar(item)));
             }
         }
     }

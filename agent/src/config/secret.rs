@@ -2,7 +2,7 @@
 //!
 //! A key that takes a secret also takes its name with `_file` appended: the value then stands in a file of its own, which is how
 //! Docker and Compose hand secrets out. A relative name is looked up in the secrets directory (`SECRETS_DIR`, `/run/secrets`
-//! unless set) and cannot leave it. No key of this version takes a secret; the rules stand here for those that will.
+//! unless set) and cannot leave it.
 
 use std::{
     fmt,
@@ -13,8 +13,8 @@ use std::{
 
 /// Where relative names are looked up unless `SECRETS_DIR` says otherwise: where Docker mounts secrets.
 pub const DEFAULT_DIRECTORY: &str = "/run/secrets";
-/// Largest secret that is read, in bytes: a private key with its chain fits, a wrong path to something big does not hurt.
-const MAX_BYTES: u64 = 64 * 1024;
+/// Largest secret that is read, in bytes: all roots of a distribution fit, a wrong path to something big does not hurt.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// A secret. Shown as `[redacted]` however it is printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub enum SecretError {
     /// A folder, a pipe or a device.
     #[error("secret {} is not a plain file", .0.display())]
     NotAFile(PathBuf),
-    /// Larger than 64 KiB.
+    /// Larger than a megabyte.
     #[error("secret {} is larger than {MAX_BYTES} bytes", .0.display())]
     TooLarge(PathBuf),
     /// Not text.
@@ -95,16 +95,7 @@ pub fn resolve(value: Option<String>, file: Option<&Path>, directory: &Path) -> 
 /// The name leaves `directory`, or the file is missing, not plain, too large, empty or not text.
 pub fn read(name: &Path, directory: &Path) -> Result<Secret, SecretError> {
     let path = locate(name, directory)?;
-    let failed = |source| SecretError::Read { path: path.clone(), source };
-    // Asked before opening: opening a pipe waits for a writer that may never come.
-    if !std::fs::metadata(&path).map_err(failed)?.is_file() {
-        return Err(SecretError::NotAFile(path));
-    }
-    let mut bytes = Vec::new();
-    File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_BYTES) {
-        return Err(SecretError::TooLarge(path));
-    }
+    let bytes = read_bytes(&path)?;
     // The error of `from_utf8` would carry the bytes: it is dropped here.
     let Ok(mut text) = String::from_utf8(bytes) else { return Err(SecretError::NotText(path)) };
     if text.ends_with('\n') {
@@ -114,6 +105,24 @@ pub fn read(name: &Path, directory: &Path) -> Result<Secret, SecretError> {
         }
     }
     if text.is_empty() { Err(SecretError::Empty(path)) } else { Ok(Secret(text)) }
+}
+
+/// Reads a file of secrets as it is.
+///
+/// # Errors
+/// It is missing, not plain, or larger than a megabyte.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, SecretError> {
+    let failed = |source| SecretError::Read { path: path.to_owned(), source };
+    // Asked before opening: opening a pipe waits for a writer that may never come.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(SecretError::NotAFile(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_BYTES) {
+        return Err(SecretError::TooLarge(path.to_owned()));
+    }
+    Ok(bytes)
 }
 
 /// Where a secret is: a relative name is one in `directory`.
@@ -145,8 +154,8 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
-        std::fs::write(folder.path().join("fits"), vec![b'x'; 64 * 1024]).unwrap();
-        std::fs::write(folder.path().join("large"), vec![b'x'; 64 * 1024 + 1]).unwrap();
+        std::fs::write(folder.path().join("fits"), vec![b'x'; 1024 * 1024]).unwrap();
+        std::fs::write(folder.path().join("large"), vec![b'x'; 1024 * 1024 + 1]).unwrap();
         folder
     }
 
@@ -162,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(read(Path::new(name), folder.path()).unwrap().expose(), expected, "{name}");
         }
-        assert_eq!(read(Path::new("fits"), folder.path()).unwrap().expose().len(), 64 * 1024);
+        assert_eq!(read(Path::new("fits"), folder.path()).unwrap().expose().len(), 1024 * 1024);
         assert_eq!(read(&folder.path().join("plain"), Path::new("/nowhere")).unwrap().expose(), "hunter2");
     }
 
@@ -171,7 +180,7 @@ mod tests {
         let folder = folder();
         for (name, expected) in [
             ("missing", "read secret"),
-            ("large", "is larger than 65536 bytes"),
+            ("large", "is larger than 1048576 bytes"),
             ("empty", "is empty"),
             ("only_newline", "is empty"),
             ("binary", "is not UTF-8 text"),

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     engine::Engine,
+    access::Access,
     keys,
     layers::{Setting, Values},
 };
@@ -66,6 +67,8 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// Bytes of answers kept for clients which have not read them yet, over all connections.
     pub max_unread_bytes: usize,
+    /// Who may ask.
+    pub access: Access,
 }
 
 /// Section `host`.
@@ -165,6 +168,7 @@ impl Config {
                 transfer_timeout: values.take(&keys::HTTP_TRANSFER_TIMEOUT),
                 drain_timeout: values.take(&keys::HTTP_DRAIN_TIMEOUT),
                 max_unread_bytes: usize::try_from(values.take(&keys::HTTP_MAX_UNREAD_SIZE)).unwrap_or(usize::MAX),
+                access: Access::take(values),
             },
             engine: Engine::take(values),
             host: Host {

@@ -233,3 +233,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn access_fits_together_or_is_refused() {
+    let tls = "http:\n  tls: {cert_file: cert.pem, key_file: /etc/key.pem, client_ca_file: off}\n";
+    let access = load_from(tls, &[], &[]).unwrap().http.access;
+    let files = access.tls.unwrap();
+    assert_eq!((files.certificate, files.key, files.client_ca), ("cert.pem".into(), "/etc/key.pem".into(), None));
+    let access = load_from("http:\n  allowed_hosts: [A.example, '*.B.example']\n", &[], &[]).unwrap().http.access;
+    assert_eq!(access.allowed_hosts, ["a.example", "*.b.example"]);
+    for (file, expected) in [
+        (
+            "http:\n  tls: {cert_file: a}\n",
+            "f:2:20: http.tls.cert_file: is given without its key; set http.tls.key_file too",
+        ),
+        (
+            "http:\n  tls: {key_file: a}\n",
+            "f:2:19: http.tls.key_file: is given without its certificate; set http.tls.cert_file too",
+        ),
+        (
+            "http:\n  tls: {client_ca_file: a}\n",
+            "f:2:25: http.tls.client_ca_file: asks for certificates where no TLS is spoken; set http.tls.cert_file and key_file too",
+        ),
+        (
+            "http:\n  web_config_file: a\n  auth: {users_file: b}\n",
+            "f:3:22: http.auth.users_file: is given beside http.web_config_file; keep one of them",
+        ),
+        (
+            "http:\n  auth: {bearer_token_file: ../token}\n",
+            "f:2:29: http.auth.bearer_token_file: \"../token\" leaves the secrets directory; write an absolute path",
+        ),
+        (
+            "http:\n  allowed_hosts: ['http://a']\n",
+            "f:2:19: http.allowed_hosts: \"http://a\" is not a host name; write metrics.example.org or *.example.org, without a scheme and a port",
+        ),
+    ] {
+        assert_eq!(mistakes(file, &[], &[]), [expected]);
+    }
+    let variable = [("SPYHOP__HTTP__TLS__CERT_FILE", "/c"), ("SPYHOP__HTTP__TLS__KEY_FILE", "/k")];
+    assert!(load_from("", &variable, &[]).unwrap().http.access.tls.is_some());
+}

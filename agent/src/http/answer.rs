@@ -1,8 +1,10 @@
 //! One answer: status, headers every answer carries, and a body whose bytes are accounted until the client has them.
 
 use std::{
+    collections::HashMap,
+    net::IpAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -11,7 +13,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
         CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
-        X_CONTENT_TYPE_OPTIONS,
+        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
 use hyper::body::{Frame, SizeHint};
@@ -92,6 +94,12 @@ impl Answer {
         self
     }
 
+    /// With one more header of a name which may be there already.
+    pub(super) fn and(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
     /// The response on the wire.
     pub(super) fn into_response(self, serving: Serving) -> Response<Body> {
         let data = Some(self.body).filter(|body| !body.is_empty());
@@ -103,6 +111,11 @@ impl Answer {
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (REFERRER_POLICY, "no-referrer"),
             (CONTENT_SECURITY_POLICY, POLICY),
+            // For browsers which do not know the policy's `frame-ancestors`.
+            (X_FRAME_OPTIONS, "DENY"),
+            // No page of another site gets an answer as a picture or a script either.
+            (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         ] {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
@@ -145,36 +158,64 @@ impl hyper::body::Body for Body {
 
 /// Memory for answers which clients have not read yet, shared by all connections.
 ///
-/// Without it as many clients as there are connections could each ask for the largest page and read none of it.
+/// Without it as many clients as there are connections could each ask for the largest page and read none of it. One subscriber
+/// has half of it at most, so that nobody keeps the others out by not reading; a page larger than that half gets through alone.
 #[derive(Clone, Debug)]
 pub(super) struct Unread {
     free: Arc<Semaphore>,
-    total: u32,
+    half: u32,
+    holders: Arc<Mutex<HashMap<IpAddr, u32>>>,
 }
 
 impl Unread {
     /// Room for this many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        let total = u32::try_from(bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
-        Self { free: Arc::new(Semaphore::new(total as usize)), total }
+        let half = u32::try_from((bytes / 2).min(Semaphore::MAX_PERMITS / 2)).unwrap_or(u32::MAX / 2);
+        Self { free: Arc::new(Semaphore::new(2 * half as usize)), half, holders: Arc::default() }
     }
 
     /// Accounts these bytes until their last copy is dropped; `None` when there is no room for them now.
-    /// An answer larger than all the room gets through alone.
-    pub(super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
+    pub(super) fn hold(&self, subscriber: IpAddr, bytes: Bytes) -> Option<Bytes> {
         if bytes.len() <= SMALL {
             return Some(bytes);
         }
-        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.total);
+        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.half);
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = holders.get(&subscriber).copied().unwrap_or_default();
+        if held > self.half - size {
+            return None;
+        }
         let room = Arc::clone(&self.free).try_acquire_many_owned(size).ok()?;
-        Some(Bytes::from_owner(Held { bytes, _room: room }))
+        holders.insert(subscriber, held + size);
+        let share = Room { holders: Arc::clone(&self.holders), subscriber, size, _room: room };
+        Some(Bytes::from_owner(Held { bytes, _share: share }))
+    }
+}
+
+/// Room one answer takes.
+struct Room {
+    holders: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    subscriber: IpAddr,
+    size: u32,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = holders.get_mut(&self.subscriber) {
+            *held = held.saturating_sub(self.size);
+            if *held == 0 {
+                holders.remove(&self.subscriber);
+            }
+        }
     }
 }
 
 /// Bytes with their place in [`Unread`]; hyper drops them when the kernel has taken the last one.
 struct Held {
     bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _share: Room,
 }
 
 impl AsRef<[u8]> for Held {
@@ -187,25 +228,39 @@ impl AsRef<[u8]> for Held {
 mod tests {
     use super::*;
 
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn unread_bytes_have_a_ceiling_and_come_back() {
-        let unread = Unread::new(100 << 10);
+        let unread = Unread::new(200 << 10);
         let page = || Bytes::from(vec![0; 60 << 10]);
-        let first = unread.hold(page()).expect("there is room");
-        assert_eq!(unread.hold(page()), None, "two pages are more than the room");
-        assert!(unread.hold(Bytes::from_static(b"ok")).is_some(), "small answers always get through");
+        let one = address("10.0.0.1");
+        let first = unread.hold(one, page()).expect("there is room");
+        assert_eq!(unread.hold(one, page()), None, "two pages are more than half of the room");
+        assert!(unread.hold(one, Bytes::from_static(b"ok")).is_some(), "small answers always get through");
+        let second = unread.hold(address("10.0.0.2"), page()).expect("another one has a half too");
+        let third = unread.hold(address("10.0.0.3"), page()).expect("whoever comes while there is room");
+        assert_eq!(unread.hold(address("10.0.0.4"), page()), None, "and no longer");
         let copy = first.clone();
-        drop(first);
-        assert_eq!(unread.hold(page()), None, "a copy still holds the room");
+        drop((first, second, third));
+        assert_eq!(unread.hold(one, page()), None, "a copy still holds the room");
         drop(copy);
-        assert!(unread.hold(page()).is_some());
+        assert!(unread.hold(one, page()).is_some());
+        assert!(unread.holders.lock().unwrap().is_empty());
     }
 
     #[test]
     fn an_answer_larger_than_the_room_gets_through_alone() {
-        let unread = Unread::new(20 << 10);
-        let big = unread.hold(Bytes::from(vec![1; 1 << 20])).expect("nothing else is held");
+        let unread = Unread::new(40 << 10);
+        let one = address("10.0.0.1");
+        let big = unread.hold(one, Bytes::from(vec![1; 1 << 20])).expect("nothing else is held");
         assert_eq!(big.len(), 1 << 20);
-        assert_eq!(unread.hold(Bytes::from(vec![1; 17 << 10])), None);
+        assert_eq!(unread.hold(one, Bytes::from(vec![1; 17 << 10])), None);
+        assert!(
+            unread.hold(address("10.0.0.2"), Bytes::from(vec![1; 1 << 20])).is_some(),
+            "nor does it keep others out"
+        );
     }
 }

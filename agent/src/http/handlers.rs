@@ -1,11 +1,11 @@
 //! From a request to an answer: which route, what it asks for, what is said.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, ALLOW, CONNECTION, CONTENT_ENCODING, VARY},
+    header::{ACCEPT, ALLOW, CONNECTION, CONTENT_ENCODING, TRANSFER_ENCODING, VARY},
     request::Parts,
 };
 use http_body_util::{BodyExt, Limited};
@@ -15,14 +15,16 @@ use tokio::time::timeout;
 
 use super::{
     App, Scrape,
+    access::{self, Admission, Caller},
     answer::{Answer, Body, Unread},
-    api, encoding, merged, page, query,
+    api, encoding, merged, page, query, refusals,
     routes::{self, Endpoint, Route},
-    stall::Serving,
+    shares::Shares,
+    stall::{Serving, Turn},
     targets,
 };
 use crate::{
-    collectors::{self, ScrapeError},
+    collectors::{self, ScrapeBody, ScrapeError},
     exposition::{self, Format},
     inventory::Snapshot,
     model::metric::Group,
@@ -32,54 +34,113 @@ use crate::{
 /// No route takes a body. One up to this size is thrown away and the connection kept; a larger one is refused.
 const DRAINED_BODY: usize = 4 << 10;
 
+/// This is the connection's last answer.
+pub(super) const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Shared<S> {
     pub(super) app: App<S>,
     pub(super) unread: Unread,
+    pub(super) shares: Shares,
 }
 
 /// Answers one request, within its deadline, and counts it.
 pub(super) async fn answer<S: Scrape>(
     shared: Arc<Shared<S>>,
     request: Request<Incoming>,
+    caller: Caller,
     serving: Serving,
 ) -> Response<Body> {
     let App { metrics, settings, .. } = &shared.app;
     let (request, body) = request.into_parts();
     let route = routes::find(request.uri.path());
-    let answer = if drain(body, &shared).await {
-        let answering = respond(&shared, route, &request);
-        timeout(settings.answer_timeout, answering).await.unwrap_or_else(|_| Answer::busy("no answer in time"))
-    } else {
-        metrics.refuse(Reason::Requests, 1);
-        // The client may go on sending what nobody reads, so the connection cannot be used again.
-        serving.turn().leave_unread();
-        Answer::text(StatusCode::PAYLOAD_TOO_LARGE, "no route takes a body")
-            .with(CONNECTION, HeaderValue::from_static("close"))
+    // Which of two lengths a proxy before us believed is not known: what follows may not be what it took for a request.
+    let ambiguous = request.headers.contains_key(TRANSFER_ENCODING);
+    let answer = match timeout(settings.answer_timeout, admit(&shared, &request, route, &caller)).await {
+        Err(_) => leave(Answer::busy("no answer in time"), &body, &serving),
+        Ok(Err(answer)) => leave(answer, &body, &serving),
+        Ok(Ok(admission)) => match drain(body, &shared, serving.turn()).await {
+            Ok(()) => {
+                let answering = respond(&shared, route, &request, admission, &caller);
+                timeout(settings.answer_timeout, answering).await.unwrap_or_else(|_| Answer::busy("no answer in time"))
+            }
+            Err(unread) => {
+                metrics.refuse(Reason::Requests, 1);
+                // The client may go on sending what nobody reads, so the connection cannot be used again.
+                serving.turn().leave_unread();
+                unread.answer().with(CONNECTION, CLOSE)
+            }
+        },
     };
-    let answer = hold(&shared, answer);
+    let answer = if ambiguous { answer.with(CONNECTION, CLOSE) } else { answer };
+    let answer = hold(&shared, access::subscriber(caller.peer), answer);
     let name = route.map_or(routes::OTHER, |route| route.name);
     metrics.http_request(&HttpAnswer { route: name, code: answer.status.as_u16() });
     tracing::debug!(route = name, code = answer.status.as_u16(), bytes = answer.body.len(), "answered");
     answer.into_response(serving)
 }
 
-/// Throws away the body of a request; false when it is larger or slower than is put up with.
-async fn drain<S>(body: Incoming, shared: &Shared<S>) -> bool {
+/// Whether the caller is answered; the answer to give instead where not.
+async fn admit<S: Scrape>(
+    shared: &Shared<S>,
+    request: &Parts,
+    route: Option<&Route>,
+    caller: &Caller,
+) -> Result<Admission, Answer> {
+    let snapshot = shared.app.inventory.load();
+    let open = route.is_some_and(|route| route.endpoint.is_open());
+    let gate = &shared.app.gate;
+    gate.admit(request, open, caller, snapshot.host.as_deref()).await.map_err(|refusal| refusals::answer(refusal, gate))
+}
+
+/// An answer before the body was looked at. Where there is one the connection ends: nobody reads it for somebody refused.
+fn leave(answer: Answer, body: &Incoming, serving: &Serving) -> Answer {
     if body.is_end_stream() {
-        return true;
+        return answer;
+    }
+    serving.turn().leave_unread();
+    answer.with(CONNECTION, CLOSE)
+}
+
+/// Why a body was not read to its end.
+enum Unfinished {
+    /// Larger or slower than is put up with.
+    TooMuch,
+    /// It is not what its head says.
+    Broken,
+}
+
+impl Unfinished {
+    fn answer(self) -> Answer {
+        match self {
+            Self::TooMuch => Answer::text(StatusCode::PAYLOAD_TOO_LARGE, "no route takes a body"),
+            Self::Broken => Answer::text(StatusCode::BAD_REQUEST, "the body cannot be read"),
+        }
+    }
+}
+
+/// Throws away the body of a request.
+async fn drain<S>(body: Incoming, shared: &Shared<S>, turn: &Turn) -> Result<(), Unfinished> {
+    if body.is_end_stream() {
+        return Ok(());
     }
     if body.size_hint().lower() > DRAINED_BODY as u64 {
-        return false;
+        return Err(Unfinished::TooMuch);
     }
+    turn.wait();
     let drained = timeout(shared.app.settings.header_timeout, Limited::new(body, DRAINED_BODY).collect()).await;
-    matches!(drained, Ok(Ok(_)))
+    turn.work();
+    match drained {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.is::<hyper::Error>() => Err(Unfinished::Broken),
+        Ok(Err(_)) | Err(_) => Err(Unfinished::TooMuch),
+    }
 }
 
 /// Accounts the body of an answer, or says that too much waits for slow readers.
-fn hold<S>(shared: &Shared<S>, mut answer: Answer) -> Answer {
-    let Some(body) = shared.unread.hold(std::mem::take(&mut answer.body)) else {
+fn hold<S>(shared: &Shared<S>, subscriber: IpAddr, mut answer: Answer) -> Answer {
+    let Some(body) = shared.unread.hold(subscriber, std::mem::take(&mut answer.body)) else {
         shared.app.metrics.refuse(Reason::Answers, 1);
         return Answer::busy("too many answers wait to be read");
     };
@@ -87,7 +148,13 @@ fn hold<S>(shared: &Shared<S>, mut answer: Answer) -> Answer {
     answer
 }
 
-async fn respond<S: Scrape>(shared: &Shared<S>, route: Option<&'static Route>, request: &Parts) -> Answer {
+async fn respond<S: Scrape>(
+    shared: &Shared<S>,
+    route: Option<&'static Route>,
+    request: &Parts,
+    admission: Admission,
+    caller: &Caller,
+) -> Answer {
     let Some(route) = route else {
         return Answer::text(StatusCode::NOT_FOUND, "not found; / lists what there is");
     };
@@ -103,21 +170,21 @@ async fn respond<S: Scrape>(shared: &Shared<S>, route: Option<&'static Route>, r
     let view = api::View { snapshot: &snapshot, host: snapshot.host.as_deref(), now: Timestamp::now() };
     let filter = api::Filter::from_query(request.uri.query());
     match route.endpoint {
-        Endpoint::Metrics => metrics(app, request).await,
+        Endpoint::Metrics => metrics(shared, request, caller).await,
         Endpoint::Index => Answer::html(page::index(&view)),
         Endpoint::Style => Answer::new(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
         Endpoint::Health => Answer::json(StatusCode::OK, &view.health(app.scraper.alive())),
         Endpoint::Live => live(&app.scraper),
-        Endpoint::Ready => ready(&snapshot),
+        Endpoint::Ready => ready(&snapshot, admission),
         Endpoint::Containers => Answer::json(StatusCode::OK, &view.containers(&filter)),
         Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
-        Endpoint::Discovery => targets::discovery(&app.targets, request, &filter),
+        Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,
     }
 }
 
-async fn metrics<S: Scrape>(app: &App<S>, request: &Parts) -> Answer {
+async fn metrics<S: Scrape>(shared: &Shared<S>, request: &Parts, caller: &Caller) -> Answer {
     let Ok(groups) = groups(request.uri.query()) else {
         let known: Vec<_> = Group::ALL.into_iter().map(Group::as_str).collect();
         let text = format!("collect[]: unknown group; there are: {}", known.join(", "));
@@ -130,17 +197,30 @@ async fn metrics<S: Scrape>(app: &App<S>, request: &Parts) -> Answer {
         return page_of_metrics(format, false, Bytes::new());
     }
     let asked = collectors::Request { format, groups, gzip };
-    let merges = asked.groups.as_ref().is_none_or(|groups| groups.contains(&Group::Target)) && app.targets.merges();
-    let page = if merges {
-        merged::scrape(&app.scraper, &app.targets, asked, &request.headers).await
-    } else {
-        app.scraper.scrape(asked).await
-    };
-    match page {
+    match scrape(shared, asked, &request.headers, caller).await {
         Ok(page) => page_of_metrics(format, page.gzip, page.bytes),
         Err(ScrapeError::Busy) => Answer::busy("too many scrapes are waiting"),
         Err(error @ ScrapeError::Failed) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }
+}
+
+/// One page, within the caller's share.
+async fn scrape<S: Scrape>(
+    shared: &Shared<S>,
+    asked: collectors::Request,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<ScrapeBody, ScrapeError> {
+    let app = &shared.app;
+    let Some(_share) = shared.shares.take(access::subscriber(caller.peer)) else {
+        app.metrics.refuse(Reason::Scrapes, 1);
+        return Err(ScrapeError::Busy);
+    };
+    let merges = asked.groups.as_ref().is_none_or(|groups| groups.contains(&Group::Target)) && app.targets.merges();
+    if merges {
+        return merged::scrape(&app.scraper, &app.targets, asked, headers).await;
+    }
+    app.scraper.scrape(asked).await
 }
 
 fn page_of_metrics(format: Format, gzip: bool, body: Bytes) -> Answer {
@@ -176,9 +256,13 @@ fn live(scraper: &impl Scrape) -> Answer {
 }
 
 /// Ready once and for all: what was seen stays on the page with its age while the engine is away.
-fn ready(snapshot: &Snapshot) -> Answer {
+/// Why it is not yet is for those who may know.
+fn ready(snapshot: &Snapshot, admission: Admission) -> Answer {
     match (snapshot.engine.ready_since, &snapshot.engine.trouble) {
         (Some(_), _) => Answer::text(StatusCode::OK, "ready"),
+        (None, _) if admission == Admission::Bare => {
+            Answer::text(StatusCode::SERVICE_UNAVAILABLE, "not ready; /health says why to whoever has credentials")
+        }
         (None, Some(trouble)) => {
             let text = format!("the first inventory is not complete: {trouble}");
             Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)

@@ -5,12 +5,15 @@
 //! buffer a ceiling, all of them in [`Settings`].
 //!
 //! ```text
-//! accept -> server.rs (ceiling, drain) -> connection.rs (hyper over stall.rs) -> handlers.rs (routes.rs) -> answer.rs
+//! accept -> server.rs (crowd.rs: ceiling, drain) -> connection.rs (TLS, then hyper over stall.rs)
+//!        -> handlers.rs (access: who asks; routes.rs) -> answer.rs
 //! ```
 
+pub mod access;
 mod answer;
 mod api;
 mod connection;
+mod crowd;
 mod encoding;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -18,13 +21,16 @@ mod handlers;
 mod merged;
 mod page;
 mod query;
+mod refusals;
 pub mod routes;
 mod server;
+mod shares;
 mod stall;
 mod targets;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -42,9 +48,11 @@ pub use server::{BindError, Drained, Listener, bind, serve};
 pub struct Settings {
     /// Address to listen on.
     pub listen: SocketAddr,
-    /// Connections served at once; one more is answered 503 and closed.
+    /// Connections served at once. One more ends the one whose client has been waited for longest; where none is waited for it
+    /// is answered 503 and closed.
     pub max_connections: usize,
-    /// From accepting a connection to its first byte, and from the first byte of a request to the end of its head.
+    /// From accepting a connection to the end of its handshake or to its first byte, and from the first byte of a request to the
+    /// end of its head.
     pub header_timeout: Duration,
     /// How long a connection may be silent between two requests.
     pub idle_timeout: Duration,
@@ -75,8 +83,9 @@ impl Default for Settings {
             transfer_timeout: Duration::from_secs(60),
             // Within the 10 s an engine gives a container between SIGTERM and SIGKILL.
             drain_timeout: Duration::from_secs(5),
-            // Four uncompressed pages of a thousand containers.
-            max_unread_bytes: 32 << 20,
+            // Twenty uncompressed pages of a hundred containers, or three compressed ones of a thousand; a larger one gets
+            // through alone. The heap grows to about three times as much while pages come and go.
+            max_unread_bytes: 4 << 20,
         }
     }
 }
@@ -94,6 +103,8 @@ pub struct App<S> {
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.
     pub settings: Settings,
+    /// Who may ask.
+    pub gate: Arc<access::Gate>,
 }
 
 /// Whoever makes the pages: the collectors, or scripted ones in tests.

@@ -96,6 +96,13 @@ const fn route(path: &'static str, name: &'static str, endpoint: Endpoint, about
     Route { path, name, about, methods: METHODS, endpoint }
 }
 
+impl Endpoint {
+    /// Whether anybody is answered: what an orchestrator or a load balancer has to know, and cannot log in for.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Live | Self::Ready)
+    }
+}
+
 /// The route of a path.
 pub(super) fn find(path: &str) -> Option<&'static Route> {
     let proxied = path.starts_with(PROXY);

@@ -4,16 +4,11 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Scrape, Settings, answer::Unread, connection, handlers::Shared};
-use crate::telemetry::Reason;
-
-/// Connections being told at once that there are too many; the next ones are closed without a word.
-const MAX_TURNED_AWAY: usize = 16;
+use super::{App, Scrape, Settings, answer::Unread, crowd::Crowd, handlers::Shared, shares::Shares};
 
 /// First and longest pause after an error which another attempt would meet again at once (no descriptor left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -73,8 +68,8 @@ pub async fn bind(settings: &Settings) -> Result<Listener, BindError> {
 /// [`Settings::drain_timeout`], and cuts the rest.
 pub async fn serve<S: Scrape>(listener: Listener, app: App<S>, shutdown: CancellationToken) -> Drained {
     let unread = Unread::new(app.settings.max_unread_bytes);
-    let shared = Arc::new(Shared { app, unread });
-    let mut connections = Connections::default();
+    let shared = Arc::new(Shared { app, unread, shares: Shares::default() });
+    let mut connections = Crowd::default();
     let mut pause = None;
     loop {
         tokio::select! {
@@ -83,9 +78,9 @@ pub async fn serve<S: Scrape>(listener: Listener, app: App<S>, shutdown: Cancell
             () = shutdown.cancelled() => break,
             () = connections.reap() => {}
             accepted = accept(&listener.socket, pause.map(|pause: Pause| pause.until)) => match accepted {
-                Ok(stream) => {
+                Ok((stream, peer)) => {
                     pause = None;
-                    connections.admit(stream, &shared, &shutdown);
+                    connections.admit(stream, peer.ip(), &shared, &shutdown).await;
                 }
                 Err(error) => pause = pause_after(&error, pause),
             },
@@ -102,14 +97,14 @@ struct Pause {
     length: Duration,
 }
 
-async fn accept(socket: &TcpListener, not_before: Option<Instant>) -> io::Result<TcpStream> {
+async fn accept(socket: &TcpListener, not_before: Option<Instant>) -> io::Result<(TcpStream, SocketAddr)> {
     if let Some(not_before) = not_before {
         sleep_until(not_before).await;
     }
-    let (stream, _) = socket.accept().await?;
+    let (stream, peer) = socket.accept().await?;
     // An answer is written in one go; nothing is won by waiting for more.
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok((stream, peer))
 }
 
 /// How long to leave the listener alone. A client which left before it was accepted says nothing of the next one;
@@ -123,61 +118,6 @@ fn pause_after(error: &io::Error, last: Option<Pause>) -> Option<Pause> {
     let length = last.map_or(ACCEPT_PAUSE, |last| ACCEPT_PAUSE_MAX.min(last.length * 2));
     tracing::warn!(%error, pause_ms = length.as_millis(), "accept connection");
     Some(Pause { until: Instant::now() + length, length })
-}
-
-/// Every open connection, as a task of its own.
-#[derive(Debug, Default)]
-struct Connections {
-    serving: JoinSet<()>,
-    turned_away: JoinSet<()>,
-}
-
-impl Connections {
-    /// Serves a connection, or turns it away when there are too many.
-    fn admit<S: Scrape>(&mut self, stream: TcpStream, shared: &Arc<Shared<S>>, shutdown: &CancellationToken) {
-        let App { settings, metrics, .. } = &shared.app;
-        if self.serving.len() < settings.max_connections {
-            self.serving.spawn(connection::serve(stream, Arc::clone(shared), shutdown.clone()));
-            return;
-        }
-        metrics.refuse(Reason::Connections, 1);
-        if self.turned_away.len() < MAX_TURNED_AWAY {
-            self.turned_away.spawn(connection::turn_away(stream));
-        }
-    }
-
-    /// Waits until a connection has ended; for ever while there is none.
-    async fn reap(&mut self) {
-        tokio::select! {
-            Some(ended) = self.serving.join_next() => report(ended),
-            Some(ended) = self.turned_away.join_next() => report(ended),
-            else => std::future::pending().await,
-        }
-    }
-
-    async fn drain(mut self, deadline: Instant) -> Drained {
-        self.turned_away.abort_all();
-        let drained = timeout_at(deadline, async {
-            while let Some(ended) = self.serving.join_next().await {
-                report(ended);
-            }
-        });
-        if drained.await.is_ok() {
-            return Drained::default();
-        }
-        let cut = self.serving.len();
-        self.serving.shutdown().await;
-        Drained { cut }
-    }
-}
-
-/// A panic ends one connection and is said aloud; being aborted is no news.
-fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "connection task panicked");
-    }
 }
 
 #[cfg(test)]

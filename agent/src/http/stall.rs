@@ -41,19 +41,60 @@ const LINGER: Duration = Duration::from_millis(500);
 /// How many bytes are thrown away meanwhile.
 const LINGER_BYTES: usize = 64 << 10;
 
-/// What the service tells the socket: whether a request is being served. One for each connection.
-#[derive(Debug, Default)]
+/// Numbers for those who wait, over all connections: a lower one waits longer. 0 is nobody's.
+static WAITING: AtomicU64 = AtomicU64::new(1);
+
+/// What service and socket tell each other and the server of one connection: whether a request is being served, and whether it is
+/// the client that is waited for.
+#[derive(Debug)]
 pub(super) struct Turn {
     begun: AtomicU64,
     ended: AtomicU64,
     unread: AtomicBool,
+    /// Since when the client is waited for, as a number of [`WAITING`]; 0 while it is not.
+    waiting: AtomicU64,
+}
+
+impl Default for Turn {
+    /// A new connection: the client is expected to say something.
+    fn default() -> Self {
+        let turn = Self {
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            unread: AtomicBool::new(false),
+            waiting: AtomicU64::new(0),
+        };
+        turn.wait();
+        turn
+    }
 }
 
 impl Turn {
     /// A request is complete; it is being served until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Serving {
         self.begun.fetch_add(1, Ordering::Relaxed);
+        self.work();
         Serving(Arc::clone(self))
+    }
+
+    /// From now on it is the client that is waited for: for a handshake, a request, a body, or to take an answer.
+    pub(super) fn wait(&self) {
+        self.waiting.store(WAITING.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// From now on the client waits for us.
+    pub(super) fn work(&self) {
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// Since when the client is waited for: lower is longer. `None` while it is not.
+    pub(super) fn waits_since(&self) -> Option<u64> {
+        Some(self.waiting.load(Ordering::Relaxed)).filter(|since| *since != 0)
+    }
+
+    /// Whether a request was complete on this connection before.
+    pub(super) fn has_served(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) != 0
     }
 
     /// The connection will be closed before the client has sent all it wants to.
@@ -144,20 +185,26 @@ impl<S> Patient<S> {
         }
         if self.phase == Phase::Serving && begun == self.turn.ended.load(Ordering::Relaxed) {
             self.enter(Phase::Idle, self.idle_timeout);
+            self.turn.wait();
         }
     }
 
     /// Judges one attempt to write.
-    fn written(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let now = Instant::now();
         let until = *self.transfer_until.get_or_insert(now + self.transfer_timeout);
         match result {
-            Poll::Ready(Ok(_)) if now < until => self.stalled = false,
+            Poll::Ready(Ok(_)) if now < until => {
+                if std::mem::take(&mut self.stalled) {
+                    self.turn.work();
+                }
+            }
             Poll::Ready(Ok(_)) => return Poll::Ready(Err(late("the answer was not taken in time"))),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
                 if !self.stalled {
                     self.stalled = true;
+                    self.turn.wait();
                     self.write_clock.as_mut().reset(until.min(now + self.write_timeout));
                 }
                 ready!(self.write_clock.as_mut().poll(cx));
@@ -213,10 +260,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         self.io.is_write_vectored()
     }
 
-    /// hyper flushes when its own buffer is empty: the answer is out.
+    /// hyper flushes when its own buffer is empty: the answer is out, once what TLS holds back is taken as well.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.io).poll_flush(cx))?;
+        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        // With nothing on its way there is nothing to be late with.
+        if flushed.is_pending() || this.transfer_until.is_some() {
+            ready!(this.written(cx, flushed))?;
+        } else {
+            ready!(flushed)?;
+        }
         this.stalled = false;
         this.transfer_until = None;
         Poll::Ready(Ok(()))
@@ -227,7 +280,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !matches!(this.phase, Phase::Lingering { .. }) {
-            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            // TLS says goodbye, and may have to wait until the client takes it.
+            let closed = Pin::new(&mut this.io).poll_shutdown(cx);
+            ready!(this.written(cx, closed))?;
             this.follow_turn();
             if this.phase != Phase::Head && !this.turn.unread.load(Ordering::Relaxed) {
                 return Poll::Ready(Ok(()));

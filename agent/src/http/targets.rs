@@ -22,7 +22,7 @@ const MAX_ACCEPT: usize = 1 << 10;
 const MARGIN: Duration = Duration::from_millis(250);
 
 /// The list for Prometheus.
-pub(super) fn discovery(targets: &Targets, request: &Parts, filter: &Filter<'_>) -> Answer {
+pub(super) fn discovery(targets: &Targets, request: &Parts, filter: &Filter<'_>, secure: bool) -> Answer {
     if !targets.ready() {
         // Prometheus keeps its last list on any error; an empty one would take every target from it.
         return Answer::text(StatusCode::SERVICE_UNAVAILABLE, "the first inventory is not complete");
@@ -33,7 +33,8 @@ pub(super) fn discovery(targets: &Targets, request: &Parts, filter: &Filter<'_>)
         Some(word) => Mode::from_word(&word),
     };
     let Some(mode) = mode else { return Answer::text(StatusCode::BAD_REQUEST, "mode: there are proxy and direct") };
-    let host = || request.headers.get(HOST).and_then(|host| Agent::from_host(host.to_str().ok()?, Scheme::Http));
+    let scheme = if secure { Scheme::Https } else { Scheme::Http };
+    let host = || request.headers.get(HOST).and_then(|host| Agent::from_host(host.to_str().ok()?, scheme));
     let Some(agent) = settings.external.clone().or_else(host) else {
         return Answer::text(StatusCode::BAD_REQUEST, "no usable Host header: set http.external_url");
     };

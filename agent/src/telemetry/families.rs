@@ -86,6 +86,34 @@ pub(super) const HTTP_REQUESTS: Family = family(
 );
 pub(super) const HTTP_CONNECTIONS: Family =
     family("spyhop_http_connections", Kind::Gauge, "", &[], "HTTP connections open now.");
+pub(super) const HTTP_REFUSED: Family = family(
+    "spyhop_http_refused_total",
+    Kind::Counter,
+    "",
+    &["reason"],
+    "HTTP connections and requests refused because of who asked or how, by reason.",
+);
+pub(super) const ACCESS_RELOADS: Family = family(
+    "spyhop_access_reloads_total",
+    Kind::Counter,
+    "",
+    &["outcome"],
+    "Times certificates, users and tokens were read, by outcome; what cannot be used leaves the old ones in place.",
+);
+pub(super) const ACCESS_CURRENT: Family = family(
+    "spyhop_access_last_reload_successful",
+    Kind::Gauge,
+    "",
+    &[],
+    "1 while certificates, users and tokens in use are those of their files, 0 while the files cannot be used; absent without any.",
+);
+pub(super) const TLS_CERTIFICATE_EXPIRY: Family = family(
+    "spyhop_tls_certificate_expiry_timestamp_seconds",
+    Kind::Gauge,
+    "seconds",
+    &[],
+    "When the certificate ends which the agent shows to its clients, in Unix seconds; absent without TLS.",
+);
 pub(super) const LOG_LINES_SUPPRESSED: Family = family(
     "spyhop_log_lines_suppressed_total",
     Kind::Counter,
@@ -108,5 +136,9 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &SCRAPE_ERRORS,
     &HTTP_REQUESTS,
     &HTTP_CONNECTIONS,
+    &HTTP_REFUSED,
+    &ACCESS_RELOADS,
+    &ACCESS_CURRENT,
+    &TLS_CERTIFICATE_EXPIRY,
     &LOG_LINES_SUPPRESSED,
 ];

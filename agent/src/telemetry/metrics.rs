@@ -1,10 +1,10 @@
 //! The counters themselves. Clone the struct freely: all clones count into one registry.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{counter::Counter, family::Family as Counters, gauge::Gauge, histogram::Histogram},
+    encoding::{EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder, MetricEncoder},
+    metrics::{MetricType, counter::Counter, family::Family as Counters, gauge::Gauge, histogram::Histogram},
     registry::{Metric, Registry},
 };
 
@@ -139,9 +139,61 @@ label_words! {
     }
 }
 
+label_words! {
+    /// Why somebody who asked over HTTP was refused.
+    HttpRefusal {
+        /// No TLS handshake was made of what the client sent, or not in time.
+        Handshake => "handshake",
+        /// A host name that is none of the agent's.
+        Host => "host",
+        /// A page of another site asked.
+        Origin => "origin",
+        /// No credentials.
+        Unauthenticated => "unauthenticated",
+        /// Wrong credentials.
+        Credentials => "credentials",
+        /// Wrong credentials too often from one address.
+        Guessing => "guessing",
+        /// More passwords waiting to be verified than are queued.
+        Verification => "verification",
+        /// No client certificate where one is needed.
+        Certificate => "certificate",
+        /// A connection from before TLS or its trust changed.
+        Outdated => "outdated",
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TargetLabel {
     outcome: TargetOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabel {
+    reason: HttpRefusal,
+}
+
+/// A gauge that may have no value, and then no sample.
+#[derive(Clone, Debug, Default)]
+struct Absentable(Arc<Mutex<Option<i64>>>);
+
+impl Absentable {
+    fn set(&self, value: Option<i64>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+}
+
+impl EncodeMetric for Absentable {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(value) => encoder.encode_gauge(&value),
+            None => Ok(()),
+        }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -192,6 +244,10 @@ pub struct Metrics {
     http_requests: Counters<HttpAnswer, Counter>,
     /// Connections open.
     pub http_connections: Gauge,
+    http_refused: Counters<RefusalLabel, Counter>,
+    access_reloads: Counters<OutcomeLabel, Counter>,
+    access_current: Absentable,
+    tls_certificate_expiry: Absentable,
     /// Own log lines left out.
     pub log_lines_suppressed: Counter,
 }
@@ -213,6 +269,10 @@ impl Default for Metrics {
             scrape_errors: register(&mut registry, &families::SCRAPE_ERRORS, Counter::default()),
             http_requests: register(&mut registry, &families::HTTP_REQUESTS, Counters::default()),
             http_connections: register(&mut registry, &families::HTTP_CONNECTIONS, Gauge::default()),
+            http_refused: register(&mut registry, &families::HTTP_REFUSED, Counters::default()),
+            access_reloads: register(&mut registry, &families::ACCESS_RELOADS, Counters::default()),
+            access_current: register(&mut registry, &families::ACCESS_CURRENT, Absentable::default()),
+            tls_certificate_expiry: register(&mut registry, &families::TLS_CERTIFICATE_EXPIRY, Absentable::default()),
             log_lines_suppressed: register(&mut registry, &families::LOG_LINES_SUPPRESSED, Counter::default()),
         };
         // A ceiling never reached must read 0, not be absent: alerts on it would otherwise miss its first refusal.
@@ -221,6 +281,9 @@ impl Default for Metrics {
         }
         for outcome in TargetOutcome::ALL {
             metrics.target_requests.get_or_create(&TargetLabel { outcome: *outcome }).inc_by(0);
+        }
+        for reason in HttpRefusal::ALL {
+            metrics.http_refuse(*reason, 0);
         }
         Self { registry: Arc::new(registry), ..metrics }
     }
@@ -240,6 +303,26 @@ impl Metrics {
     /// Counts something a ceiling refused.
     pub fn refuse(&self, reason: Reason, count: u64) {
         self.refused.get_or_create(&ReasonLabel { reason }).inc_by(count);
+    }
+
+    /// Counts somebody refused over HTTP.
+    pub fn http_refuse(&self, reason: HttpRefusal, count: u64) {
+        self.http_refused.get_or_create(&RefusalLabel { reason }).inc_by(count);
+    }
+
+    /// Counts one reading of certificates, users and tokens.
+    pub fn access_reload(&self, outcome: Outcome) {
+        self.access_reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Says whether what is in use is what the files hold; `None` when there are no files.
+    pub fn set_access_current(&self, current: Option<bool>) {
+        self.access_current.set(current.map(i64::from));
+    }
+
+    /// Says when the agent's own certificate ends, in Unix seconds; `None` without TLS.
+    pub fn set_certificate_expiry(&self, ends: Option<i64>) {
+        self.tls_certificate_expiry.set(ends);
     }
 
     /// Counts one write of the state file.

@@ -79,12 +79,30 @@ async fn unread_answers_have_a_ceiling() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so() {
+async fn one_connection_too_many_ends_the_one_that_only_waits() {
     let server = Server::with(|settings| settings.max_connections = 2).await;
     let (mut first, mut second) = (server.connect().await, server.connect().await);
     for client in [&mut first, &mut second] {
         assert_eq!(client.ask("GET", "/health/live", "").await.status, 200);
     }
+    // The first has been waited for longest.
+    let mut third = server.connect().await;
+    assert_eq!(third.ask("GET", "/health/live", "").await.status, 200);
+    assert_eq!(first.closed().await, b"");
+    server.counted("spyhop_refused_total{reason=\"connections\"}", 1.0).await;
+    assert_eq!(server.counter("spyhop_http_connections"), 2.0);
+    assert_eq!(second.ask("GET", "/health/live", "").await.status, 200, "the other one does not notice");
+}
+
+#[tokio::test]
+async fn where_all_are_being_answered_one_too_many_is_told_so() {
+    let server = Server::with(|settings| settings.max_connections = 2).await;
+    server.scraper.waits();
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    for client in [&mut first, &mut second] {
+        client.request("GET", "/metrics", "").await;
+    }
+    server.scraper.asked(2).await;
     let mut third = server.connect().await;
     let answer = third.ask("GET", "/health/live", "").await;
     assert_eq!((answer.status, answer.text()), (503, "too many connections\n"));
@@ -95,17 +113,18 @@ async fn one_connection_too_many_is_told_so() {
     third.ended().await;
     server.counted("spyhop_refused_total{reason=\"connections\"}", 1.0).await;
     assert_eq!(server.counter("spyhop_http_connections"), 2.0);
-    assert_eq!(first.ask("GET", "/health/live", "").await.status, 200, "the others do not notice");
-    drop(second);
-    server.counted("spyhop_http_connections", 1.0).await;
-    assert_eq!(server.get("/health/live").await.status, 200, "and a place left is taken");
+    server.scraper.goes_on();
+    assert_eq!(first.response().await.status, 200, "the others do not notice");
+    assert_eq!(second.response().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_crowd_is_turned_away_without_being_kept() {
     let server = Server::with(|settings| settings.max_connections = 1).await;
+    server.scraper.waits();
     let mut first = server.connect().await;
-    assert_eq!(first.ask("GET", "/health/live", "").await.status, 200);
+    first.request("GET", "/metrics", "").await;
+    server.scraper.asked(1).await;
     let mut crowd = Vec::new();
     for _ in 0..100 {
         crowd.push(server.connect().await);
@@ -119,5 +138,33 @@ async fn a_crowd_is_turned_away_without_being_kept() {
         told += usize::from(!said.is_empty());
     }
     assert!((1..100).contains(&told), "some are told why, but not all at once: {told}");
-    assert_eq!(first.ask("GET", "/health/live", "").await.status, 200);
+    server.scraper.goes_on();
+    assert_eq!(first.response().await.status, 200);
+}
+
+/// Each of these holds a place in its own way; a newcomer gets in past every one of them.
+#[tokio::test]
+async fn nobody_keeps_others_out_by_being_slow() {
+    let server = Server::with(|settings| settings.max_connections = 5).await;
+    server.scraper.gives(Ok(Bytes::from(vec![b'x'; BIG])));
+    let _silent = server.connect().await;
+    let mut idle = server.connect().await;
+    assert_eq!(idle.ask("GET", "/health/live", "").await.status, 200);
+    let mut slow_head = server.connect().await;
+    slow_head.send("GET /health/live HTTP/1.1\r\nhost:").await;
+    let mut slow_body = server.connect().await;
+    slow_body.request("GET", "/health/live", "content-length: 10\r\n").await;
+    let mut slow_reader = server.connect().await;
+    slow_reader.request("GET", "/metrics", "").await;
+    server.scraper.asked(1).await;
+    assert_eq!(slow_reader.head().await.status, 200);
+    // A reader may be between two pieces of its answer for a moment: then it is the one that is not waited for.
+    let mut newcomers = Vec::new();
+    for newcomer in 1..=20_u32 {
+        let mut client = server.connect().await;
+        assert_eq!(client.ask("GET", "/health/live", "").await.status, 200, "newcomer {newcomer}");
+        newcomers.push(client);
+        server.counted("spyhop_refused_total{reason=\"connections\"}", f64::from(newcomer)).await;
+    }
+    assert!(server.counter("spyhop_http_connections") <= 5.0);
 }

@@ -3,10 +3,13 @@
 //! Deadlines are made short through `Settings`; what has to happen is awaited, never slept for.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
 mod answers;
 mod containers;
 mod limits;
 mod requests;
 mod scraper;
 mod shutdown;
+mod smuggling;
 mod support;
+mod tls;

@@ -1,13 +1,13 @@
 //! The whole way: the real collectors behind a real socket, over a host that says nothing.
 
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
 use flate2::read::GzDecoder;
 use spyhop::{
     collectors::{self, Scraper, Source},
     exposition::Format,
     host::{Gone, Target},
-    http::{self, App, Settings},
+    http::{self, App, Settings, access::Gate},
     inventory::Reader,
     model::{ContainerId, ContainerSample, HostSample, MachineSample},
     targets::Targets,
@@ -53,7 +53,8 @@ async fn pages_of_the_collectors_are_served() {
     let mut client = Client::to(listener.address()).await;
     let shutdown = CancellationToken::new();
     let targets = Targets::unreachable(inventory.clone(), metrics.clone());
-    let app = App { scraper, inventory, targets, metrics, settings };
+    let gate = Arc::new(Gate::open(metrics.clone()).unwrap());
+    let app = App { scraper, inventory, targets, metrics, settings, gate };
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
 
     let text = client.ask("GET", "/metrics", "").await;

@@ -15,13 +15,16 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use spyhop::{
     collectors::{Request, ScrapeBody, ScrapeError},
-    http::{self, App, Drained, Scrape, Settings},
+    http::{
+        self, App, Drained, Scrape, Settings,
+        access::{Gate, Material},
+    },
     inventory::Reader,
     targets::Targets,
     telemetry::Metrics,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::{Semaphore, watch},
     task::JoinHandle,
@@ -43,6 +46,7 @@ pub(crate) struct Server {
     pub(crate) metrics: Metrics,
     pub(crate) inventory: Reader,
     pub(crate) scraper: Scripted,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) shutdown: CancellationToken,
     task: JoinHandle<Drained>,
 }
@@ -55,6 +59,11 @@ impl Server {
 
     /// Starts one with other settings.
     pub(crate) async fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::guarded(Material::default(), adjust).await
+    }
+
+    /// Starts one which asks who is there.
+    pub(crate) async fn guarded(material: Material, adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() };
         adjust(&mut settings);
         let listener = http::bind(&settings).await.unwrap();
@@ -62,10 +71,19 @@ impl Server {
         let (metrics, inventory, scraper) = (Metrics::default(), Reader::new(), Scripted::default());
         let shutdown = CancellationToken::new();
         let targets = Targets::unreachable(inventory.clone(), metrics.clone());
-        let app =
-            App { scraper: scraper.clone(), inventory: inventory.clone(), targets, metrics: metrics.clone(), settings };
+        let gate = Arc::new(Gate::open(metrics.clone()).unwrap());
+        gate.take_over(&material).unwrap();
+        let (at_scraper, at_inventory) = (scraper.clone(), inventory.clone());
+        let app = App {
+            scraper: at_scraper,
+            inventory: at_inventory,
+            targets,
+            metrics: metrics.clone(),
+            settings,
+            gate: gate.clone(),
+        };
         let task = tokio::spawn(http::serve(listener, app, shutdown.clone()));
-        Self { address, metrics, inventory, scraper, shutdown, task }
+        Self { address, metrics, inventory, scraper, gate, shutdown, task }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -188,9 +206,14 @@ impl Scrape for Scripted {
     }
 }
 
+/// A socket, or TLS over one.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// One connection.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     read: Vec<u8>,
 }
 
@@ -205,7 +228,11 @@ pub(crate) struct Response {
 
 impl Client {
     pub(crate) async fn to(address: SocketAddr) -> Self {
-        Self { stream: soon("a connection", TcpStream::connect(address)).await.unwrap(), read: Vec::new() }
+        Self::over(soon("a connection", TcpStream::connect(address)).await.unwrap())
+    }
+
+    pub(crate) fn over(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), read: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -267,6 +294,13 @@ impl Client {
     pub(crate) async fn ended(mut self) {
         let rest = soon("the end of the connection", self.stream.read_buf(&mut self.read)).await;
         assert_eq!(rest.expect("an end, not a reset"), 0, "{:?}", String::from_utf8_lossy(&self.read));
+    }
+
+    /// Sends no more, and gives everything the server says until it closes.
+    pub(crate) async fn closed_after_finish(mut self) -> Vec<u8> {
+        // Fails where the server has closed already, which is as good.
+        self.stream.shutdown().await.ok();
+        self.closed().await
     }
 
     /// Waits until the server has closed, by whatever means, and gives what it still said.

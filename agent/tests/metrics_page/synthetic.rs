@@ -63,6 +63,9 @@ fn metrics() -> Metrics {
     let metrics = Metrics::default();
     metrics.engine_request(EngineCall::List, Outcome::Ok);
     metrics.state_write(Outcome::Ok);
+    metrics.access_reload(Outcome::Ok);
+    metrics.set_access_current(Some(true));
+    metrics.set_certificate_expiry(Some(1_924_992_000));
     metrics.http_request(&HttpAnswer { route: "metrics", code: 200 });
     metrics.scrape_duration.observe(0.002);
     metrics.engine_events.inc_by(42);
