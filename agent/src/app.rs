@@ -3,9 +3,9 @@
 //! Nothing else starts a part. The end goes the way the data takes, backwards: the server stops listening and finishes what it
 //! has begun, the inventory stops following the engine and saves its counters.
 
+mod access;
 mod engine;
 mod figures;
-mod access;
 mod reload;
 
 use std::{sync::Arc, time::Duration};

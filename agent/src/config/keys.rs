@@ -3,8 +3,8 @@
 //!
 //! A new key is an entry here, its line in [`ALL`], and its line in `settings.rs`; a test holds the three together.
 
-pub(super) mod engine;
 pub(super) mod access;
+pub(super) mod engine;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -2,8 +2,8 @@
 //!
 //! `show` writes what `read` reads back, so that `config print` is itself a configuration.
 
-mod engine;
 mod access;
+mod engine;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -18,8 +18,8 @@ use crate::{
     telemetry::log::{Format, Level},
 };
 
-pub(super) use engine::{CONTEXT, ENGINE, ENGINE_FILE, STATS};
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
+pub(super) use engine::{CONTEXT, ENGINE, ENGINE_FILE, STATS};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

@@ -34,8 +34,8 @@ use std::{
     sync::Arc,
 };
 
-pub use engine::{Engine, EngineTls};
 pub use access::{Access, TlsFiles};
+pub use engine::{Engine, EngineTls};
 pub use report::{Mistake, Origin, Position, Report};
 pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    engine::Engine,
     access::Access,
+    engine::Engine,
     keys,
     layers::{Setting, Values},
 };
