@@ -194,6 +194,11 @@ impl EncodeMetric for Absentable {
     fn metric_type(&self) -> MetricType {
         MetricType::Gauge
     }
+
+    /// Then the family is not on the page at all.
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -350,4 +355,24 @@ fn register<M: Metric + Clone>(registry: &mut Registry, family: &Family, metric:
     };
     registry.register(name, family.help.trim_end_matches('.'), metric.clone());
     metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_leaves_no_trace() {
+        let metrics = Metrics::default();
+        let page = || {
+            let mut page = String::new();
+            prometheus_client::encoding::text::encode(&mut page, metrics.registry()).unwrap();
+            page
+        };
+        assert!(!page().contains("spyhop_tls_certificate") && !page().contains("spyhop_access_last"));
+        metrics.set_certificate_expiry(Some(1_924_992_000));
+        assert!(page().contains("\nspyhop_tls_certificate_expiry_timestamp_seconds 1924992000\n"));
+        metrics.set_certificate_expiry(None);
+        assert!(!page().contains("spyhop_tls_certificate"));
+    }
 }
