@@ -145,6 +145,37 @@ fn an_end_by_sigkill_waits_for_its_class() {
     assert_eq!(counters.exits, [0; 4], "still open");
 }
 
+/// Podman announces the end and not the reason; when no event can come any more, the inspection counts.
+#[test]
+fn a_kill_that_nobody_announces_is_counted_late_and_once() {
+    let (mut ledger, mut counters) = live(&[started(), died(137)]);
+    let mut container = exited(1, 2, 137);
+    container.oom_killed = Some(true);
+    let soon = Sight { at: at(3), horizon: at(1) };
+    ledger.asked();
+    assert!(ledger.inspect(&container, soon, &mut counters), "too young to be judged: look again");
+    assert_eq!((counters.oom_kills, exits(&counters, ExitClass::Oom)), (0, 1), "the class is known at once");
+    for _ in 0..2 {
+        assert!(!ledger.inspect(&container, late(), &mut counters));
+        assert_eq!((counters.oom_kills, ledger.oom_events, exits(&counters, ExitClass::Oom)), (1, 1, 1));
+    }
+    // One that was announced is not claimed, although its mark was lost to a clock that was set back.
+    let (mut ledger, mut counters) = live(&[started(), EventKind::Oom(id()), died(137)]);
+    ledger.clock_set_back(at(0));
+    ledger.inspect(&container, late(), &mut counters);
+    assert_eq!(counters.oom_kills, 1);
+}
+
+/// Docker announces changes, Podman every check.
+#[test]
+fn a_health_told_again_is_no_change() {
+    let told = |status| EventKind::Health { id: id(), status };
+    let (healthy, unhealthy) = (told(HealthStatus::Healthy), told(HealthStatus::Unhealthy));
+    let twice = [healthy.clone(), healthy.clone(), unhealthy.clone(), unhealthy, healthy];
+    let (_, counters) = live(&[&[started()][..], &twice].concat());
+    assert_eq!((counters.became_healthy, counters.became_unhealthy), (2, 1));
+}
+
 #[test]
 fn a_child_lost_to_the_oom_killer_is_not_an_end_by_it() {
     let (_, counters) = live(&[started(), EventKind::Oom(id()), died(1)]);
