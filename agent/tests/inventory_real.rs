@@ -183,7 +183,7 @@ fn networks_come_and_go() {
         let container = watched.docker.container("joins").start();
         watched.docker.run(&["network", "connect", &name, &container.name]);
         watched.shows("joined", &container, |e| e.container.networks.iter().any(|n| *n.network == *name));
-        promptly("a network in use", || holds(known(), || "not there".to_owned()));
+        eventually("a network in use", || holds(known(), || "not there".to_owned()));
         watched.docker.run(&["network", "disconnect", "--force", &name, &container.name]);
         watched.shows("left", &container, |e| e.container.networks.iter().all(|n| *n.network != *name));
     }));

@@ -155,6 +155,8 @@ inside() {
     mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
     ip link set lo up
     # Not chroot: runc pivots again for each container, and `docker load` fails below a chroot.
+    # Folders of the machine's own tree are not there.
+    unset TMPDIR
     mkdir -p "$tree/old"
     cd "$tree"
     pivot_root . old

@@ -90,6 +90,8 @@ pub(super) struct Session<'a, S, F> {
     /// The latest moment which the engine's clock is known to have shown.
     newest: Timestamp,
     networks_due: Option<Instant>,
+    /// The last list of networks failed, and another was asked for.
+    networks_retried: bool,
     tick_due: Instant,
     list_due: Instant,
     last_heard: Instant,
@@ -155,6 +157,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             clock_set_back,
             newest: began,
             networks_due: None,
+            networks_retried: false,
             tick_due: now + QUIET,
             list_due: now + LIST_PERIOD,
             last_heard: now,
@@ -266,9 +269,16 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             Answer::Networks(result) => match result {
                 Ok(networks) => {
                     self.heard();
+                    self.networks_retried = false;
                     self.watch.state.set_networks(networks);
                 }
-                Err(trouble) => tracing::debug!(%trouble, "networks not listed"),
+                Err(trouble) => {
+                    tracing::debug!(%trouble, "networks not listed");
+                    // Once: Podman fails when a container goes while it lists; whoever is not allowed to ask never will be.
+                    if !std::mem::replace(&mut self.networks_retried, true) {
+                        self.networks_due.get_or_insert_with(|| Instant::now() + LOOK_RETRY);
+                    }
+                }
             },
             Answer::History(events) => {
                 let events = events.or_else(|trouble| match trouble.local {
