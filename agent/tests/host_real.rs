@@ -154,12 +154,12 @@ fn a_limit_changed_by_docker_update_is_right_at_once() {
     let id = ContainerId::new(running.id.as_str());
     host.container(&id, &mut sample).unwrap();
     assert_eq!(sample.spec.memory_limit_bytes, Some(64 << 20));
-    running.act(&["update", "--memory", "96m", "--memory-swap", "96m", "--cpus", "1.5"]);
+    running.act(&["update", "--memory", "96m", "--memory-swap", "96m", "--cpus", "0.75"]);
     // The engine announces it, and the target says so.
-    let limits = spyhop::model::Limits { memory_bytes: Some(96 << 20), cpu_cores: Some(1.5), ..Default::default() };
+    let limits = spyhop::model::Limits { memory_bytes: Some(96 << 20), cpu_cores: Some(0.75), ..Default::default() };
     host.track(&[Target { limits, ..target(&running) }]);
     host.container(&id, &mut sample).unwrap();
-    assert_eq!((sample.spec.memory_limit_bytes, sample.spec.cpu_quota_us), (Some(96 << 20), Some(150_000)));
+    assert_eq!((sample.spec.memory_limit_bytes, sample.spec.cpu_quota_us), (Some(96 << 20), Some(75_000)));
 }
 
 #[test]

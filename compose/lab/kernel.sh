@@ -51,7 +51,7 @@ prepare_disk() {
     done < <(debian_archives)
     [[ -d $tree ]] || die "could not bootstrap Debian $GUEST_RELEASE" "see the lines above"
     furnish "$tree"
-    as_root mke2fs -q -t ext4 -d "$tree" "$disk.new" 6G
+    quietly as_root mke2fs -q -t ext4 -d "$tree" "$disk.new" 6G
     as_root mv "$disk.new" "$disk"
     as_root rm -rf --one-file-system "$tree"
 }
@@ -81,8 +81,8 @@ TimeoutStartSec=infinity
 [Install]
 WantedBy=multi-user.target
 UNIT
-    as_root chroot "$tree" systemctl --quiet enable lab.service docker.service
-    as_root chroot "$tree" systemctl --quiet mask getty@.service console-getty.service serial-getty@.service systemd-timesyncd.service
+    quietly as_root chroot "$tree" systemctl enable lab.service docker.service
+    quietly as_root chroot "$tree" systemctl mask getty@.service console-getty.service serial-getty@.service systemd-timesyncd.service
 }
 
 # Puts what the guest needs into the folder it sees.
