@@ -20,7 +20,7 @@ triple="$(rustc -vV | sed -n 's/^host: //p')"
 flags=(--cfg fuzzing -C passes=sancov-module -C codegen-units=1)
 for option in level=4 inline-8bit-counters pc-table trace-compares; do flags+=(-C "llvm-args=-sanitizer-coverage-$option"); done
 export RUSTFLAGS="${flags[*]}" CARGO_TARGET_DIR="$SPYHOP_CACHE/fuzz/target"
-cargo build --quiet --release --locked --manifest-path "$fuzz/Cargo.toml" --target "$triple"
+cargo build --quiet --release --manifest-path "$fuzz/Cargo.toml" --target "$triple"
 program="$CARGO_TARGET_DIR/$triple/release/fuzz"
 
 verdict=0
