@@ -24,6 +24,23 @@ pub(super) fn adapt(openmetrics: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends `openmetrics` as it is, but for the heads of families without a sample: prometheus-client writes those of families whose
+/// labels nobody has used yet.
+pub(super) fn drop_empty(openmetrics: &str, out: &mut Vec<u8>) {
+    let mut at = 0;
+    let mut head = None;
+    for line in openmetrics.split_inclusive('\n') {
+        let end = at + line.len();
+        if line.starts_with("# HELP ") {
+            head = Some(at);
+        } else if !line.starts_with('#') {
+            let from = head.take().unwrap_or(at);
+            out.extend_from_slice(openmetrics.get(from..end).unwrap_or_default().as_bytes());
+        }
+        at = end;
+    }
+}
+
 /// Head of a family, held back until its first sample.
 #[derive(Default)]
 struct Pending<'a> {
@@ -140,6 +157,19 @@ latency_bucket{le="0.5"} 1
 latency_bucket{le="+Inf"} 1
 "##;
         assert_eq!(adapted(&registry), expected);
+    }
+
+    #[test]
+    fn families_without_a_sample_leave_no_head() {
+        let mut registry = Registry::default();
+        registry.register("never", "Never", Family::<Vec<(String, String)>, Counter>::default());
+        registry.register_with_unit("age", "Age", Unit::Seconds, Gauge::<i64>::default());
+        registry.register("nor", "Nor", Family::<Vec<(String, String)>, Counter>::default());
+        let (mut text, mut out) = (String::new(), Vec::new());
+        prometheus_client::encoding::text::encode_registry(&mut text, &registry).unwrap();
+        drop_empty(&text, &mut out);
+        let expected = "# HELP age_seconds Age.\n# TYPE age_seconds gauge\n# UNIT age_seconds seconds\nage_seconds 0\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Page {
             self.scratch.truncate(whole_lines);
         }
         match self.format {
-            Format::OpenMetrics => self.out.extend_from_slice(self.scratch.as_bytes()),
+            Format::OpenMetrics => classic::drop_empty(&self.scratch, &mut self.out),
             Format::Text => classic::adapt(&self.scratch, &mut self.out),
         }
     }
