@@ -25,10 +25,10 @@ pub mod image;
 pub mod page;
 #[path = "../../agent/tests/support/page_rules.rs"]
 pub mod page_rules;
-#[path = "../../agent/tests/support/private_engine.rs"]
-pub mod private_engine;
 #[path = "../../agent/tests/support/podman.rs"]
 pub mod podman;
+#[path = "../../agent/tests/support/private_engine.rs"]
+pub mod private_engine;
 #[path = "../../agent/tests/support/process.rs"]
 pub mod process;
 #[path = "../../agent/tests/support/prometheus.rs"]
