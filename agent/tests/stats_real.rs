@@ -77,8 +77,9 @@ fn the_engine_and_the_kernel_say_the_same() {
         let log = frozen.act(&["logs"]);
         holds(log.contains("ready"), || log)
     });
-    frozen.act(&["pause"]);
+    // Before the pause: Podman joins nobody to a paused container.
     let guest = scene.docker.container("guest").options(&["--network", &format!("container:{}", frozen.id)]).start();
+    frozen.act(&["pause"]);
 
     let podman_4 = product.leaves_out(product.is_podman_4(), "its figures of networks are sums without packets");
     let podman = product.leaves_out(product.is_podman(), "of memory its API tells only how much is used");

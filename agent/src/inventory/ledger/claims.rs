@@ -32,7 +32,8 @@ impl Ledger {
         let young_end = self.claim_end(container, sight, counters);
         // A stopped container keeps the verdict of its last run, an older answer shows that of an earlier one.
         let health = container.health.as_ref().filter(|_| container.has_processes() && !self.unasked);
-        let young_health = health.is_some_and(|health| self.claim_health(health, sight, counters));
+        let young_health =
+            health.is_some_and(|health| self.claim_health(health, container.started_at, sight, counters));
         if let Some(health) = &container.health {
             health.results.iter().for_each(|result| self.count_result(result, counters));
             self.known_results.clear();
@@ -123,12 +124,18 @@ impl Ledger {
         false
     }
 
-    fn claim_health(&mut self, health: &Health, sight: Sight, counters: &mut ServiceCounters) -> bool {
+    fn claim_health(
+        &mut self,
+        health: &Health,
+        started_at: Option<Timestamp>,
+        sight: Sight,
+        counters: &mut ServiceCounters,
+    ) -> bool {
         let verdict = matches!(health.status, HealthStatus::Healthy | HealthStatus::Unhealthy);
         if !verdict || self.health == Some(health.status) {
             return false;
         }
-        let Some(changed) = changed_by(health) else { return false };
+        let Some(changed) = changed_by(health, started_at) else { return false };
         if self.health_changed.is_some_and(|mark| changed <= mark) {
             return false; // The answer is older than the last event.
         }
@@ -172,26 +179,29 @@ fn restarts_begun(container: &Container) -> u64 {
     if running { count } else { count.saturating_sub(1) }
 }
 
-/// The latest moment at which the present verdict can have been reached, as far as the results still tell.
-fn changed_by(health: &Health) -> Option<Timestamp> {
-    let last = health.results.len().checked_sub(1)?;
+/// The latest moment at which the present verdict can have been reached, as far as the results still tell. The engine keeps those of
+/// the run before, which led to another verdict.
+fn changed_by(health: &Health, started_at: Option<Timestamp>) -> Option<Timestamp> {
+    let earlier = health.results.iter().take_while(|result| started_at.is_some_and(|started| result.start < started));
+    let results = health.results.get(earlier.count()..)?;
+    let last = results.len().checked_sub(1)?;
     let at = if health.status == HealthStatus::Healthy {
-        first_pass(health)
+        first_pass(results, health.check.retries)
     } else {
         // With failure number `retries` in a row; the newest result is number `failing_streak`.
         let later = health.failing_streak.unwrap_or_default().saturating_sub(health.check.retries);
         last.saturating_sub(usize::try_from(later).unwrap_or(usize::MAX))
     };
-    health.results.get(at).map(|result| result.end.unwrap_or(result.start))
+    results.get(at).map(|result| result.end.unwrap_or(result.start))
 }
 
 /// The result that made it healthy: the first pass after enough failures, else the first that is still told.
-fn first_pass(health: &Health) -> usize {
+fn first_pass(results: &[HealthResult], retries: u64) -> usize {
     let (mut first, mut failures) = (None, 0);
-    for (at, result) in health.results.iter().enumerate() {
+    for (at, result) in results.iter().enumerate() {
         if !result.passed() {
             failures += 1;
-        } else if first.is_none() || std::mem::take(&mut failures) >= health.check.retries {
+        } else if first.is_none() || std::mem::take(&mut failures) >= retries {
             first = Some(at);
             failures = 0;
         }
