@@ -29,7 +29,7 @@ run() {
     cp "$1" /root/test
     echo "--- ${name%-*}"
     # One at a time: there is one processor.
-    (cd /root && timeout 900 ./test --test-threads=1) || { verdict=1 && echo "FAILED ${name%-*}"; }
+    (cd /root && timeout 2400 ./test --test-threads=1) || { verdict=1 && echo "FAILED ${name%-*}"; }
 }
 
 # The longest last: what breaks quickly is said quickly.

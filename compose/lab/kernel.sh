@@ -18,8 +18,8 @@ readonly AT="$SPYHOP_CACHE/kernel"
 readonly KERNEL_RELEASE=forky
 readonly GUEST_RELEASE=trixie
 readonly PACKAGES=systemd-sysv,docker.io,docker-cli,iptables,iproute2,kmod,procps
-# Half an hour: a hundred containers on an emulated single processor take their time.
-readonly PATIENCE_S="${SPYHOP_KERNEL_PATIENCE_S:-1800}"
+# An hour: a hundred containers on an emulated single processor take their time, on a busy machine more so.
+readonly PATIENCE_S="${SPYHOP_KERNEL_PATIENCE_S:-3600}"
 # Changes when the image has to be made again.
 readonly RECIPE=1
 
