@@ -166,7 +166,7 @@ fn scripted(agent: &Path, day: Day) -> Result<Option<Rounds>> {
     for batch in 0..batches {
         engine.lives(batch * AT_ONCE, AT_ONCE, SERVICE, |lived| counted(&running.1, lived))?;
         rounds.events += AT_ONCE;
-        rounds.look(&running.1, day.scrapes / 2 / batches)?;
+        rounds.look(&running.1, day.scrapes.div_ceil(2 * batches))?;
     }
     Ok(Some(rounds))
 }
