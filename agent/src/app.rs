@@ -37,6 +37,10 @@ use crate::{
 /// enough for a server that never computes, and each costs stack and heap.
 const WORKERS: usize = 2;
 
+/// Threads for what blocks, the workers among them. Each blocking duty has a bound of its own, and together they stay below this:
+/// scrapes and refreshes of the page one each, passwords one, the state file one.
+const MAX_BLOCKING: usize = 16;
+
 /// How long a thread stays that nobody needs: longer than any usual scrape interval, so that a scrape starts none.
 const KEEP_THREADS: Duration = Duration::from_secs(180);
 
@@ -56,6 +60,7 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_keep_alive(KEEP_THREADS)
+        .max_blocking_threads(MAX_BLOCKING)
         .enable_all()
         .build()
         .context("start the async runtime")?;
