@@ -41,9 +41,6 @@ const WORKERS: usize = 2;
 /// scrapes and refreshes of the page one each, passwords one, the state file one.
 const MAX_BLOCKING: usize = 16;
 
-/// How long a thread stays that nobody needs: longer than any usual scrape interval, so that a scrape starts none.
-const KEEP_THREADS: Duration = Duration::from_secs(180);
-
 /// How long the inventory gets to save its counters, once the server has drained.
 const SAVE_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -59,7 +56,6 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
-        .thread_keep_alive(KEEP_THREADS)
         .max_blocking_threads(MAX_BLOCKING)
         .enable_all()
         .build()

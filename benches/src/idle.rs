@@ -17,7 +17,8 @@ const INTERVAL: Duration = Duration::from_secs(15);
 /// Share of one core, in percent, over so many seconds.
 pub(crate) fn share(agent: &Agent, seconds: u64) -> Result<f64> {
     let span = Duration::from_secs(seconds);
-    let cpu = || process::cpu(agent.pid()).context("the agent runs");
+    // Threads come and go between two scrapes: ended ones count, which only the coarse clock does.
+    let cpu = || process::cpu_of_all(agent.pid()).context("the agent runs");
     let (start, before) = (Instant::now(), cpu()?);
     while start.elapsed() < span {
         Scraper::new(agent.address, "/metrics", false)?.scrape()?;

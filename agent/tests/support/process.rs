@@ -45,6 +45,14 @@ pub fn cpu(pid: u32) -> Option<Duration> {
     Some(Duration::from_nanos(nanoseconds))
 }
 
+/// CPU time of all threads, those which have ended too, in ticks of 10 ms (`stat`, fields 14 and 15).
+pub fn cpu_of_all(pid: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
+    Some(Duration::from_millis(10 * (fields.next()?.ok()? + fields.next()?.ok()?)))
+}
+
 /// The TCP port the process listens on, once there is one: how a test finds a server which was told to take port 0.
 pub fn listening(pid: u32) -> Option<SocketAddr> {
     let sockets = sockets(pid)?;
