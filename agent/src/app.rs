@@ -41,6 +41,10 @@ const WORKERS: usize = 2;
 /// scrapes and refreshes of the page one each, passwords one, the state file one.
 const MAX_BLOCKING: usize = 16;
 
+/// How long a thread stays that nobody needs: shorter than what looks after files now and then, which would wake each in turn and keep
+/// as many as were ever needed at once. Starting one costs some ten microseconds.
+const KEEP_THREADS: Duration = Duration::from_secs(2);
+
 /// How long the inventory gets to save its counters, once the server has drained.
 const SAVE_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -57,6 +61,7 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(MAX_BLOCKING)
+        .thread_keep_alive(KEEP_THREADS)
         .enable_all()
         .build()
         .context("start the async runtime")?;

@@ -57,9 +57,12 @@ fn both_formats_carry_the_same_series() {
         let keys = page.samples.iter().filter(fixed).map(|sample| format!("{}{:?}", sample.name, sample.labels));
         keys.filter(|key| !key.contains("veth")).collect::<BTreeSet<_>>()
     };
-    let (text, openmetrics) = (series(&scene.agent.scrape()), series(&scene.agent.scrape_openmetrics()));
-    assert_eq!(text.symmetric_difference(&openmetrics).collect::<Vec<_>>(), [""; 0]);
-    assert!(text.len() > 100, "{} series", text.len());
+    // A container's first disk access, which brings series of its own, may fall between the two.
+    promptly("two pages with the same series", || {
+        let (text, openmetrics) = (series(&scene.agent.scrape()), series(&scene.agent.scrape_openmetrics()));
+        let only_one_has = text.symmetric_difference(&openmetrics).collect::<Vec<_>>();
+        holds(only_one_has.is_empty() && text.len() > 100, || format!("{} series, {only_one_has:?}", text.len()))
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -149,9 +149,13 @@ impl Scraper {
         *self.0.settings.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings);
     }
 
-    /// Takes over the newest picture of the inventory in the background, so that the handles of containers that ended are closed.
-    /// Never waits, and at most one refresh does: it sees the newest picture whenever its turn comes.
+    /// Takes over the newest picture of the inventory, so that the handles of containers that ended are closed. Never waits: while a
+    /// scrape runs it is left to the background, where at most one refresh waits and sees the newest picture whenever its turn comes.
     pub fn refresh(&self) {
+        if let Ok(slot) = self.0.worker.try_lock() {
+            // Whoever asks for a page hears of a failure. Nothing is read here, and mostly nothing has changed.
+            return self.0.work_in(slot, |worker| worker.refresh()).unwrap_or_default();
+        }
         if self.0.refresh_waits.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -162,7 +166,6 @@ impl Scraper {
                 shared.refresh_waits.store(false, Ordering::Release);
                 worker.refresh();
             });
-            // Whoever asks for a page hears of the failure.
             refreshed.unwrap_or_default();
         };
         match Handle::try_current() {
@@ -175,7 +178,10 @@ impl Scraper {
 impl Shared {
     /// Works with the collectors, alone. A panic ends them for good and is told to the owner.
     fn work<T>(&self, job: impl FnOnce(&mut dyn Work) -> T) -> Result<T, ScrapeError> {
-        let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        self.work_in(self.worker.lock().unwrap_or_else(PoisonError::into_inner), job)
+    }
+
+    fn work_in<T>(&self, mut slot: Slot<'_>, job: impl FnOnce(&mut dyn Work) -> T) -> Result<T, ScrapeError> {
         let worker = slot.as_deref_mut().ok_or(ScrapeError::Failed)?;
         match catch_unwind(AssertUnwindSafe(|| job(worker))) {
             Ok(done) => Ok(done),
@@ -196,6 +202,9 @@ fn off_the_workers<T>(job: impl FnOnce() -> T) -> T {
         _ => job(),
     }
 }
+
+/// The collectors, held by one.
+type Slot<'held> = MutexGuard<'held, Option<Box<dyn Work>>>;
 
 /// What the handle needs of the collectors, whatever their source is.
 trait Work: Send {
