@@ -62,6 +62,12 @@ impl SyntheticHost {
         let device = host.sys().join("dev/block/253:0");
         write(&device.join("uevent"), b"MAJOR=253\nMINOR=0\nDEVNAME=vda\nDEVTYPE=disk\n")?;
         host.cgroup_files("", 0)?;
+        if matches!(version, Version::V1) {
+            // The kernel has it in the root of each hierarchy and nowhere else: the sign that all cgroups can be seen.
+            for controller in synthetic_v1::CONTROLLERS {
+                write(&host.sys().join("fs/cgroup").join(controller).join("release_agent"), b"\n")?;
+            }
+        }
         Ok(host)
     }
 
