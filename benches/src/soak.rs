@@ -3,7 +3,7 @@
 //! Two parts, each with an agent of its own, watched from outside: real containers on an engine that is killed or stopped again and
 //! again, and as many more scripted ones with synthetic kernel files as make the day full. After every round the agent's resident memory, open
 //! handles and threads are noted; what counts is the median of the second half of the rounds beside that of the
-//! first, and, where that is more, whether it was still growing in the last quarter.
+//! first.
 
 use std::path::Path;
 
@@ -90,21 +90,12 @@ impl Rounds {
         let mut flat = true;
         for (name, slack, figure) in figures {
             let (first, second) = self.seen.split_at(self.seen.len() / 2);
-            let (third, fourth) = second.split_at(second.len() / 2);
-            let [one, two, before, last] =
-                [first, second, third, fourth].map(|part| median(part.iter().map(figure).collect()));
+            let [one, two] = [first, second].map(|half| median(half.iter().map(figure).collect()));
             let most = self.seen.iter().map(figure).fold(0.0, f64::max);
-            // What goes on growing is a leak. What grew early and then stopped (threads that a busy machine made) is said, and is none.
-            let word = match (two - one > slack, last - before > slack / 2.0) {
-                (false, _) => "flat",
-                (true, false) => "settled",
-                (true, true) => "GROWS",
-            };
-            flat &= word != "GROWS";
-            println!(
-                "  {name:<22} first half {one:>6.2}   second half {two:>6.2}   its quarters {before:>6.2} {last:>6.2}   \
-                 most {most:>6.2}   {word}"
-            );
+            let grew = two - one > slack;
+            flat &= !grew;
+            let word = if grew { "GROWS" } else { "flat" };
+            println!("  {name:<22} first half {one:>6.2}   second half {two:>6.2}   most {most:>6.2}   {word}");
         }
         flat
     }
