@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
-pub(super) use engine::{CONTEXT, ENGINE, ENGINE_FILE, STATS};
+pub(super) use engine::{CONTEXT, ENGINE, STATS};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

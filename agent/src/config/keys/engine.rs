@@ -15,20 +15,20 @@ pub(in crate::config) static CONTEXT: Key<Option<String>> = key(
 
 pub(in crate::config) static CA_FILE: Key<Option<PathBuf>> = key(
     "engine.ca_file",
-    kinds::ENGINE_FILE,
+    kinds::SECRET_FILE,
     || None,
     "Speak TLS to the engine, and verify it by these roots (PEM). Otherwise DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say so, or the context.",
 );
 
 pub(in crate::config) static CERT_FILE: Key<Option<PathBuf>> = key(
     "engine.cert_file",
-    kinds::ENGINE_FILE,
+    kinds::SECRET_FILE,
     || None,
     "The certificate which is shown to the engine (PEM, with its chain).",
 );
 
 pub(in crate::config) static KEY_FILE: Key<Option<PathBuf>> =
-    key("engine.key_file", kinds::ENGINE_FILE, || None, "The key of that certificate (PEM).");
+    key("engine.key_file", kinds::SECRET_FILE, || None, "The key of that certificate (PEM).");
 
 pub(in crate::config) static STATS: Key<Stats> = key(
     "engine.stats",

@@ -7,7 +7,7 @@ use super::{ANY, Kind, Raw, Wrong, many, one, quoted};
 /// The word for a file that is not wanted.
 const OFF: &str = "off";
 
-/// A file of secrets: an absolute path, a name in the secrets directory, or `off`.
+/// A file of secrets, certificates among them: an absolute path, a name in the secrets directory, or `off`.
 pub(in crate::config) const SECRET_FILE: Kind<Option<PathBuf>> = Kind {
     name: "a path, the name of a secret, or off",
     range: ANY,

@@ -1,14 +1,10 @@
 //! Kinds of values for the engine.
 
-use std::path::{Component, PathBuf};
-
-use super::{ANY, Kind, Raw, Wrong, not_one_of, one, quoted};
+use super::{Kind, Raw, Wrong, not_one_of, one, quoted};
 use crate::{config::engine::Stats, engine::Address};
 
 /// The word for "find it yourself".
 const AUTO: &str = "auto";
-/// The word for a file that is not wanted.
-const OFF: &str = "off";
 
 /// Where an engine listens, or `auto`.
 pub(in crate::config) const ENGINE: Kind<Option<String>> = Kind {
@@ -26,15 +22,6 @@ pub(in crate::config) const CONTEXT: Kind<Option<String>> = Kind {
     list: false,
     read: |raw| one(raw, |text| if text == AUTO { Ok(None) } else { read_context(text).map(Some) }),
     show: |name| Raw::One(name.clone().unwrap_or_else(|| AUTO.to_owned())),
-};
-
-/// A file of certificates or a key: an absolute path, a name in the secrets directory, or `off`.
-pub(in crate::config) const ENGINE_FILE: Kind<Option<PathBuf>> = Kind {
-    name: "a path, the name of a secret, or off",
-    range: ANY,
-    list: false,
-    read: |raw| one(raw, |text| if text == OFF { Ok(None) } else { read_file(text).map(Some) }),
-    show: |path| Raw::One(path.as_ref().map_or_else(|| OFF.to_owned(), |path| path.display().to_string())),
 };
 
 /// Whether the engine is asked for figures.
@@ -68,16 +55,4 @@ fn read_context(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     Err(Wrong::new(format!("{} is no name of a docker context", quoted(text))).hint("`docker context ls` lists them"))
-}
-
-fn read_file(text: &str) -> Result<PathBuf, Wrong> {
-    let path = PathBuf::from(text);
-    if text.is_empty() || text.contains('\0') {
-        return Err(Wrong::new("is not a path"));
-    }
-    let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if path.is_absolute() || inside {
-        return Ok(path);
-    }
-    Err(Wrong::new(format!("{} leaves the secrets directory", quoted(text))).hint("write an absolute path"))
 }
