@@ -6,11 +6,12 @@
 //!  kernel files --------------------------------------> host -----|-------+                   http -> Prometheus, people
 //!                                                                 +-> targets ---------------- ^
 //!  containers' own /metrics ------------------------------------------^
+//!  containers' log files, engine's logs -> logs -> delivery -> Loki
 //! ```
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `targets` > `inventory` > `engine` `host` `exposition` > `model` `telemetry` `memory`
+//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `logs` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -18,6 +19,7 @@ pub mod app;
 pub mod cli;
 pub mod collectors;
 pub mod config;
+pub mod delivery;
 pub mod engine;
 pub mod exposition;
 pub mod figures;
@@ -26,6 +28,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod http;
 pub mod inventory;
+pub mod logs;
 pub mod memory;
 pub mod model;
 pub mod targets;

@@ -15,9 +15,9 @@ const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors"],
-    &["figures", "targets"],
+    &["figures", "logs", "targets"],
     &["inventory"],
-    &["engine", "host", "exposition"],
+    &["delivery", "engine", "host", "exposition"],
     &["model", "telemetry", "memory"],
 ];
 

@@ -108,7 +108,7 @@ pub(super) mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Container, ContainerId, ContainerState, Identity, Labels, Limits, RestartPolicy};
+    use crate::model::{Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, RestartPolicy};
 
     /// A running container of no project, made from `image:1`.
     pub(in super::super) fn entry(name: &str, pid: u32) -> Entry {
@@ -135,6 +135,7 @@ pub(super) mod tests {
             networks: Vec::new(),
             ports: Vec::new(),
             mounts: Vec::new(),
+            log: LogSetup::default(),
         };
         Entry {
             container,

@@ -18,7 +18,8 @@ use crate::{
     engine::{self, Request},
     inventory::{EngineStatus, Entry, Reader, Snapshot},
     model::{
-        Container, ContainerId, ContainerSample, ContainerState, Identity, Labels, Limits, NetworkMode, RestartPolicy,
+        Container, ContainerId, ContainerSample, ContainerState, Identity, Labels, Limits, LogSetup, NetworkMode,
+        RestartPolicy,
     },
     telemetry::EngineCall,
 };
@@ -68,6 +69,7 @@ fn entry(name: &str, state: ContainerState) -> Arc<Entry> {
         networks: Vec::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
+        log: LogSetup::default(),
     };
     Arc::new(Entry {
         container,

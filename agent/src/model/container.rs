@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Attachment, Identity};
+use super::{Attachment, Identity, LogSetup};
 
 /// The engine's full container id (64 hexadecimal digits on Docker and Podman).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +84,8 @@ pub struct Container {
     pub ports: Vec<PublishedPort>,
     /// Mounts, sorted by destination.
     pub mounts: Vec<Mount>,
+    /// How its output is kept.
+    pub log: LogSetup,
 }
 
 impl Container {

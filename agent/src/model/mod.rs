@@ -7,6 +7,7 @@ mod container;
 mod engine;
 mod filter;
 mod host_sample;
+mod log;
 pub mod metric;
 mod network;
 mod sample;
@@ -22,6 +23,7 @@ pub use filter::{ContainerFilter, Glob, Pattern, Subject};
 pub use host_sample::{
     CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,
 };
+pub use log::{LogLevel, LogSetup, LogStream};
 pub use network::{Attachment, Network};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,

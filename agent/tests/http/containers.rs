@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use spyhop::{
     inventory::{Entry, Snapshot},
-    model::{Container, ContainerId, ContainerState, Identity, Labels, Limits, NetworkMode, RestartPolicy, ServiceKey},
+    model::{
+        Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, NetworkMode, RestartPolicy,
+        ServiceKey,
+    },
 };
 
 use crate::support::Server;
@@ -38,6 +41,7 @@ fn entry(project: &str, service: &str) -> Arc<Entry> {
         networks: Vec::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
+        log: LogSetup::default(),
     };
     Arc::new(Entry {
         container,

@@ -6,7 +6,7 @@ use spyhop::{
     inventory::Entry,
     model::{
         Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Identity, Labels,
-        Limits, NetworkMode, PublishedPort, RestartPolicy,
+        Limits, LogSetup, NetworkMode, PublishedPort, RestartPolicy,
     },
 };
 
@@ -40,6 +40,7 @@ fn entry(pid: u32, name: &str, labels: &[(&str, &str)]) -> Entry {
             networks: Vec::new(),
             ports: Vec::new(),
             mounts: Vec::new(),
+            log: LogSetup::default(),
         },
         stopped_by_person: false,
         oom_events: 0,

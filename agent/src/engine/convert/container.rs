@@ -10,7 +10,7 @@ use super::{
     pairs, positive, time, word,
 };
 use crate::model::{
-    Container, ContainerId, ContainerState, Identity, Labels, Limits, Mount, NetworkMode, RestartPolicy,
+    Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, RestartPolicy,
 };
 
 /// Period in force where only a quota was given (kernel default, microseconds).
@@ -54,6 +54,7 @@ pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked:
         // Bound ports exist while it runs; before and after, what was asked for is all there is to say.
         ports: published_ports(if pid.is_some() { settings.ports } else { host.port_bindings }),
         mounts: mounts(answer.mounts),
+        log: log_setup(host.log_config, answer.log_path.as_deref(), config.tty),
         id,
     }
 }
@@ -125,6 +126,21 @@ fn network_mode(mode: Option<&str>) -> NetworkMode {
             Some(other) => NetworkMode::Container(other.into()),
             None => NetworkMode::Own(mode.into()),
         },
+    }
+}
+
+/// Options are words in a map: `mode`, `cache-disabled` and `max-file` are the ones that change what can be read.
+fn log_setup(config: Option<api::HostConfigLogConfig>, path: Option<&str>, tty: Option<bool>) -> LogSetup {
+    let config = config.unwrap_or_default();
+    let options = config.config.unwrap_or_default();
+    let option = |name: &str| options.get(name).map(String::as_str);
+    LogSetup {
+        driver: word(config.typ.as_deref()),
+        path: word(path),
+        tty: tty == Some(true),
+        non_blocking: option("mode") == Some("non-blocking"),
+        cache_disabled: option("cache-disabled") == Some("true"),
+        max_files: option("max-file").and_then(|count| count.parse().ok()),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
     inventory::{EngineStatus, Entry, ServiceEntry},
     model::{
         Attachment, Container, ContainerId, ContainerState, EngineInfo, EngineVersion, Health, HealthCheck,
-        HealthResult, HealthStatus, Identity, Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
-        ServiceCounters,
+        HealthResult, HealthStatus, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, PublishedPort,
+        RestartPolicy, ServiceCounters,
     },
 };
 
@@ -47,6 +47,7 @@ pub(in crate::http) fn bare(name: &str) -> Entry {
         networks: Vec::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
+        log: LogSetup::default(),
     };
     Entry {
         container,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Container, ContainerId, ContainerState, Event, EventKind, ExitClass, Health, HealthCheck, HealthResult,
-    HealthStatus, Identity, Labels, Limits, NetworkMode, RestartPolicy, ServiceCounters, ServiceKey,
+    HealthStatus, Identity, Labels, Limits, LogSetup, NetworkMode, RestartPolicy, ServiceCounters, ServiceKey,
 };
 
 /// What moby keeps.
@@ -268,6 +268,7 @@ pub(crate) fn container(id: &str, name: &str, labels: Labels) -> Container {
         networks: Vec::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
+        log: LogSetup::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     inventory::{Entry, Snapshot},
     model::{
-        Attachment, Container, ContainerId, ContainerState, Identity, Labels, Limits, Network, NetworkMode,
+        Attachment, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Network, NetworkMode,
         RestartPolicy,
     },
 };
@@ -56,6 +56,7 @@ pub(super) fn container(name: &str, labels: &[(&str, &str)], networks: &[(&str, 
         networks: networks.iter().map(attachment).collect(),
         ports: Vec::new(),
         mounts: Vec::new(),
+        log: LogSetup::default(),
     };
     Entry {
         container,

@@ -1,0 +1,1 @@
+//! Bringing bytes to a server that may be away: keep them, send them, sort its answers. Knows nothing of what it carries.
