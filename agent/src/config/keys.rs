@@ -5,6 +5,7 @@
 
 pub(super) mod access;
 pub(super) mod engine;
+pub(super) mod loki;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -96,6 +97,9 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("metrics", "What is on the /metrics page."),
     ("targets", "Metrics endpoints which containers declare: /sd and /proxy."),
     ("containers", "Which containers are watched."),
+    ("loki", "Where the lines of containers go. Nothing is sent while no address is given."),
+    ("loki_2", "A second place for the same lines, independent of the first."),
+    ("loki_3", "A third one."),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
     ("log", "The agent's own log, on standard error."),
@@ -144,6 +148,33 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &TARGETS_MAX_FETCHES,
     &CONTAINERS_INCLUDE,
     &CONTAINERS_EXCLUDE,
+    &loki::first::URL,
+    &loki::first::TENANT,
+    &loki::first::USERNAME,
+    &loki::first::PASSWORD_FILE,
+    &loki::first::BEARER_TOKEN_FILE,
+    &loki::first::CA_FILE,
+    &loki::first::CERT_FILE,
+    &loki::first::KEY_FILE,
+    &loki::first::TIMEOUT,
+    &loki::second::URL,
+    &loki::second::TENANT,
+    &loki::second::USERNAME,
+    &loki::second::PASSWORD_FILE,
+    &loki::second::BEARER_TOKEN_FILE,
+    &loki::second::CA_FILE,
+    &loki::second::CERT_FILE,
+    &loki::second::KEY_FILE,
+    &loki::second::TIMEOUT,
+    &loki::third::URL,
+    &loki::third::TENANT,
+    &loki::third::USERNAME,
+    &loki::third::PASSWORD_FILE,
+    &loki::third::BEARER_TOKEN_FILE,
+    &loki::third::CA_FILE,
+    &loki::third::CERT_FILE,
+    &loki::third::KEY_FILE,
+    &loki::third::TIMEOUT,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,
@@ -405,7 +436,11 @@ mod tests {
         for key in ALL {
             let facts = key.facts();
             assert!(seen.insert(facts.path), "{} twice", facts.path);
-            assert!(facts.path.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.'), "{}", facts.path);
+            assert!(
+                facts.path.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.'),
+                "{}",
+                facts.path
+            );
             // A double underscore stands for the dot in the environment.
             assert!(!facts.path.contains("__"), "{}", facts.path);
             assert!(facts.help.ends_with('.') && facts.help.len() > 15, "{}: {}", facts.path, facts.help);

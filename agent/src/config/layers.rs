@@ -9,7 +9,7 @@ use super::{
     keys::{self, AnyKey, Key},
     kinds::Raw,
     report::{Mistake, Origin, Position, Wrong},
-    source::{ENGINE_VARIABLE, Environment, Flag, KEY_PREFIX, NotText, RESERVED},
+    source::{ENGINE_VARIABLE, Environment, Flag, KEY_PREFIX, NotText, RESERVED, SHORT},
     suggest::nearest,
     yaml::{Entry, Node, Value},
 };
@@ -60,6 +60,11 @@ impl Values {
             if environment.get(name).is_some() {
                 let what = format!("spyhop {} {without}", env!("CARGO_PKG_VERSION"));
                 self.mistake(Origin::Environment(name.to_owned()), None, Wrong::new(what).hint("unset it"));
+            }
+        }
+        for (name, path) in SHORT {
+            if let (Some(key), Some(value)) = (keys::find(path), environment.get(name)) {
+                self.add_text(key, value, Origin::Environment(name.to_owned()));
             }
         }
         for (name, value) in environment.of_keys() {

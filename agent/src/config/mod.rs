@@ -17,6 +17,7 @@ pub mod fuzz;
 mod keys;
 mod kinds;
 mod layers;
+mod loki;
 mod print;
 mod report;
 pub mod secret;
@@ -36,6 +37,7 @@ use std::{
 
 pub use access::{Access, TlsFiles};
 pub use engine::{Engine, EngineTls};
+pub use loki::Loki;
 pub use report::{Mistake, Origin, Position, Report};
 pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};

@@ -12,6 +12,7 @@ use super::{
     engine::Engine,
     keys,
     layers::{Setting, Values},
+    loki::Loki,
 };
 use crate::{
     model::{ContainerFilter, metric::Group},
@@ -34,6 +35,8 @@ pub struct Config {
     pub targets: targets::Settings,
     /// Which containers are watched.
     pub containers: ContainerFilter,
+    /// Where logs go; nowhere by default.
+    pub loki: Vec<Loki>,
     /// Services.
     pub services: Services,
     /// State on disk.
@@ -198,6 +201,7 @@ impl Config {
                 include: values.take(&keys::CONTAINERS_INCLUDE),
                 exclude: values.take(&keys::CONTAINERS_EXCLUDE),
             },
+            loki: Loki::take_all(values),
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },

@@ -105,7 +105,7 @@ fn mistakes_of_the_environment_and_of_flags_name_their_source() {
     assert_eq!(
         wrong,
         [
-            "environment SPYHOP_LOKI_URL: spyhop 0.1.0 does not send logs yet; unset it",
+            "environment SPYHOP_LOKI_URL: loki.url: holds credentials; use `username` and `password_file` beside it",
             "environment SPYHOP__HTTP__LISEN: no such key; did you mean SPYHOP__HTTP__LISTEN?",
             "environment SPYHOP__LOG__LEVEL: log.level: \"loud\" is not a level; known are error, warn, info, debug, trace",
             "flag --set http.max_connections: http.max_connections: \"many\" is not a whole number",

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //!  json-file -> tail ----\
-//!                         piece -> assemble -> parse -> redact, rules -> batch -> delivery -> Loki
+//!                         piece -> assemble -> parse -> redact, rules -> chunk -> queue -> delivery -> Loki
 //!  engine API -> follow -/
 //! ```
 //!
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
+pub mod board;
+mod chunk;
 mod piece;
+mod stream;
 
 pub use piece::{Mark, Piece, Position, Rank};

@@ -8,7 +8,7 @@ use super::{Labels, shorten};
 pub const MAX_IDENTITY_BYTES: usize = 256;
 
 /// `project` and `service`: what counters, objectives and alerts are kept by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceKey {
     /// Compose project or Swarm stack; empty for a container which has neither.
     pub project: Arc<str>,

@@ -1,0 +1,373 @@
+//! What the pipeline counts, and where everybody reads it: the page, the API, `status`.
+//!
+//! Counters belong to services and outlive their containers; each is moved by one part only and read without a lock.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use crate::model::ServiceKey;
+
+/// More services than this share one set of counters, under empty names.
+const MAX_SERVICES: usize = 4096;
+
+/// A number that only grows, or a gauge.
+#[derive(Debug, Default)]
+pub struct Number(AtomicU64);
+
+impl Number {
+    /// Adds.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Takes a new value.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Declares the reasons of one label with their words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: [Self; [$($word),*].len()] = [$(Self::$variant,)*];
+
+            /// The label's value.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            const fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+words! {
+    /// Why lines were not sent.
+    Dropped {
+        /// A drop rule, of the file or of the container's label.
+        Rule => "rule",
+        /// Below the least level.
+        Level => "level",
+        /// A sample rule.
+        Sample => "sample",
+        /// The container writes more than it may.
+        Rate => "rate",
+        /// Older than Loki takes.
+        TooOld => "too_old",
+        /// Loki refused them: too far behind what it has of the stream.
+        TooFarBehind => "too_far_behind",
+        /// Loki refused them for another reason of its own.
+        Refused => "refused",
+        /// Larger than Loki takes, alone.
+        TooLarge => "too_large",
+        /// The spool was full: the oldest gave way.
+        SpoolFull => "spool_full",
+        /// In the spool for longer than it keeps.
+        SpoolAge => "spool_age",
+        /// Nowhere to keep them while Loki was away.
+        NoSpool => "no_spool",
+    }
+}
+
+words! {
+    /// Where lines may be missing which were never seen.
+    Gap {
+        /// The file that was read last is gone, and so may be others after it.
+        PositionLost => "position_lost",
+        /// Files were rotated away before they were read.
+        RotationsMissed => "rotations_missed",
+        /// The file became shorter than what was read of it.
+        Truncated => "truncated",
+        /// A container was seen in events and gone before its lines could be read.
+        NeverRead => "never_read",
+    }
+}
+
+/// Counters of one service, over all destinations; those of sending are of the first destination.
+#[derive(Debug, Default)]
+pub struct ServiceLog {
+    /// Whose.
+    pub key: ServiceKey,
+    /// Lines put together from what the engine keeps.
+    pub read_lines: Number,
+    /// Their bytes.
+    pub read_bytes: Number,
+    /// Lines acknowledged.
+    pub sent_lines: Number,
+    /// Lines left out, by [`Dropped`].
+    dropped: [Number; Dropped::ALL.len()],
+    /// Times lines may be missing, by [`Gap`].
+    gaps: [Number; Gap::ALL.len()],
+    /// Bytes of log files which are no records.
+    pub corrupt_bytes: Number,
+    /// Lines above the limit, cut.
+    pub cut_lines: Number,
+    /// Lines whose time was moved to where Loki takes it.
+    pub restamped_lines: Number,
+    /// Replacements by redaction.
+    pub redactions: Number,
+    /// Bytes of log files not read yet.
+    pub behind_bytes: Number,
+    /// Time of the oldest line that was read and not acknowledged, in nanoseconds since 1970; 0 without one.
+    oldest: AtomicI64,
+    /// The engine may drop messages before anybody sees them.
+    pub lossy_upstream: AtomicBool,
+}
+
+impl ServiceLog {
+    fn new(key: ServiceKey) -> Self {
+        Self { key, ..Self::default() }
+    }
+
+    /// Counts lines left out.
+    pub fn drop_lines(&self, reason: Dropped, lines: u64) {
+        if let Some(count) = self.dropped.get(reason.index()) {
+            count.add(lines);
+        }
+    }
+
+    /// Lines left out for this reason.
+    pub fn dropped(&self, reason: Dropped) -> u64 {
+        self.dropped.get(reason.index()).map_or(0, Number::get)
+    }
+
+    /// Counts places where lines may be missing.
+    pub fn gap(&self, gap: Gap, times: u64) {
+        if let Some(count) = self.gaps.get(gap.index()) {
+            count.add(times);
+        }
+    }
+
+    /// Places where lines may be missing.
+    pub fn gaps(&self, gap: Gap) -> u64 {
+        self.gaps.get(gap.index()).map_or(0, Number::get)
+    }
+
+    /// Takes the time of the oldest line that waits; `None` when none does.
+    pub fn set_oldest(&self, time: Option<i64>) {
+        self.oldest.store(time.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The time of the oldest line that waits.
+    pub fn oldest(&self) -> Option<i64> {
+        Some(self.oldest.load(Ordering::Relaxed)).filter(|time| *time != 0)
+    }
+}
+
+/// How a container's lines are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// `file`, `api` or `none`.
+    pub source: &'static str,
+    /// Why not better; empty where it is the best there is.
+    pub reason: String,
+}
+
+/// One destination as it is seen from outside.
+#[derive(Debug, Default)]
+pub struct DestinationLog {
+    /// Its name: host and port, for people and the label `destination`.
+    pub name: String,
+    /// Pushes by how they ended, in the order of [`Outcome::ALL`].
+    pushes: [Number; Outcome::ALL.len()],
+    /// Bytes on the wire.
+    pub sent_bytes: Number,
+    /// Lines acknowledged.
+    pub sent_lines: Number,
+    /// Bytes of chunks in memory.
+    pub queued_bytes: Number,
+    /// Bytes in the spool.
+    pub spool_bytes: Number,
+    /// Largest the spool may be.
+    pub spool_limit: Number,
+    /// When the oldest in the spool was put there, in milliseconds since 1970; 0 for an empty one.
+    pub spool_oldest: Number,
+    /// Errors of the spool's disk.
+    pub spool_errors: Number,
+    /// When something was last acknowledged, in milliseconds since 1970; 0 before.
+    pub last_ack: Number,
+    /// Why nothing is sent at present, for people.
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// Why a destination takes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Word for the label: `unreachable`, `refused`, `rate_limited`, `configuration`, `blocked`.
+    pub kind: &'static str,
+    /// Text for people.
+    pub text: String,
+}
+
+words! {
+    /// How a push ended.
+    Outcome {
+        /// Acknowledged.
+        Ok => "ok",
+        /// Acknowledged but for some lines.
+        Partial => "partial",
+        /// To be sent again: no answer, or one that says so.
+        Retry => "retry",
+        /// Sent again in parts.
+        Split => "split",
+        /// Refused for good.
+        Refused => "refused",
+        /// Held: credentials, address or rights are wrong, or ingestion is blocked.
+        Held => "held",
+    }
+}
+
+impl DestinationLog {
+    /// Counts a push.
+    pub fn push(&self, outcome: Outcome) {
+        if let Some(count) = self.pushes.get(outcome.index()) {
+            count.add(1);
+        }
+    }
+
+    /// Pushes that ended so.
+    pub fn pushes(&self, outcome: Outcome) -> u64 {
+        self.pushes.get(outcome.index()).map_or(0, Number::get)
+    }
+
+    /// Says why nothing is sent; `None` when all is well.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Why nothing is sent.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Everything together; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Board(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    services: Mutex<BTreeMap<ServiceKey, Arc<ServiceLog>>>,
+    readings: Mutex<BTreeMap<(&'static str, String), u64>>,
+    destinations: Vec<Arc<DestinationLog>>,
+}
+
+impl Board {
+    /// A board of these destinations.
+    pub fn new(destinations: impl IntoIterator<Item = String>) -> Self {
+        let destinations =
+            destinations.into_iter().map(|name| Arc::new(DestinationLog { name, ..DestinationLog::default() }));
+        Self(Arc::new(Shared { destinations: destinations.collect(), ..Shared::default() }))
+    }
+
+    /// Whether lines go anywhere.
+    pub fn is_on(&self) -> bool {
+        !self.0.destinations.is_empty()
+    }
+
+    /// The destinations, in the order of the configuration.
+    pub fn destinations(&self) -> &[Arc<DestinationLog>] {
+        &self.0.destinations
+    }
+
+    /// The counters of a service, made when there are none.
+    pub fn service(&self, key: &ServiceKey) -> Arc<ServiceLog> {
+        let mut services = self.0.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = services.get(key) {
+            return Arc::clone(known);
+        }
+        let key = if services.len() < MAX_SERVICES {
+            key.clone()
+        } else {
+            ServiceKey { project: "".into(), service: "".into() }
+        };
+        Arc::clone(services.entry(key.clone()).or_insert_with(|| Arc::new(ServiceLog::new(key))))
+    }
+
+    /// All services, sorted.
+    pub fn services(&self) -> Vec<Arc<ServiceLog>> {
+        self.0.services.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Forgets the services which nobody expects and nothing waits of.
+    pub fn keep(&self, expected: impl Fn(&ServiceKey) -> bool) {
+        let mut services = self.0.services.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held elsewhere means that lines of it are on their way.
+        services.retain(|key, log| expected(key) || Arc::strong_count(log) > 1);
+    }
+
+    /// Takes how many containers are read in which way.
+    pub fn set_readings(&self, readings: impl IntoIterator<Item = Reading>) {
+        let mut counted = BTreeMap::new();
+        for Reading { source, reason } in readings {
+            *counted.entry((source, reason)).or_insert(0) += 1;
+        }
+        *self.0.readings.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+    }
+
+    /// How many containers are read in which way: source, reason, count.
+    pub fn readings(&self) -> Vec<(&'static str, String, u64)> {
+        let readings = self.0.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        readings.iter().map(|((source, reason), count)| (*source, reason.clone(), *count)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(service: &str) -> ServiceKey {
+        ServiceKey { project: "shop".into(), service: service.into() }
+    }
+
+    #[test]
+    fn counters_outlive_whoever_moved_them() {
+        let board = Board::new(["loki:3100".to_owned()]);
+        board.service(&key("web")).drop_lines(Dropped::Rate, 3);
+        board.service(&key("web")).drop_lines(Dropped::Rate, 4);
+        assert_eq!(board.service(&key("web")).dropped(Dropped::Rate), 7);
+        assert_eq!(board.service(&key("web")).dropped(Dropped::Rule), 0);
+    }
+
+    #[test]
+    fn services_are_forgotten_when_nothing_waits() {
+        let board = Board::new(["loki:3100".to_owned()]);
+        let held = board.service(&key("held"));
+        for name in ["kept", "gone"] {
+            drop(board.service(&key(name)));
+        }
+        board.keep(|key| &*key.service == "kept");
+        let left: Vec<_> = board.services().iter().map(|log| log.key.service.to_string()).collect();
+        assert_eq!(left, ["held", "kept"]);
+        drop(held);
+    }
+
+    #[test]
+    fn a_flood_of_services_shares_one_set() {
+        let board = Board::new(["loki:3100".to_owned()]);
+        for number in 0..MAX_SERVICES + 10 {
+            board.service(&key(&number.to_string())).read_lines.add(1);
+        }
+        let services = board.services();
+        assert_eq!(services.len(), MAX_SERVICES + 1);
+        assert_eq!(services.iter().map(|log| log.read_lines.get()).max(), Some(10));
+    }
+}
