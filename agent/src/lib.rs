@@ -11,7 +11,7 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `logs` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory`
+//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `logs` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -31,5 +31,7 @@ pub mod inventory;
 pub mod logs;
 pub mod memory;
 pub mod model;
+pub mod net;
+pub mod secret;
 pub mod targets;
 pub mod telemetry;

@@ -18,7 +18,7 @@ const RANKS: &[&[&str]] = &[
     &["figures", "logs", "targets"],
     &["inventory"],
     &["delivery", "engine", "host", "exposition"],
-    &["model", "telemetry", "memory"],
+    &["model", "telemetry", "memory", "net", "secret"],
 ];
 
 /// Sideways imports that are part of the drawing: the top line builds together, and counters are described by model's words.

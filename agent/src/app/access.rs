@@ -20,8 +20,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Access, Config, Environment, TlsFiles, secret, web},
+    config::{Access, Config, Environment, TlsFiles, web},
     http::access::{Gate, Material, Named, TlsMaterial},
+    secret,
 };
 
 /// How often files are looked at: a new certificate is in use within a few seconds.

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 
 use crate::{
     config::{Config, Sources},
-    engine::{Around, Endpoint, TlsFiles, Wish, find},
+    engine::{Around, Endpoint, Wish, find},
+    net::TlsFiles,
 };
 
 /// Finds the engine as the docker command does, and says in the log which it is.

@@ -17,7 +17,10 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use super::arguments::DoorArguments;
-use crate::config::{Config, Environment, TlsFiles, secret, web};
+use crate::{
+    config::{Config, Environment, TlsFiles, web},
+    secret,
+};
 
 /// Where to knock, and with what.
 pub(super) struct Door {

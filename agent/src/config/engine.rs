@@ -9,8 +9,8 @@ use super::{
     keys,
     layers::Values,
     report::{Origin, Wrong},
-    secret::{self, SecretError},
 };
+use crate::secret::{self, SecretError};
 
 /// Section `engine`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,6 @@ mod layers;
 mod loki;
 mod print;
 mod report;
-pub mod secret;
 mod settings;
 mod source;
 mod suggest;
@@ -42,6 +41,7 @@ pub use report::{Mistake, Origin, Position, Report};
 pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
 
+use crate::secret;
 pub use docs::markdown;
 use keys::Effect;
 use layers::Values;

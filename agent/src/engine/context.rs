@@ -8,7 +8,7 @@ use std::{
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
-use super::tls::{TlsError, TlsFiles, read};
+use crate::net::{TlsError, TlsFiles, read};
 
 /// The name under which no context is meant: the default sockets.
 pub(super) const DEFAULT: &str = "default";

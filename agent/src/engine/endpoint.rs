@@ -13,8 +13,9 @@ use std::{
 use super::{
     Address, AddressError,
     context::{self, ContextError},
-    tls::{Tls, TlsError, TlsFiles},
+    tls::Tls,
 };
+use crate::net::{TlsError, TlsFiles};
 
 /// Ports Docker uses where an address names none.
 const PORT: u16 = 2375;

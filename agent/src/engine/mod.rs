@@ -31,7 +31,6 @@
 //! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
 
 mod address;
-mod backoff;
 mod client;
 mod context;
 mod convert;
@@ -49,10 +48,8 @@ mod version;
 mod wire;
 
 pub use address::{Address, AddressError};
-pub use backoff::Backoff;
 pub use client::{Deadlines, Engine, MAX_CONTAINERS};
 pub use context::ContextError;
 pub use endpoint::{Around, Endpoint, EndpointError, Found, Wish, find};
 pub use error::{Error, Request};
-pub use tls::{TlsError, TlsFiles};
 pub use version::ApiVersion;

@@ -19,10 +19,7 @@ use super::{
     store::Store,
     writer::Writer,
 };
-use crate::{
-    engine::{Backoff, Engine},
-    telemetry::Metrics,
-};
+use crate::{engine::Engine, net::Backoff, telemetry::Metrics};
 
 /// What would be lost is written this soon.
 const SAVE_DELAY: Duration = Duration::from_secs(1);

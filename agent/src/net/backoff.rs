@@ -1,17 +1,19 @@
-//! How long to wait before the engine is asked again after a failure. Pure: it neither sleeps nor reads a clock.
+//! How long to wait before a server is asked again after a failure. Pure: it neither sleeps nor reads a clock.
 
 use std::time::Duration;
 
 /// No two attempts within this time, whatever happened.
 const FLOOR: Duration = Duration::from_secs(1);
-/// An engine that was away for long is still found within this time.
+/// A server that was away for long is still found within this time.
 const CAP: Duration = Duration::from_secs(30);
 
-/// Growing waits with jitter: between half and all of 2 s, 4 s, 8 s, 16 s, 30 s, 30 s, ...
+/// Growing waits with jitter: between half and all of 2 s, 4 s, 8 s, 16 s, 30 s, 30 s, ..., or of other lengths ([`Self::between`]).
 ///
 /// Half of the wait is left to chance, so that the agents of many hosts do not come back to one engine, or one proxy, in step.
 #[derive(Clone, Debug)]
 pub struct Backoff {
+    floor: Duration,
+    cap: Duration,
     failures: u32,
     /// State of an xorshift generator; never 0, or it would stay 0.
     random: u64,
@@ -21,7 +23,14 @@ impl Backoff {
     /// Starts with a seed: agents with different seeds wait differently.
     pub fn new(seed: u64) -> Self {
         // A golden-ratio step spreads seeds which differ in few bits; the generator must not start at 0.
-        Self { failures: 0, random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
+        Self { floor: FLOOR, cap: CAP, failures: 0, random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
+    }
+
+    /// Waits of at least `floor` (1 s unless said) and at most `cap` (30 s unless said), the first one at most twice `floor`. A cap
+    /// below the floor counts as the floor.
+    #[must_use]
+    pub fn between(self, floor: Duration, cap: Duration) -> Self {
+        Self { floor, cap: cap.max(floor), ..self }
     }
 
     /// A seed from the clock and the process id: good enough to be out of step, not to be a secret.
@@ -30,13 +39,13 @@ impl Backoff {
         Self::new(clock ^ (u64::from(std::process::id()) << 32))
     }
 
-    /// The wait before the next attempt, between 1 s and 30 s.
+    /// The wait before the next attempt, between the floor and the cap.
     pub fn wait(&mut self) -> Duration {
-        // 2 s shifted by at most 4 reaches the cap; the count itself may go on.
-        let full = (FLOOR * 2).saturating_mul(1 << self.failures.min(4)).min(CAP);
+        // Sixteen doublings lead from any sensible floor to any sensible cap; the count itself may go on.
+        let full = self.floor.saturating_mul(2 << self.failures.min(16)).min(self.cap);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
-        (half + half.mul_f64(self.fraction())).max(FLOOR)
+        (half + half.mul_f64(self.fraction())).max(self.floor)
     }
 
     /// After a success the next failure waits as the first one did.
@@ -83,6 +92,16 @@ mod tests {
     fn two_agents_do_not_wait_in_step() {
         let (mut one, mut other) = (Backoff::new(1), Backoff::new(2));
         assert!((0..5).any(|_| one.wait() != other.wait()));
+    }
+
+    #[test]
+    fn other_lengths_may_be_wished() {
+        let mut backoff = Backoff::new(7).between(Duration::from_millis(100), Duration::from_secs(300));
+        assert!(backoff.wait() <= Duration::from_millis(200));
+        let last = (0..40).map(|_| backoff.wait()).last().unwrap();
+        assert!((Duration::from_secs(150)..=Duration::from_secs(300)).contains(&last), "{last:?}");
+        let mut odd = Backoff::new(7).between(Duration::from_secs(5), Duration::from_secs(1));
+        assert_eq!(odd.wait(), Duration::from_secs(5));
     }
 
     proptest! {
