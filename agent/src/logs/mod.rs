@@ -8,6 +8,7 @@
 //!
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
+pub mod assemble;
 pub mod board;
 mod chunk;
 mod piece;
