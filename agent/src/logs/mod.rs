@@ -8,6 +8,8 @@
 //!
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
+pub mod ansi;
+pub mod parse;
 mod piece;
 
 pub use piece::{Mark, Piece, Position, Rank};
