@@ -59,6 +59,18 @@ impl<'a> Ids<'a> {
         }
     }
 
+    /// What stands in brackets of Spring: `app,trace,span`, older ones with a flag behind, newer ones `trace-span` alone.
+    pub fn bracket(&mut self, inner: &'a str) {
+        let mut parts = inner.split([',', '-']).skip_while(|part| !matches!(part.len(), 16 | 32));
+        if let (Some(trace), Some(span)) = (parts.next(), parts.next())
+            && span.len() == 16
+            && [trace, span].iter().all(|id| hexadecimal(id, 32).is_some())
+        {
+            self.trace(trace, 1);
+            self.span(span, 1);
+        }
+    }
+
     pub fn request(&mut self, text: &'a str, escaped: bool, rank: u8) {
         let id = if escaped { unescaped(text).map(Cow::Owned) } else { Some(Cow::Borrowed(text)) };
         self.request.offer(id.filter(|id| is_request(id)), rank);

@@ -1,6 +1,6 @@
 //! Marks inside text: `trace_id=...`, `"level":"warn"`, `[error]`, `prog: error:`.
 
-use memchr::memchr3_iter;
+use memchr::{memchr, memchr3_iter};
 
 use super::{
     bytes::{is_word, run, says_audit},
@@ -11,6 +11,9 @@ use super::{
 
 /// How far into a line marks of a level are heard, in bytes; what stands behind is quoted or told.
 pub(super) const HEAD: usize = 256;
+
+/// Longest part in brackets that is looked at, in bytes.
+const MAX_BRACKET: usize = 160;
 
 /// Longest key that is looked up, in bytes.
 const LONGEST_KEY: usize = 40;
@@ -33,7 +36,7 @@ pub(super) fn scan(line: &str, from: usize) -> Keys<'_> {
     for at in memchr3_iter(b'=', b':', b'[', bytes.get(from..).unwrap_or_default()) {
         let Some((before, [mark, after @ ..])) = bytes.split_at_checked(from + at) else { break };
         match mark {
-            b'[' if before.len() < HEAD => keys.bracket(after),
+            b'[' if before.len() < HEAD => keys.bracket(line, before.len() + 1),
             b'[' => {}
             // auditd: `type=SYSCALL msg=audit(1364481363.243:24287):`.
             b'=' if after.starts_with(b"audit(") => keys.audit = true,
@@ -44,13 +47,15 @@ pub(super) fn scan(line: &str, from: usize) -> Keys<'_> {
 }
 
 impl<'a> Keys<'a> {
-    /// Behind `[`: a level and nothing else, but for padding.
-    fn bracket(&mut self, bytes: &[u8]) {
-        let (inner, rest) = run(bytes.get(..level::LONGEST + 3).unwrap_or(bytes), |b| b.is_ascii_alphabetic() || b == b' ');
-        if rest.starts_with(b"]")
-            && let Some(level) = level::word(inner.trim_ascii())
-        {
-            self.brackets.cast(level);
+    /// Behind `[`: a level and nothing else, but for padding; or two ids.
+    fn bracket(&mut self, line: &'a str, at: usize) {
+        let bytes = line.as_bytes().get(at..).unwrap_or_default();
+        let Some(end) = memchr(b']', bytes.get(..MAX_BRACKET).unwrap_or(bytes)) else { return };
+        let inner = line.get(at..at + end).unwrap_or_default();
+        if end <= level::LONGEST + 2 {
+            level::word(inner.trim_ascii().as_bytes()).into_iter().for_each(|level| self.brackets.cast(level));
+        } else if end > 32 {
+            self.ids.bracket(inner);
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) fn read(line: &str) -> Option<Found<'_>> {
         if pairs < 2 && !key.bytes().all(is_key) {
             return None;
         }
+        // auditd: `type=SYSCALL msg=audit(1364481363.243:24287): ...`.
+        let key = if raw.starts_with("audit(") { "audit" } else { key };
         fields.take(None, key, Value::Text { raw, escaped });
         pairs += 1;
         rest = behind.trim_ascii_start();

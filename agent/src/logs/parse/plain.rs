@@ -21,8 +21,8 @@ use super::{
 
 /// Never fails.
 pub(super) fn read(line: &str) -> Found<'_> {
-    let mut keys = keys::scan(line, 0);
-    let preamble = preamble::read(line, &mut keys.ids);
+    let keys = keys::scan(line, 0);
+    let preamble = preamble::read(line);
     let level = preamble.level.or_else(|| {
         let (quoted, bare) = shouts(line.as_bytes().get(..HEAD).unwrap_or(line.as_bytes()));
         level::decide(&[keys.brackets, keys.tags, quoted, bare])

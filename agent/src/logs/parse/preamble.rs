@@ -4,7 +4,6 @@ use memchr::{memchr, memmem};
 
 use super::{
     bytes::{after, is_word, run},
-    ids::Ids,
     level,
 };
 use crate::model::LogLevel;
@@ -35,7 +34,7 @@ enum Part {
 }
 
 /// Reads parts until there is a level or the message begins.
-pub(super) fn read<'a>(line: &'a str, ids: &mut Ids<'a>) -> Preamble {
+pub(super) fn read(line: &str) -> Preamble {
     let mut preamble = Preamble::default();
     let mut at = 0;
     for _ in 0..MAX_PARTS {
@@ -43,10 +42,10 @@ pub(super) fn read<'a>(line: &'a str, ids: &mut Ids<'a>) -> Preamble {
         let (blank, rest) = run(rest, |b| matches!(b, b' ' | b'\t' | b'|' | b'-' | b',' | b':' | b';' | b'#' | b'*'));
         at += blank.len();
         let part = match rest {
-            [b'[', ..] => preamble.group(line, at, b']', ids),
-            [b'(', ..] => preamble.group(line, at, b')', ids),
-            [b'{', ..] => preamble.group(line, at, b'}', ids),
-            [b'<', ..] => preamble.group(line, at, b'>', ids),
+            [b'[', ..] => preamble.group(rest, b']'),
+            [b'(', ..] => preamble.group(rest, b')'),
+            [b'{', ..] => preamble.group(rest, b'}'),
+            [b'<', ..] => preamble.group(rest, b'>'),
             [b'0'..=b'9' | b'+', ..] => preamble.number(rest),
             [b'A'..=b'Z' | b'a'..=b'z', ..] => preamble.word(rest),
             _ => Part::Message,
@@ -66,8 +65,8 @@ pub(super) fn read<'a>(line: &'a str, ids: &mut Ids<'a>) -> Preamble {
 
 impl Preamble {
     /// A part in brackets.
-    fn group<'a>(&mut self, line: &'a str, at: usize, close: u8, ids: &mut Ids<'a>) -> Part {
-        let bytes = line.as_bytes().get(at + 1..).unwrap_or_default();
+    fn group(&mut self, bytes: &[u8], close: u8) -> Part {
+        let bytes = bytes.get(1..).unwrap_or_default();
         let Some(end) = memchr(close, bytes.get(..MAX_GROUP).unwrap_or(bytes)) else { return Part::Message };
         let inner = bytes.get(..end).unwrap_or_default();
         let whole = inner.trim_ascii();
@@ -76,7 +75,6 @@ impl Preamble {
         }
         self.audit |= whole.eq_ignore_ascii_case(b"audit");
         self.dated |= is_time(whole.split(|&b| b == b' ').next().unwrap_or_default());
-        spring(line.get(at + 1..at + 1 + end).unwrap_or_default(), ids);
         Part::Other(end + 2)
     }
 
@@ -139,7 +137,8 @@ impl Preamble {
             return false;
         }
         if capitals {
-            return marked || self.dated || word.len() == 3 || level::shouted(word).is_some();
+            let sure = level::shouted(word).is_some() || word.len() == 3 && !level::ambiguous(word);
+            return marked || self.dated || sure;
         }
         let sure = !level::ambiguous(word);
         let small = word.iter().all(|b| !b.is_ascii_uppercase());
@@ -174,21 +173,6 @@ fn inside(inner: &[u8]) -> Option<LogLevel> {
         rest = behind;
     }
     None
-}
-
-/// Spring's `[app,trace,span]` (or with dashes between the ids), older ones with a flag behind.
-fn spring<'a>(inner: &'a str, ids: &mut Ids<'a>) {
-    if inner.len() < 33 {
-        return;
-    }
-    let mut parts = inner.split([',', '-', ' ']).skip_while(|part| !matches!(part.len(), 16 | 32));
-    if let (Some(trace), Some(span)) = (parts.next(), parts.next())
-        && span.len() == 16
-        && [trace, span].iter().all(|id| id.bytes().all(|b| b.is_ascii_hexdigit()))
-    {
-        ids.trace(trace, 1);
-        ids.span(span, 1);
-    }
 }
 
 /// What a program prints when it falls: the type of an exception, or how its run time begins.

@@ -167,7 +167,7 @@ fn ids_in_text() {
         ),
         (
             "2026-11-28T05:29:05.000Z  INFO 1 --- [shop] [exec-1] [4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7] c.e.App : m",
-            "plain info application",
+            "plain info application trace=4bf92f3577b34da6a3ce929d0e0e4736 span=00f067aa0ba902b7",
         ),
         (
             "2026-11-28 05:29:05.000  [shop,4bf92f3577b34da6a3ce929d0e0e4736,00f067aa0ba902b7] INFO 1 --- [exec-1] c.e.App : m",
