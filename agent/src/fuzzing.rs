@@ -17,6 +17,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("query", http::fuzz::query),
     ("labels", exposition::fuzz::labels),
     ("pages", exposition::fuzz::pages),
+    ("log_lines", logs::parse::fuzz::log_lines),
     ("declarations", targets::fuzz::declarations),
     ("assembly", logs::assemble::fuzz::assembly),
 ];

@@ -11,6 +11,8 @@
 pub mod assemble;
 pub mod board;
 mod chunk;
+pub mod ansi;
+pub mod parse;
 mod piece;
 mod stream;
 
