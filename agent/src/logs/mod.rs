@@ -13,6 +13,7 @@ pub mod board;
 mod chunk;
 pub mod ansi;
 pub mod parse;
+pub mod loki;
 mod piece;
 mod stream;
 
