@@ -13,6 +13,8 @@ pub(super) enum State {
     Text,
     /// First line of two by Java's own logger.
     Jul,
+    /// An exception and its message, no frame yet.
+    Named,
     /// Frames, or any other indented lines.
     Trace,
     /// Python: frames, until a line that is not indented names the exception.
@@ -35,6 +37,8 @@ pub(super) enum State {
     Listing,
     /// Rust: where, before the message.
     RustPanic,
+    /// Rust: the message's first line was there.
+    RustMessage,
     /// PHP: numbered frames are not indented.
     Php,
 }
@@ -69,13 +73,42 @@ pub(super) fn follow(state: State, shape: Shape, text: &[u8], entry: &[u8]) -> O
     }
 }
 
+/// Whether this line may be part of a message of several lines, which only a later line shows: see [`settles`].
+pub(super) fn doubtful(state: State, shape: Shape, text: &[u8]) -> bool {
+    matches!(state, State::Named | State::RustMessage)
+        && shape == Shape::Text
+        // Most loggers begin so.
+        && !matches!(text.first(), Some(b'0'..=b'9' | b'['))
+        && begin(text) == State::Text
+        && !settles(state, text)
+}
+
+/// Whether this line shows that the doubtful ones before it belonged to the entry.
+pub(super) fn settles(state: State, text: &[u8]) -> bool {
+    match state {
+        State::Named => frame(text) || text.starts_with(b"Caused by: "),
+        State::RustMessage => opens(text).is_some() || goes_on(text),
+        _ => false,
+    }
+}
+
+/// A frame as the virtual machines of Java, JavaScript and .NET write it.
+fn frame(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b' ' | b'\t')) && text.trim_ascii_start().starts_with(b"at ")
+}
+
 fn indented(state: State, text: &[u8], entry: &[u8]) -> Option<State> {
     match state {
         State::Text | State::Jul => below_a_message(text, entry).unwrap_or(Some(State::Trace)),
         State::NodePlace => Some(State::NodeSource),
         State::NodeSource if words::carets(text) => Some(State::NodeCarets),
-        State::RustPanic | State::Listing => Some(State::Trace),
+        State::RustPanic => Some(State::RustMessage),
+        State::Named if frame(text) => Some(State::Trace),
+        State::Listing => Some(State::Trace),
         State::Chained => Some(State::Traceback),
+        // The next of them: it begins as indented as it goes on.
+        _ if text.starts_with(b"  + Exception Group Traceback") => None,
+        State::Raised if text.starts_with(b"  File \"") => None,
         _ => Some(state),
     }
 }
@@ -100,10 +133,13 @@ fn unindented(state: State, text: &[u8], entry: &[u8]) -> Option<State> {
         // Source at the very left of its file.
         State::NodePlace => Some(State::NodeSource),
         State::NodeSource => when(words::carets(text), State::NodeCarets),
-        State::NodeCarets | State::RustPanic => Some(State::Trace),
+        State::NodeCarets => Some(State::Named),
+        State::RustPanic => Some(State::RustMessage),
         State::Listing if text.starts_with(b"- ") => Some(State::Listing),
         State::Php if text.starts_with(b"#") || text.starts_with(b"Next ") => Some(State::Php),
-        State::Trace | State::Listing | State::Php => opens(text).or(when(goes_on(text), State::Trace)),
+        State::Named | State::Trace | State::Listing | State::RustMessage | State::Php => {
+            opens(text).or(when(goes_on(text), State::Trace))
+        }
     }
 }
 

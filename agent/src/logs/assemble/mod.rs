@@ -17,6 +17,8 @@ mod output;
 #[cfg(test)]
 mod properties;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod text;
 #[cfg(test)]
 mod traces;

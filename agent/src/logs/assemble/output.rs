@@ -1,7 +1,5 @@
 //! One output of a container: parts become a line, lines an entry.
 
-use std::time::Duration;
-
 use super::{
     Emit, Line, Multiline, Patience, Settings,
     grammar::{self, State},
@@ -19,6 +17,9 @@ const KEPT_BUFFER: usize = 4 << 10;
 /// Bytes after which a line that does not end is taken to be ended: somebody writes without line ends, and places must move on.
 const ENDLESS: u64 = 16 << 20;
 
+/// Lines of a message that are waited with for a frame below them.
+const MAX_TAILS: usize = 8;
+
 /// One output.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -27,7 +28,7 @@ pub(super) struct Output {
     /// Bytes of the unfinished line, as many as are kept.
     part_bytes: Vec<u8>,
     held: Option<Held>,
-    /// Bytes of the entry, and of the blank line after it.
+    /// Bytes of the entry and of its tails, a line end before each.
     held_bytes: Vec<u8>,
 }
 
@@ -40,23 +41,28 @@ struct Part {
 }
 
 /// An entry that may go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Held {
     state: State,
     place: Place,
     lines: u32,
-    /// Engine's time of its newest line.
+    /// Length of its text; what `tails` tell of stands behind.
+    len: usize,
+    /// Engine's time of its newest line or tail.
     newest: i64,
     arrived: u64,
-    blank: Option<Blank>,
+    /// Lines that are part of it only if one follows that shows it.
+    tails: Vec<Tail>,
+    /// Lines of text are among them.
+    doubt: bool,
 }
 
-/// A blank line after an entry: part of it if a line follows that is.
+/// A line after an entry.
 #[derive(Clone, Copy, Debug)]
-struct Blank {
+struct Tail {
     place: Place,
-    /// Length of the entry before it.
-    entry_len: usize,
+    len: usize,
+    arrived: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +83,18 @@ struct Whole<'a> {
     ended: bool,
 }
 
+impl Whole<'_> {
+    /// Without what a terminal puts before the line end.
+    fn without_cr(self, rules: &Settings) -> Self {
+        match self.bytes.strip_suffix(b"\r") {
+            Some(bytes) if rules.tty && self.ended && self.total == self.bytes.len() as u64 => {
+                Self { bytes, total: self.total - 1, ..self }
+            }
+            _ => self,
+        }
+    }
+}
+
 impl Output {
     pub(super) const fn new(stream: LogStream) -> Self {
         Self { stream, part: None, part_bytes: Vec::new(), held: None, held_bytes: Vec::new() }
@@ -91,7 +109,7 @@ impl Output {
         if self.part.is_none() && piece.ended {
             let bytes = piece.text.get(..room(rules)).unwrap_or(piece.text);
             let line = Whole { bytes, total: piece.text.len() as u64, place, ended: true };
-            return self.line(line, now, rules, emit);
+            return self.line(line.without_cr(rules), now, rules, emit);
         }
         let part = self.part.get_or_insert(Part { place, total: 0, arrived: now });
         part.place.end = piece.end;
@@ -114,15 +132,15 @@ impl Output {
     pub(super) fn flush(&mut self, rules: &Settings, emit: &mut Emit<'_>) {
         // Nothing is held after a line without an end, so that it does not matter when that arrived.
         self.end_part(0, false, rules, emit);
-        self.release(rules, emit);
+        self.clear(rules, emit);
         self.held_bytes = Vec::new();
     }
 
     /// An unfinished line may go on with the entry before it, which waits for it.
     pub(super) fn deadline(&self, patience: &Patience) -> Option<u64> {
-        let (arrived, hold) = match (self.part, self.held) {
+        let (arrived, hold) = match (self.part, &self.held) {
             (Some(part), _) => (part.arrived, patience.part_hold),
-            (None, Some(held)) if held.state.begun() => (held.arrived, patience.trace_hold),
+            (None, Some(held)) if held.state.begun() && !held.doubt => (held.arrived, patience.trace_hold),
             (None, Some(held)) => (held.arrived, patience.line_hold),
             (None, None) => return None,
         };
@@ -130,7 +148,7 @@ impl Output {
     }
 
     pub(super) fn held_from(&self) -> Option<Mark> {
-        let place = self.held.map(|held| held.place).or(self.part.map(|part| part.place))?;
+        let place = self.held.as_ref().map(|held| held.place).or(self.part.map(|part| part.place))?;
         Some(place.start)
     }
 
@@ -141,75 +159,92 @@ impl Output {
     fn end_part(&mut self, now: u64, ended: bool, rules: &Settings, emit: &mut Emit<'_>) {
         let Some(Part { place, total, .. }) = self.part.take() else { return };
         let bytes = std::mem::take(&mut self.part_bytes);
-        self.line(Whole { bytes: &bytes, total, place, ended }, now, rules, emit);
+        let line = Whole { bytes: &bytes, total, place, ended };
+        self.line(line.without_cr(rules), now, rules, emit);
     }
 
-    fn line(&mut self, mut line: Whole<'_>, now: u64, rules: &Settings, emit: &mut Emit<'_>) {
-        if let (true, true, Some(bytes)) = (rules.tty, line.ended, line.bytes.strip_suffix(b"\r"))
-            && line.total == line.bytes.len() as u64
-        {
-            (line.bytes, line.total) = (bytes, line.total - 1);
-        }
+    fn line(&mut self, line: Whole<'_>, now: u64, rules: &Settings, emit: &mut Emit<'_>) {
         if rules.multiline == Multiline::Off {
             return self.show(line, 1, rules, emit);
         }
         let (shape, text) = shape::look(line.bytes);
         let fits = line.total <= rules.max_line_bytes as u64;
-        if fits && self.join(line, shape, text, now, rules) {
-            if !line.ended {
-                self.release(rules, emit);
+        loop {
+            if fits && self.join(line, shape, text, now, rules) {
+                if !line.ended {
+                    self.clear(rules, emit);
+                }
+                return;
             }
-            return;
+            if self.held.is_none() {
+                break;
+            }
+            self.release(rules, emit);
         }
-        self.release(rules, emit);
         if !fits || !line.ended || matches!(shape, Shape::Alone | Shape::Blank) {
+            self.held_bytes = Vec::new();
             return self.show(line, 1, rules, emit);
         }
         self.held_bytes.extend_from_slice(line.bytes);
-        let Place { time: newest, .. } = line.place;
-        let state = grammar::begin(text);
-        self.held = Some(Held { state, place: line.place, lines: 1, newest, arrived: now, blank: None });
+        self.held = Some(Held {
+            state: grammar::begin(text),
+            place: line.place,
+            lines: 1,
+            len: line.bytes.len(),
+            newest: line.place.time,
+            arrived: now,
+            tails: Vec::new(),
+            doubt: false,
+        });
     }
 
-    /// Adds a line to the entry that is held, if it belongs to it and there is room.
+    /// Adds a line to the entry that is held or to its tails, if it may belong there and there is room.
     fn join(&mut self, line: Whole<'_>, shape: Shape, text: &[u8], now: u64, rules: &Settings) -> bool {
         let Some(held) = &mut self.held else { return false };
-        let state = match shape {
-            Shape::Blank if held.blank.is_none() && held.state.spans_blank() => Some(held.state),
-            _ => grammar::follow(held.state, shape, text, &self.held_bytes),
-        };
-        let Some(state) = state else { return false };
-        let (gap, lines) = (held.state.gap(&rules.patience), held.lines + 1 + u32::from(held.blank.is_some()));
+        let Some(step) = held.step(shape, text, &self.held_bytes) else { return false };
+        let doubt = held.doubt || step == Step::Doubt;
+        let lines = held.lines + 1 + u32::try_from(held.tails.len()).unwrap_or(u32::MAX);
         let fits = self.held_bytes.len() + 1 + line.bytes.len() <= rules.max_line_bytes && lines <= rules.max_lines;
-        if !fits || i128::from(line.place.time) - i128::from(held.newest) > gap {
+        let gap = i128::from(line.place.time) - i128::from(held.newest);
+        if !fits || gap > gap_of(held.state, doubt, &rules.patience) {
             return false;
         }
-        let entry_len = self.held_bytes.len();
         self.held_bytes.push(b'\n');
         self.held_bytes.extend_from_slice(line.bytes);
         (held.arrived, held.newest) = (now, line.place.time);
-        if shape == Shape::Blank {
-            held.blank = Some(Blank { place: line.place, entry_len });
-        } else {
-            (held.state, held.lines, held.blank) = (state, lines, None);
+        if let Step::On(state) = step {
+            (held.state, held.lines, held.len, held.doubt) = (state, lines, self.held_bytes.len(), false);
             held.place.end = line.place.end;
+            held.tails.clear();
+        } else {
+            held.tails.push(Tail { place: line.place, len: line.bytes.len(), arrived: now });
+            held.doubt = doubt;
         }
         true
     }
 
-    /// Emits the entry that is held, and the blank line after it.
+    /// Emits the entry that is held. Its tails turn out not to be of it: they are taken as if they came now, and may be held.
     fn release(&mut self, rules: &Settings, emit: &mut Emit<'_>) {
         let Some(held) = self.held.take() else { return };
         let mut bytes = std::mem::take(&mut self.held_bytes);
-        let (entry, blank) = bytes.split_at(held.blank.map_or(bytes.len(), |blank| blank.entry_len.min(bytes.len())));
+        let (entry, mut rest) = bytes.split_at_checked(held.len).unwrap_or((&bytes, &[]));
         let whole = |bytes, place| Whole { bytes, total: <[u8]>::len(bytes) as u64, place, ended: true };
         self.show(whole(entry, held.place), held.lines, rules, emit);
-        if let (Some(Blank { place, .. }), Some(blank)) = (held.blank, blank.strip_prefix(b"\n")) {
-            self.show(whole(blank, place), 1, rules, emit);
+        for tail in held.tails {
+            let Some((line, after)) = rest.split_at_checked(tail.len + 1) else { break };
+            self.line(whole(line.strip_prefix(b"\n").unwrap_or(line), tail.place), tail.arrived, rules, emit);
+            rest = after;
         }
-        if bytes.capacity() <= KEPT_BUFFER {
+        if self.held.is_none() && bytes.capacity() <= KEPT_BUFFER {
             bytes.clear();
             self.held_bytes = bytes;
+        }
+    }
+
+    /// Emits all that is held.
+    fn clear(&mut self, rules: &Settings, emit: &mut Emit<'_>) {
+        while self.held.is_some() {
+            self.release(rules, emit);
         }
     }
 
@@ -222,12 +257,38 @@ impl Output {
     }
 }
 
-impl State {
-    /// Largest difference of times to a line that goes on, in nanoseconds.
-    fn gap(self, patience: &Patience) -> i128 {
-        let gap: Duration = if self.begun() { patience.trace_gap } else { patience.line_gap };
-        i128::try_from(gap.as_nanos()).unwrap_or(i128::MAX)
+/// What a line does to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It goes on with it, and so do the tails before it.
+    On(State),
+    /// It is blank, and may be inside of it.
+    Blank,
+    /// It may be part of a message.
+    Doubt,
+}
+
+impl Held {
+    fn step(&self, shape: Shape, text: &[u8], bytes: &[u8]) -> Option<Step> {
+        let more = self.doubt && self.tails.len() < MAX_TAILS;
+        match shape {
+            Shape::Blank => (more || self.tails.is_empty() && self.state.spans_blank()).then_some(Step::Blank),
+            _ if self.doubt && grammar::settles(self.state, text) => {
+                grammar::follow(self.state, shape, text, bytes).map(Step::On)
+            }
+            _ if self.doubt => (more && grammar::doubtful(self.state, shape, text)).then_some(Step::Doubt),
+            _ => match grammar::follow(self.state, shape, text, bytes) {
+                Some(state) => Some(Step::On(state)),
+                None => (self.tails.is_empty() && grammar::doubtful(self.state, shape, text)).then_some(Step::Doubt),
+            },
+        }
     }
+}
+
+/// Largest difference of times to a line that goes on, in nanoseconds. A message is written at once, however many lines it has.
+fn gap_of(state: State, doubt: bool, patience: &Patience) -> i128 {
+    let gap = if state.begun() && !doubt { patience.trace_gap } else { patience.line_gap };
+    i128::try_from(gap.as_nanos()).unwrap_or(i128::MAX)
 }
 
 /// Bytes of one line that are remembered.

@@ -107,7 +107,7 @@ mod tests {
             let total = bytes.len() as u64 + more;
             let (text, beyond, cut) = kept(&bytes, total, limit);
             prop_assert!(text.len() <= limit);
-            prop_assert!(beyond.len() <= bytes.len() + limit + 3);
+            prop_assert!(beyond.len() <= 2 * bytes.len() + limit);
             let head = bytes.get(..usize::try_from(total - cut).unwrap().min(bytes.len())).unwrap();
             prop_assert_eq!(String::from_utf8_lossy(head), text);
         }

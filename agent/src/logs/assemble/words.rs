@@ -25,9 +25,9 @@ pub(super) fn head(text: &[u8]) -> Option<Head> {
             _ => return None,
         },
         b'T' if text.starts_with(b"Traceback (most recent call last)") => return logged(State::Traceback),
-        b'E' if text.starts_with(b"Exception in thread \"") => return crash(State::Trace),
+        b'E' if text.starts_with(b"Exception in thread \"") => return crash(State::Named),
         b'U' if text.starts_with(b"Unhandled exception. ") || text.starts_with(b"Unhandled Exception: ") => {
-            return crash(State::Trace);
+            return crash(State::Named);
         }
         b'g' if goroutine(text) => return crash(State::Goroutine),
         b'p' if text.starts_with(b"panic: ") => return crash(State::Panic),
@@ -35,7 +35,7 @@ pub(super) fn head(text: &[u8]) -> Option<Head> {
         b'S' if text.starts_with(b"SIG") && signal(text) => return crash(State::Panic),
         b't' if text.starts_with(b"thread '") && memmem::find(text, b" panicked at ").is_some() => {
             // Since Rust 1.73 the message has a line of its own.
-            return crash(if text.ends_with(b":") { State::RustPanic } else { State::Trace });
+            return crash(if text.ends_with(b":") { State::RustPanic } else { State::RustMessage });
         }
         b'P' if text.starts_with(b"PHP Fatal error:") => return crash(State::Php),
         b'F' if text.starts_with(b"Fatal error: Uncaught ") => return crash(State::Php),
@@ -44,13 +44,13 @@ pub(super) fn head(text: &[u8]) -> Option<Head> {
     if node_place(text) {
         return crash(State::NodePlace);
     }
-    if exception(text) { logged(State::Trace) } else { None }
+    if exception(text) { logged(State::Named) } else { None }
 }
 
 /// What opens the trace of a plain line, in whatever language; it stands below nothing else.
 pub(super) fn opens(text: &[u8]) -> Option<State> {
     match text.first()? {
-        b'C' => text.starts_with(b"Caused by: ").then_some(State::Trace),
+        b'C' => text.starts_with(b"Caused by: ").then_some(State::Named),
         b'S' => (text == b"Stack trace:").then_some(State::Php),
         b's' => (text == b"stack backtrace:").then_some(State::Trace),
         b'R' => (text == b"Require stack:").then_some(State::Listing),
