@@ -82,6 +82,8 @@ words! {
         SpoolFull => "spool_full",
         /// In the spool for longer than it keeps.
         SpoolAge => "spool_age",
+        /// In the spool and not to be read any more.
+        SpoolDamaged => "spool_damaged",
         /// Nowhere to keep them while Loki was away.
         NoSpool => "no_spool",
     }
@@ -236,6 +238,12 @@ words! {
 }
 
 impl DestinationLog {
+    /// Counts an error of the spool's disk and tells it; the log itself says repeated ones once.
+    pub fn spool_failed(&self, error: &(dyn std::error::Error + 'static), what: &'static str) {
+        self.spool_errors.add(1);
+        tracing::warn!(destination = self.name, error, "{what}");
+    }
+
     /// Counts a push.
     pub fn push(&self, outcome: Outcome) {
         if let Some(count) = self.pushes.get(outcome.index()) {

@@ -45,6 +45,39 @@ pub struct Chunk {
     pub progress: Vec<Progress>,
 }
 
+impl Chunk {
+    /// Its lines in two chunks, the first without progress; `None` for a single line, or entries that are not what they should be.
+    pub fn halve(&self) -> Option<(Self, Self)> {
+        let half = self.lines / 2;
+        let mut at = 0;
+        for _ in 0..half {
+            at += entry_length(self.entries.get(at..)?)?;
+        }
+        let (first, second) = self.entries.split_at_checked(at).filter(|_| half > 0)?;
+        let part = |entries: &[u8], lines, progress| Self {
+            stream: Arc::clone(&self.stream),
+            entries: entries.to_vec(),
+            lines,
+            first: self.first,
+            last: self.last,
+            progress,
+        };
+        Some((part(first, half, Vec::new()), part(second, self.lines - half, self.progress.clone())))
+    }
+}
+
+/// Bytes of the protobuf field in front: a tag of one byte, a length (varint), and so many bytes.
+fn entry_length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0_usize;
+    for (at, byte) in bytes.iter().enumerate().skip(1).take(5) {
+        length |= usize::from(byte & 0x7f) << (7 * (at - 1));
+        if byte & 0x80 == 0 {
+            return Some(at + 1 + length);
+        }
+    }
+    None
+}
+
 /// A chunk that still grows.
 #[derive(Debug)]
 pub struct Builder {

@@ -8,13 +8,18 @@
 //!
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
+pub mod ansi;
 pub mod assemble;
+mod bell;
+mod blocking;
 pub mod board;
 mod chunk;
-pub mod ansi;
-pub mod parse;
 pub mod loki;
+pub mod parse;
 mod piece;
+mod queue;
+mod sender;
 mod stream;
+mod streams;
 
 pub use piece::{Mark, Piece, Position, Rank};

@@ -1,0 +1,298 @@
+//! The task that sends one destination's chunks, and decides by Loki's answers what becomes of them.
+//!
+//! Several pushes are on their way at a time, none with a stream of another. While the destination does not answer there is one, after
+//! waits that grow: it is tried, not stormed.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    blocking::blocking,
+    board::{Dropped, Outcome, Trouble},
+    loki::{self, Pusher, Reason, Sorted},
+    queue::{Item, Next, Queue, Settled},
+};
+use crate::{
+    delivery::{
+        Verdict,
+        http::{Answer, Client, SendError},
+    },
+    net::Backoff,
+};
+
+/// Pushes on their way at a time.
+const AT_ONCE: usize = 4;
+
+/// Pace of what has to be done now and then while something waits.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a destination that takes nothing until somebody changes something is asked again, at most.
+const HOLD: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
+/// How often one is asked again that does not answer, at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// At the end, pushes on their way get so long: an answer saves sending them again.
+const LAST_ANSWERS: Duration = Duration::from_secs(4);
+
+/// Kept of the encoder's buffers between two pushes.
+const SPARE: usize = 256 << 10;
+
+/// Sends what waits in `queue` until `shutdown`; then waits for what is on its way, puts the rest on disk, and returns. `freed` is called when
+/// there is room again.
+pub async fn run(queue: Queue, client: Client, freed: impl Fn() + Send + Sync, shutdown: CancellationToken) {
+    let mut sender = Sender {
+        queue: &queue,
+        client: &client,
+        pusher: Pusher::new(),
+        retry: Backoff::seeded().between(RETRY.0, RETRY.1),
+        hold: Backoff::seeded().between(HOLD.0, HOLD.1),
+        paused: None,
+        doubtful: false,
+    };
+    sender.serve(&freed, &shutdown).await;
+    blocking(|| queue.close());
+}
+
+struct Sender<'a> {
+    queue: &'a Queue,
+    client: &'a Client,
+    pusher: Pusher,
+    retry: Backoff,
+    hold: Backoff,
+    /// Nothing is sent before.
+    paused: Option<Instant>,
+    /// The last push was not taken: one at a time until one is.
+    doubtful: bool,
+}
+
+/// A push and what became of it.
+struct Ended {
+    items: Vec<Item>,
+    answer: Result<Answer, SendError>,
+}
+
+impl Sender<'_> {
+    async fn serve(&mut self, freed: &(impl Fn() + Sync), shutdown: &CancellationToken) {
+        let mut pushes = FuturesUnordered::new();
+        let mut tend_at: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            let mut wake = self.paused.filter(|until| *until > now);
+            let places = if self.doubtful { 1 } else { AT_ONCE };
+            if wake.is_none() && pushes.len() < places {
+                match self.beside_disk(|queue| queue.take(now)) {
+                    Next::Send(items) => {
+                        pushes.push(push(self.client, self.body(&items), items));
+                        continue;
+                    }
+                    Next::Wait(until) => wake = until,
+                }
+            }
+            // Nothing waits most of the time: then nothing wakes this task but what arrives.
+            tend_at = if self.queue.is_empty() { None } else { Some(tend_at.unwrap_or(now + TEND_EVERY)) };
+            let wake = [wake, tend_at].into_iter().flatten().min();
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some(ended) = pushes.next() => {
+                    self.settle(ended);
+                    freed();
+                }
+                () = self.queue.arrived() => {}
+                () = sleep_until(wake) => {}
+            }
+            if tend_at.is_some_and(|at| at <= Instant::now()) {
+                tend_at = None;
+                blocking(|| self.queue.tend(Instant::now(), wall_ms()));
+                freed();
+            }
+        }
+        let last = async {
+            while let Some(ended) = pushes.next().await {
+                self.settle(ended);
+            }
+        };
+        if tokio::time::timeout(LAST_ANSWERS, last).await.is_err() {
+            tracing::warn!(destination = self.client.server(), "a push had no answer at the end: it will be sent again");
+        }
+    }
+
+    /// The body of a push; empty where it is larger than any push may be, which is answered like by Loki.
+    fn body(&mut self, items: &[Item]) -> Option<bytes::Bytes> {
+        let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
+        let body = blocking(|| self.pusher.body(streams)).ok();
+        self.pusher.shrink(SPARE);
+        body
+    }
+
+    fn settle(&mut self, Ended { items, answer }: Ended) {
+        let sorted = match &answer {
+            Ok(answer) => loki::sort(answer.status, &answer.body, items.len()),
+            Err(error) => unanswered(error),
+        };
+        let after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
+        let now = Instant::now();
+        let lots = self.lots(&items, &sorted, after);
+        self.beside_disk(|queue| queue.settle(&lots, now));
+        self.note(&sorted, &answer, after, now);
+    }
+
+    /// Something that reads or writes the spool, where there is something in it.
+    fn beside_disk<T>(&self, work: impl FnOnce(&Queue) -> T) -> T {
+        if self.queue.is_on_disk() { blocking(|| work(self.queue)) } else { work(self.queue) }
+    }
+
+    /// What becomes of each chunk.
+    fn lots(&self, items: &[Item], sorted: &Sorted, after: Option<Duration>) -> Vec<(Item, Settled)> {
+        let alone = items.len() <= 1;
+        let how = |item: &Item| match sorted.verdict {
+            Verdict::Delivered => refused(item, sorted, alone),
+            Verdict::Retry | Verdict::Slower | Verdict::Hold => Settled::Again,
+            Verdict::Apart if alone => Settled::Later(after),
+            Verdict::Apart => Settled::Alone,
+            Verdict::Halve if alone => Settled::Halve,
+            Verdict::Halve | Verdict::Bisect if !alone => Settled::Alone,
+            Verdict::Halve | Verdict::Bisect | Verdict::Drop => Settled::Lost(lost(sorted)),
+        };
+        // What is named was refused, or refused in part; its neighbours were not, as far as Loki tells.
+        items.iter().map(|item| (item.clone(), how(item))).collect()
+    }
+
+    /// What the destination as a whole is to be taken for.
+    fn note(&mut self, sorted: &Sorted, answer: &Result<Answer, SendError>, after: Option<Duration>, now: Instant) {
+        let log = self.queue.log();
+        log.push(match sorted.verdict {
+            Verdict::Delivered if sorted.refusals.is_empty() => Outcome::Ok,
+            Verdict::Delivered => Outcome::Partial,
+            Verdict::Retry | Verdict::Slower | Verdict::Apart => Outcome::Retry,
+            Verdict::Halve | Verdict::Bisect => Outcome::Split,
+            Verdict::Hold => Outcome::Held,
+            Verdict::Drop => Outcome::Refused,
+        });
+        let wait = match sorted.verdict {
+            Verdict::Retry | Verdict::Slower => Some(after.unwrap_or_else(|| self.retry.wait())),
+            Verdict::Hold => Some(after.unwrap_or(Duration::ZERO).max(self.hold.wait())),
+            _ => None,
+        };
+        let Some(wait) = wait else {
+            if sorted.verdict.is_final() {
+                log.last_ack.set(u64::try_from(wall_ms()).unwrap_or(0));
+            }
+            self.recovered();
+            return;
+        };
+        self.paused = Some(now + wait);
+        let trouble = trouble(sorted, answer);
+        if !self.doubtful || log.trouble().is_none_or(|known| known.kind != trouble.kind) {
+            let (kind, reason) = (trouble.kind, trouble.text.as_str());
+            tracing::warn!(target: TARGET, destination = log.name, kind, reason, "log lines are kept back");
+        }
+        self.doubtful = true;
+        log.set_trouble(Some(trouble));
+    }
+
+    fn recovered(&mut self) {
+        if self.doubtful {
+            tracing::info!(target: TARGET, destination = self.queue.log().name, "log lines are taken again");
+            self.queue.log().set_trouble(None);
+        }
+        (self.doubtful, self.paused) = (false, None);
+        self.retry.reset();
+        self.hold.reset();
+    }
+}
+
+/// What is said of failed pushes is never shipped itself: it would be the next thing to fail.
+pub(super) const TARGET: &str = "spyhop::logs::sender";
+
+async fn push(client: &Client, body: Option<bytes::Bytes>, items: Vec<Item>) -> Ended {
+    let answer = match body {
+        Some(body) => client.post(body, loki::CONTENT_TYPE, Some(loki::CONTENT_ENCODING)).await,
+        None => Ok(Answer { status: 413, retry_after: None, body: String::new() }),
+    };
+    Ended { items, answer }
+}
+
+/// No answer is a server that is away, or one that takes us for somebody else.
+fn unanswered(error: &SendError) -> Sorted {
+    let (verdict, reason) = match error {
+        SendError::Material { .. } => (Verdict::Hold, Reason::Denied),
+        _ => (Verdict::Retry, Reason::Unavailable),
+    };
+    Sorted { verdict, reason: Some(reason), refusals: Vec::new(), stream: None, cut: false }
+}
+
+/// What Loki refused of a chunk of an accepted push. Of several streams it says how many lines, not whose: the named one's, or the first's.
+fn refused(item: &Item, sorted: &Sorted, alone: bool) -> Settled {
+    let Some(refusal) = sorted.refusals.first() else { return Settled::DONE };
+    let named = sorted.stream.as_deref().is_none_or(|labels| *item.chunk.stream.labels == *labels);
+    if !alone && !named {
+        return Settled::DONE;
+    }
+    let lines = sorted.refusals.iter().map(|refusal| refusal.lines.unwrap_or(u64::from(item.chunk.lines))).sum();
+    Settled::Done { refused: lines, reason: dropped(refusal.reason) }
+}
+
+fn lost(sorted: &Sorted) -> Dropped {
+    sorted.reason.map_or(Dropped::Refused, dropped)
+}
+
+const fn dropped(reason: Reason) -> Dropped {
+    match reason {
+        Reason::TooFarBehind | Reason::OutOfOrder => Dropped::TooFarBehind,
+        Reason::TooOld => Dropped::TooOld,
+        Reason::LineTooLong | Reason::TooLarge | Reason::MetadataTooLarge | Reason::MetadataTooMany => Dropped::TooLarge,
+        _ => Dropped::Refused,
+    }
+}
+
+fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Trouble {
+    let kind = match (answer, sorted.verdict, sorted.reason) {
+        (Err(SendError::Material { .. }), ..) => "configuration",
+        (Err(_), ..) => "unreachable",
+        (Ok(_), Verdict::Slower, _) => "rate_limited",
+        (Ok(_), _, Some(Reason::Blocked)) => "blocked",
+        (Ok(_), Verdict::Hold, _) => "configuration",
+        (Ok(_), ..) => "unavailable",
+    };
+    let text = match answer {
+        Ok(answer) => format!("status {}: {}", answer.status, first_line(&answer.body)),
+        Err(error) => chain(error),
+    };
+    Trouble { kind, text }
+}
+
+/// The beginning of what a server says.
+fn first_line(body: &str) -> &str {
+    let line = body.lines().next().unwrap_or_default();
+    line.char_indices().nth(200).and_then(|(at, _)| line.get(..at)).unwrap_or(line)
+}
+
+/// An error and its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Milliseconds since 1970.
+fn wall_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}

@@ -1,0 +1,175 @@
+//! A line becomes an entry: bent straight, secrets replaced, facts read, rules asked, encoded.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        Mark, ansi,
+        assemble::Line,
+        board::{Dropped, ServiceLog},
+        loki::{self, Metadata},
+        parse::{self, Hint},
+        redact::{self, Redactor, Scratch},
+        rules::{Rules, Verdict},
+        stream::Origin,
+        streams::{Mask, Slot, Streams},
+    },
+    clock::{self, Clock},
+};
+use crate::model::LogStream;
+
+/// Most pairs of a line beside those of its container.
+const PAIRS: usize = 8;
+
+/// What all lines of one output of one container share.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) stream: LogStream,
+    pub(super) slot: Slot,
+    pub(super) hint: Hint,
+    pub(super) secrets: redact::State,
+}
+
+/// What all lines of one container share.
+#[derive(Debug)]
+pub(super) struct Whose {
+    /// `None` for lines which no position belongs to.
+    pub(super) origin: Option<Arc<Origin>>,
+    pub(super) service: Arc<ServiceLog>,
+    pub(super) metadata: Metadata,
+    pub(super) rules: Rules,
+    /// Patterns which this container asks for beside everybody's.
+    pub(super) names: redact::Names,
+}
+
+/// Makes entries; one for all containers.
+#[derive(Debug)]
+pub(super) struct Shaper {
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) clock: Clock,
+    text: String,
+    scratch: Scratch,
+}
+
+impl Shaper {
+    pub(super) fn new(redactor: Arc<Redactor>, clock: Clock) -> Self {
+        Self { redactor, clock, text: String::new(), scratch: Scratch::default() }
+    }
+
+    /// Puts a line into its stream's chunk, for the destinations of `mask`, unless a rule says otherwise.
+    pub(super) fn shape(
+        &mut self,
+        line: &Line<'_>,
+        whose: &mut Whose,
+        output: &mut Output,
+        mask: Mask,
+        streams: &mut Streams,
+    ) {
+        let service = &whose.service;
+        service.read_lines.add(u64::from(line.joined_lines));
+        service.read_bytes.add(u64::try_from(line.text.len()).unwrap_or(u64::MAX));
+        if self.clock.is_too_old(line.time) {
+            service.drop_lines(Dropped::TooOld, 1);
+            return;
+        }
+        self.straighten(line, whose);
+        let redacted = self.redactor.apply(&mut output.secrets, &mut self.text, &mut self.scratch);
+        if redacted.total() > 0 {
+            service.redactions.add(u64::from(redacted.total()));
+        }
+        if line.cut_bytes > 0 {
+            service.cut_lines.add(1);
+            self.text.push_str(" [cut]");
+        }
+        let facts = parse::read(&self.text, &mut output.hint);
+        match whose.rules.judge(line.time, &self.text, facts.level) {
+            Verdict::Keep => {}
+            Verdict::Drop(reason) => return whose.service.drop_lines(reason, 1),
+        }
+        let time = streams.taken_at(output.slot, self.clock.not_in_future(line.time));
+        let moved = (time != line.time).then(|| clock::text(line.time));
+        if moved.is_some() {
+            whose.service.restamped_lines.add(1);
+        }
+        let cut = (line.cut_bytes > 0).then(|| line.cut_bytes.to_string());
+        let candidates: [Option<(&str, &str)>; PAIRS] = [
+            facts.level.map(|level| ("detected_level", level.as_str())),
+            Some(("log_kind", facts.kind.as_str())),
+            facts.trace_id.map(|id| ("trace_id", id)),
+            facts.span_id.map(|id| ("span_id", id)),
+            facts.request_id.as_deref().map(|id| ("request_id", id)),
+            moved.as_deref().map(|time| ("original_timestamp", time)),
+            cut.as_deref().map(|bytes| ("cut_bytes", bytes)),
+            redacted.cut.then_some(("redaction", "cut")),
+        ];
+        let mut pairs = [("", ""); PAIRS];
+        let mut count = 0;
+        for (place, pair) in pairs.iter_mut().zip(candidates.into_iter().flatten()) {
+            *place = pair;
+            count += 1;
+        }
+        let pairs = pairs.get(..count).unwrap_or_default();
+        let now = self.clock.now();
+        let Some(builder) = streams.builder(output.slot, mask, now) else { return };
+        loki::entry(builder.entries(), time, &self.text, &whose.metadata, pairs);
+        let from = whose.origin.as_ref().map(|origin| (origin, output.stream, line.end));
+        if builder.took(time, from)
+            && let Some(origin) = &whose.origin
+        {
+            hold(origin, output.stream, mask);
+        }
+        streams.grown(output.slot, time, now);
+    }
+
+    /// The text without what would spoil a display, and cut where nothing is parted that must not be.
+    fn straighten(&mut self, line: &Line<'_>, whose: &Whose) {
+        self.text.clear();
+        if line.cut_bytes == 0 {
+            self.text.push_str(&ansi::strip(line.text));
+            return;
+        }
+        self.text.push_str(line.text);
+        let limit = self.text.len();
+        self.text.push_str(line.beyond);
+        let cut = self.redactor.safe_cut(whose.names, &self.text, limit, &mut self.scratch);
+        self.text.truncate(cut);
+        if let std::borrow::Cow::Owned(stripped) = ansi::strip(&self.text) {
+            self.text = stripped;
+        }
+    }
+
+    /// Gives memory back after a long line.
+    pub(super) fn shrink(&mut self) {
+        if self.text.capacity() > 64 << 10 {
+            (self.text, self.scratch) = (String::new(), Scratch::default());
+        }
+    }
+}
+
+/// Something of this output waits at all destinations of `mask`.
+pub(super) fn hold(origin: &Origin, output: LogStream, mask: Mask) {
+    each(mask, |destination| origin.hold(destination, output));
+}
+
+/// It does not wait here any more.
+pub(super) fn release(origin: &Origin, output: LogStream, mask: Mask) {
+    each(mask, |destination| origin.release(destination, output));
+}
+
+fn each(mask: Mask, with: impl Fn(usize)) {
+    let bits = usize::try_from(Mask::BITS).unwrap_or(0);
+    (0..bits).filter(|bit| mask & (1 << bit) != 0).for_each(with);
+}
+
+/// Where a reader goes on for one output: pieces before it were taken by the destinations of `mask` already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behind {
+    pub(super) rank: super::super::Rank,
+    pub(super) mask: Mask,
+}
+
+/// The destinations of `everywhere` which want the piece at this mark.
+pub(super) fn wanted(behind: &[Behind], start: Mark, everywhere: Mask) -> Mask {
+    let have = behind.iter().filter(|behind| start.rank < behind.rank).fold(0, |mask, behind| mask | behind.mask);
+    everywhere & !have
+}
