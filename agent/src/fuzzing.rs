@@ -2,6 +2,7 @@
 //! these two alone.
 
 use crate::{config, engine, exposition, host, http, inventory, logs, targets};
+use crate::{config, delivery, engine, exposition, host, http, inventory, targets};
 
 /// Feeds bytes to a parser; panics where a promise breaks.
 pub type Target = fn(&[u8]);
@@ -20,6 +21,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("log_lines", logs::parse::fuzz::log_lines),
     ("declarations", targets::fuzz::declarations),
     ("assembly", logs::assemble::fuzz::assembly),
+    ("spool_segment", delivery::spool::fuzz::spool_segment),
+    ("journal", delivery::journal::fuzz::journal),
 ];
 
 #[cfg(test)]

@@ -10,24 +10,23 @@ mod document;
 pub mod fuzz;
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rustix::fs::OFlags;
-
 use self::document::{Document, FORMAT, Head};
 use super::saved::Saved;
-use crate::telemetry::{Metrics, Outcome};
+use crate::{
+    delivery::disk::Disk,
+    telemetry::{Metrics, Outcome},
+};
 
 /// Ten thousand containers and services with long names.
 const CEILING: u64 = 64 * 1024 * 1024;
 
 const NAME: &str = "state.json";
-const NEW: &str = "state.json.new";
 const CORRUPT: &str = "state.json.corrupt";
 
 /// The folder of the state file; one writer at a time.
@@ -100,12 +99,8 @@ impl Store {
 }
 
 fn read(path: &Path) -> Result<Option<Saved>, Unusable> {
-    // Never waiting, and nothing but a file: a pipe of that name would keep the inventory from ever beginning.
-    let opened = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other).and_then(|flags| {
-        let file = File::options().read(true).custom_flags(flags).open(path)?;
-        let is_file = file.metadata()?.is_file();
-        if is_file { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file")) }
-    });
+    // Nothing but a file: a pipe of that name would keep the inventory from ever beginning.
+    let opened = Disk::default().open(path, false);
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -158,21 +153,8 @@ fn replace(folder: &Path, saved: &Saved) -> io::Result<()> {
     let checksum = checksum_line(&bytes);
     bytes.push(b'\n');
     bytes.extend_from_slice(checksum.as_bytes());
-    // Made here and not at start, so that a folder which is removed comes back.
-    fs::create_dir_all(folder)?;
-    let new = folder.join(NEW);
-    let written = File::create(&new).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    if let Err(error) = written {
-        // Half a file is of no use, and on a full disk it is in the way.
-        drop(fs::remove_file(&new));
-        return Err(error);
-    }
-    fs::rename(&new, folder.join(NAME))?;
-    // The rename itself is on disk once the folder is.
-    File::open(folder)?.sync_all()
+    // Makes the folder too, so that one which is removed comes back.
+    Disk::default().replace(&folder.join(NAME), &bytes)
 }
 
 #[cfg(test)]

@@ -221,7 +221,8 @@ impl Spool {
         let mut result = self.settle();
         let before = now_ms.saturating_sub(self.limits.age_ms());
         let old = |lane: &VecDeque<Segment>| lane.front().is_some_and(|segment| segment.oldest_ms < before);
-        let keys: Vec<Box<[u8]>> = self.lanes.iter().filter(|(_, lane)| old(lane)).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<Box<[u8]>> =
+            self.lanes.iter().filter(|(_, lane)| old(lane)).map(|(key, _)| key.clone()).collect();
         for key in keys {
             let done = self.expire_lane(&key, before, lost);
             result = result.and(done);
@@ -382,11 +383,7 @@ impl Spool {
         self.bytes += segment.size;
         self.doomed.push((segment.sequence, segment.size));
         // A file that cannot be removed can often be written still.
-        if segment.write_off(&self.disk, &self.folder).is_ok() {
-            Ok(())
-        } else {
-            Err(error)
-        }
+        if segment.write_off(&self.disk, &self.folder).is_ok() { Ok(()) } else { Err(error) }
     }
 
     /// Counts a segment no longer that has left its lane.

@@ -8,8 +8,6 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::Access;
-
 use super::{
     Limits, MAX_SEGMENTS, Recovery, Spool, SpoolError,
     format::{Unreadable, VERSION},
@@ -49,8 +47,7 @@ impl Spool {
         };
         // Lines of containers lie in there: nobody else's to read.
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refused("make", folder))?;
-        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
-            .map_err(|error| refused("write", folder)(error.into()))?;
+        probe(&disk, folder).map_err(refused("write", folder))?;
         let mut recovery = Recovery::default();
         let mut spool = Self {
             disk,
@@ -148,8 +145,7 @@ impl Spool {
                 let path = segment.file(folder);
                 let check = Some(segment.sequence) == last;
                 let counted = disk.open(&path, false).and_then(|file| segment.count(&file, check));
-                let damage =
-                    counted.map_err(|source| SpoolError::Disk { verb: "read", path: path.clone(), source })?;
+                let damage = counted.map_err(|source| SpoolError::Disk { verb: "read", path: path.clone(), source })?;
                 recovery.damaged += damage.0;
                 recovery.damaged_bytes += damage.1;
                 let torn = segment.size.saturating_sub(segment.end);
@@ -174,6 +170,17 @@ impl Spool {
         self.segments = self.lanes.values().map(|lane| lane.len()).sum();
         self.key_bytes = self.lanes.keys().map(|key| key.len()).sum();
         Ok(())
+    }
+}
+
+/// Whether files can be made in the folder: asked by making one, as permissions alone do not say. A full disk is no reason not to open: what
+/// is taken out makes room.
+fn probe(disk: &Disk, folder: &Path) -> io::Result<()> {
+    let path = folder.join(".probe");
+    match disk.remove(&path).and_then(|()| disk.create(&path, 0o600)) {
+        Ok(_) => disk.remove(&path),
+        Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

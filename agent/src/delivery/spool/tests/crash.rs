@@ -32,8 +32,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn faults() -> impl Strategy<Value = Fault> {
     let error = prop_oneof![Just(Errno::NOSPC), Just(Errno::IO), Just(Errno::ROFS)];
-    (0..80_usize, error, any::<u8>(), any::<bool>())
-        .prop_map(|(at, error, part, lasting)| Fault { at, error, part, lasting })
+    (0..80_usize, error, any::<u8>(), any::<bool>()).prop_map(|(at, error, part, lasting)| Fault {
+        at,
+        error,
+        part,
+        lasting,
+    })
 }
 
 /// What must be in the spool: (number, size) by lane.
@@ -96,7 +100,9 @@ impl Run {
             Step::Pop { lane } => {
                 let expected = model[usize::from(lane)].front().copied();
                 let kept = spool.front(&key(lane), &mut nothing_lost).unwrap();
-                let given = kept.as_ref().map(|kept| (u64::from_le_bytes(kept.meta[..].try_into().unwrap()), kept.payload.len()));
+                let given = kept
+                    .as_ref()
+                    .map(|kept| (u64::from_le_bytes(kept.meta[..].try_into().unwrap()), kept.payload.len()));
                 assert_eq!(given, expected);
                 let Some(kept) = kept else { return true };
                 model[usize::from(lane)].pop_front();
@@ -123,7 +129,8 @@ impl Run {
         for lane in 0..3 {
             let expected: Vec<u64> = self.model[usize::from(lane)].iter().map(|(number, _)| *number).collect();
             assert_eq!(numbers(&self.spool, lane), expected);
-            let told = self.spool.lanes().find(|told| told.key == key(lane)).map_or((0, 0), |told| (told.records, told.lines));
+            let told =
+                self.spool.lanes().find(|told| told.key == key(lane)).map_or((0, 0), |told| (told.records, told.lines));
             assert_eq!(told, (expected.len() as u64, expected.len() as u64));
         }
     }

@@ -83,7 +83,8 @@ fn damage_while_it_runs_is_counted_to_the_record() {
     fs::write(&path, &bytes).unwrap();
     let mut told = Vec::new();
     assert_eq!(drain(&mut spool, "a", &mut tell(&mut told)), ["0", "3"]);
-    let told: Vec<_> = told.into_iter().map(|lost| (lost.why, lost.records, lost.lines, lost.bytes, lost.meta)).collect();
+    let told: Vec<_> =
+        told.into_iter().map(|lost| (lost.why, lost.records, lost.lines, lost.bytes, lost.meta)).collect();
     assert_eq!(told, [(Why::Damage, 1, 2, 12, None), (Why::Damage, 1, 2, 12, Some(b"2".to_vec()))]);
 }
 

@@ -143,7 +143,7 @@ fn the_oldest_segment_of_all_makes_room_and_each_of_its_records_is_told() {
         spool.scan(key.as_bytes(), &mut |meta| metas.push(meta[0])).unwrap();
     }
     let oldest = spool.oldest_ms().unwrap();
-    assert!(i64::from(youngest_lost) < oldest + 3, "{youngest_lost} went while {oldest} stayed");
+    assert!(i64::from(youngest_lost) < oldest + 12, "{youngest_lost} went while {oldest} stayed");
     metas.sort_unstable();
     assert_eq!(metas, (0..40).collect::<Vec<u8>>(), "each is either kept or told, once");
 }
@@ -223,6 +223,6 @@ fn keys_beyond_the_ceiling_are_refused_while_known_ones_go_on() {
     let refused = spool.append(&key(fit), record(0, b"", b""), &mut nothing_lost).unwrap_err();
     assert_eq!(refused.to_string(), format!("the spool has {fit} lanes and takes no more"));
     spool.append(&key(0), record(0, b"", b""), &mut nothing_lost).unwrap();
-    assert!(spool.give_up_oldest(&mut |_| {}).unwrap());
+    (0..2).for_each(|_| assert!(spool.give_up_oldest(&mut |_| {}).unwrap()));
     spool.append(&key(fit), record(0, b"", b""), &mut nothing_lost).unwrap();
 }
