@@ -8,6 +8,7 @@
 //!
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
+pub mod json_file;
 mod piece;
 
 pub use piece::{Mark, Piece, Position, Rank};
