@@ -9,6 +9,7 @@ pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
 pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -23,6 +24,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("assembly", logs::assemble::fuzz::assembly),
     ("spool_segment", delivery::spool::fuzz::spool_segment),
     ("journal", delivery::journal::fuzz::journal),
+    ("json_file", logs::json_file::fuzz::json_file),
 ];
 
 #[cfg(test)]

@@ -21,5 +21,8 @@ mod queue;
 mod sender;
 mod stream;
 mod streams;
+pub mod json_file;
+mod piece;
+pub mod tail;
 
 pub use piece::{Mark, Piece, Position, Rank};

@@ -10,6 +10,7 @@ mod host_sample;
 mod log;
 pub mod metric;
 mod network;
+pub mod rfc3339;
 mod sample;
 mod service;
 mod shorten;
