@@ -9,5 +9,6 @@
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
 mod piece;
+pub mod redact;
 
 pub use piece::{Mark, Piece, Position, Rank};
