@@ -24,5 +24,6 @@ mod streams;
 pub mod json_file;
 mod piece;
 pub mod tail;
+pub mod redact;
 
 pub use piece::{Mark, Piece, Position, Rank};

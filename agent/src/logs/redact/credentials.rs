@@ -1,0 +1,110 @@
+//! Values that a key calls secret: `password=...`, `"token":"..."`, `Authorization: Bearer ...`, `scheme://user:pass@host`.
+//!
+//! Part of a key is looked for as a literal; then the whole key is read, then what stands between key and value, then the value. Only
+//! the value is replaced.
+
+mod key;
+mod value;
+
+use super::{
+    bytes::{at, begins, looks_random, mark_at, part, run_end, url_word},
+    literals::Literals,
+    names::Builtin,
+    scan::{Budget, CANDIDATE, Span},
+};
+use key::Key;
+
+/// Parts of keys, in the spellings people use: lower case, capitals, camel case.
+const PARTS: [&str; 51] = [
+    "assw", "ASSW", "assW", "assphr", "ASSPHR", "pass=", "pass:", "pass\"", "pass\\", "pass ", "PASS=", "PASS:", "PASS\"",
+    "Pass=", "Pass:", "Pass\"", "pwd", "PWD", "Pwd", "ecret", "ECRET", "oken", "OKEN", "_key", "_KEY", "-key", "-Key",
+    "-KEY", "ikey", "IKEY", "iKey", "sKey", "tKey", "eKey", "gKey", "skey", "uthoriz", "UTHORIZ", "ookie", "OOKIE",
+    "redential", "REDENTIAL", "sig=", "ignature=", // From here on no keys.
+    "earer ", "EARER ", "arer%20", "://", "%3A%2F%2F", "entified by", "ENTIFIED BY",
+];
+/// Where those begin which no password has in it, which are no part of a key, which are URLs', which are SQL's.
+const OTHER: usize = 16;
+const BEARER: usize = 44;
+const URL: usize = 47;
+const SQL: usize = 49;
+
+/// The keys, ready to be looked for.
+#[derive(Debug)]
+pub(super) struct Credentials(Literals);
+
+impl Credentials {
+    pub(super) fn new() -> Self {
+        Self(Literals::new(&PARTS))
+    }
+
+    /// Finds values whose keys begin before `limit`; returns where it stopped.
+    pub(super) fn scan(&self, bytes: &[u8], limit: usize, budget: &mut Budget, spans: &mut Vec<Span>) -> usize {
+        let mut from = 0;
+        // In a line which is JSON a value without quotes ends where the string around it does.
+        let json = super::splice::is_json_like(bytes);
+        while let Some((literal, start)) = self.0.find(bytes, from) {
+            if start >= limit {
+                break;
+            }
+            from = start + 1;
+            let found = match literal {
+                SQL.. => identified_by(bytes, start, json),
+                URL.. => user_of_url(bytes, start, PARTS.get(literal).map_or(3, |literal| literal.len())),
+                BEARER.. => bearer(bytes, start, PARTS.get(literal).map_or(6, |literal| literal.len())),
+                _ => {
+                    let key = Key::around(bytes, start, literal < OTHER);
+                    // Whatever the key is, another part of it need not be judged again.
+                    from = from.max(key.end);
+                    value::after(bytes, &key, json, spans)
+                }
+            };
+            if !budget.spend(CANDIDATE + found.map_or(0, |span| span.end.saturating_sub(start))) {
+                return start;
+            }
+            if let Some(span) = found {
+                from = from.max(span.end);
+                spans.push(span);
+            }
+        }
+        limit
+    }
+}
+
+/// `Bearer abc...`, wherever it stands.
+fn bearer(bytes: &[u8], start: usize, length: usize) -> Option<Span> {
+    let first = start.checked_sub(1)?;
+    if !at(bytes, first).eq_ignore_ascii_case(&b'b') || !begins(bytes, first) {
+        return None;
+    }
+    let from = run_end(bytes, start + length, |byte| byte == b' ');
+    let end = run_end(bytes, from, |byte| url_word(byte) || matches!(byte, b'.' | b'+' | b'/' | b'~' | b'='));
+    let token = part(bytes, from, end);
+    (token.len() >= 20 || looks_random(token)).then(|| Span::new(Builtin::Credentials, from, end).from(first))
+}
+
+/// The password in `scheme://user:password@host`; a user without a password stays, it is a name.
+fn user_of_url(bytes: &[u8], start: usize, length: usize) -> Option<Span> {
+    const BOUND: usize = 512;
+    let from = start + length;
+    let ends = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'`');
+    let authority = part(bytes, from, from + BOUND);
+    let end = authority.iter().position(|byte| ends(*byte)).unwrap_or(authority.len());
+    let authority = part(authority, 0, end);
+    // The last one: a password may hold an @ which nobody escaped.
+    let host = memchr::memrchr(b'@', authority)?;
+    let colon = memchr::memchr(b':', part(authority, 0, host))?;
+    let (start_of, end_of) = (from + colon + 1, from + host);
+    let is_mark = mark_at(bytes, start_of).is_some_and(|length| start_of + length == end_of);
+    let scheme = super::bytes::run_start(bytes, start, 16, |byte| url_word(byte) || matches!(byte, b'+' | b'.'));
+    (end_of > start_of && !is_mark)
+        .then(|| Span::new(Builtin::Credentials, start_of, end_of).from(scheme))
+}
+
+/// `IDENTIFIED BY '...'` of SQL.
+fn identified_by(bytes: &[u8], start: usize, json: bool) -> Option<Span> {
+    let mut from = run_end(bytes, start + 11, |byte| byte == b' ');
+    if part(bytes, from, from + 8).eq_ignore_ascii_case(b"password") {
+        from = run_end(bytes, from + 8, |byte| byte == b' ');
+    }
+    value::quoted(bytes, from, json).map(|(start_of, end_of)| Span::new(Builtin::Credentials, start_of, end_of).from(start))
+}
