@@ -98,6 +98,8 @@ words! {
         RotationsMissed => "rotations_missed",
         /// The file became shorter than what was read of it.
         Truncated => "truncated",
+        /// Records too large to be read, or files that could not be unpacked.
+        Corrupt => "corrupt",
         /// A container was seen in events and gone before its lines could be read.
         NeverRead => "never_read",
     }

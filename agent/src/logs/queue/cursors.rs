@@ -6,7 +6,7 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use crate::{
-    delivery::journal::{Journal, JournalError},
+    delivery::journal::{Found, Journal, JournalError},
     logs::{Position, Rank, chunk::Progress},
     model::LogStream,
 };
@@ -36,14 +36,17 @@ impl Cursors {
     /// # Errors
     /// It cannot be read or made.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let (journal, entries) = Journal::open(path)?;
-        let mut cursors = Self { journal: Some(journal), ..Self::default() };
-        for (key, value) in entries {
-            let Some((id, output)) = parse_key(&key) else { continue };
-            if let Some(position) = Position::decode(&value) {
+        let (journal, found) = Journal::open(path)?;
+        if found != Found { entries: found.entries, ..Found::default() } {
+            tracing::warn!(path = %path.display(), ?found, "positions of logs were not whole: some lines may be sent again");
+        }
+        let mut cursors = Self::default();
+        for (key, value) in journal.iter() {
+            if let (Some((id, output)), Some(position)) = (parse_key(key), Position::decode(value)) {
                 cursors.kept(id, output, position);
             }
         }
+        cursors.journal = Some(journal);
         Ok(cursors)
     }
 

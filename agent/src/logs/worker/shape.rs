@@ -10,7 +10,7 @@ use super::{
         loki::{self, Metadata},
         parse::{self, Hint},
         redact::{self, Redactor, Scratch},
-        rules::{Rules, Verdict},
+        rules::{Allowance, Reason, Rules},
         stream::Origin,
         streams::{Mask, Slot, Streams},
     },
@@ -38,8 +38,12 @@ pub(super) struct Whose {
     pub(super) service: Arc<ServiceLog>,
     pub(super) metadata: Metadata,
     pub(super) rules: Rules,
+    /// What is left of its rate.
+    pub(super) allowance: Allowance,
     /// Patterns which this container asks for beside everybody's.
     pub(super) names: redact::Names,
+    /// Its lines are looked at for level and ids.
+    pub(super) reads_facts: bool,
 }
 
 /// Makes entries; one for all containers.
@@ -81,10 +85,10 @@ impl Shaper {
             service.cut_lines.add(1);
             self.text.push_str(" [cut]");
         }
-        let facts = parse::read(&self.text, &mut output.hint);
-        match whose.rules.judge(line.time, &self.text, facts.level) {
-            Verdict::Keep => {}
-            Verdict::Drop(reason) => return whose.service.drop_lines(reason, 1),
+        let facts = if whose.reads_facts { parse::read(&self.text, &mut output.hint) } else { parse::Facts::default() };
+        let kept = whose.rules.judge(&self.text, line.time, facts.level);
+        if let Err(reason) = kept.and_then(|()| whose.allowance.take(whose.rules.rate, &self.text, line.time)) {
+            return whose.service.drop_lines(dropped(reason), 1);
         }
         let time = streams.taken_at(output.slot, self.clock.not_in_future(line.time));
         let moved = (time != line.time).then(|| clock::text(line.time));
@@ -143,6 +147,15 @@ impl Shaper {
         if self.text.capacity() > 64 << 10 {
             (self.text, self.scratch) = (String::new(), Scratch::default());
         }
+    }
+}
+
+const fn dropped(reason: Reason) -> Dropped {
+    match reason {
+        Reason::Level => Dropped::Level,
+        Reason::Rule => Dropped::Rule,
+        Reason::Sampled => Dropped::Sample,
+        Reason::RateLines | Reason::RateSize => Dropped::Rate,
     }
 }
 

@@ -1,0 +1,268 @@
+//! Which containers are read: the inventory's, but for those that somebody keeps out and the agent itself.
+
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
+
+use super::{
+    super::{
+        board::ServiceLog,
+        declare::{LineFormat, Multiline, Policy},
+        follow::{Plan, plan},
+        loki::{self, Metadata},
+        parse::Hint,
+        queue::Queue,
+        redact::MAX_GROWTH,
+        stream::{Origin, Stream},
+        streams::Streams,
+    },
+    Worker,
+    shape::{Output, Whose},
+    source::{Reader, Source},
+};
+use crate::{
+    inventory::{Entry, Snapshot},
+    logs::{Position, assemble, assemble::Assembler, rules::Allowance},
+    model::{ContainerState, LogStream},
+};
+
+/// What Loki's limit leaves for the words around a line that was cut.
+const MARKS: usize = 256;
+
+/// A place in no file: whoever begins at the earliest of several places and one of them is this begins at the beginning of all.
+const BEGINNING: Position = Position::File { inode: 0, fingerprint: 0, offset: 0 };
+
+impl Worker {
+    /// Follows the inventory, when it has changed.
+    pub(super) fn see_inventory(&mut self) {
+        let snapshot = self.inventory.load();
+        if self.generation == Some(snapshot.generation) || snapshot.host.is_none() {
+            return;
+        }
+        self.generation = Some(snapshot.generation);
+        let mut seen = HashSet::new();
+        for entry in &snapshot.containers {
+            if let Some(number) = self.see_container(&snapshot, entry) {
+                seen.insert(number);
+            }
+        }
+        for (number, source) in &mut self.sources {
+            if !seen.contains(number) && !source.gone {
+                (source.gone, source.ended, source.caught_up) = (true, true, false);
+                self.followers.stop(&source.id);
+                self.hungry.insert(*number);
+            }
+        }
+        self.forget_cursors(&snapshot);
+        self.board.keep(|key| snapshot.services.iter().any(|service| service.key == *key));
+        self.publish_sources();
+    }
+
+    /// One container: a source of it is made or brought up to date; its number where it is read.
+    fn see_container(&mut self, snapshot: &Snapshot, entry: &Arc<Entry>) -> Option<u64> {
+        let container = &entry.container;
+        let key = &container.identity.key;
+        let known = self.numbers.get(&container.id).copied();
+        let policy = Policy::of(&container.labels, &self.options.lines);
+        let wanted = policy.enabled
+            && self.options.lines.containers.admits(&key.project, &container.name)
+            && self.own.as_ref() != Some(&container.id);
+        if !wanted {
+            return None;
+        }
+        // Created and never started, it has no output, and its files are made with the first start.
+        if known.is_none() && container.state == ContainerState::Created && container.started_at.is_none() {
+            return None;
+        }
+        let number = known.unwrap_or_else(|| self.adopt(snapshot, entry, &policy));
+        let followers = &mut self.followers;
+        let source = self.sources.get_mut(&number)?;
+        let ended = !container.has_processes() && container.state != ContainerState::Restarting;
+        if source.ended != ended {
+            source.ended = ended;
+            source.caught_up = false;
+            self.hungry.insert(number);
+        }
+        if matches!(source.reader, Reader::Api) && !followers.follows(&source.id) && !ended {
+            let start = LogStream::ALL.map(|output| start(source.whose.origin.as_ref(), output, &self.streams));
+            followers.start(&source.id, container.log.tty, start);
+        }
+        Some(number)
+    }
+
+    /// A container that was not read before.
+    fn adopt(&mut self, snapshot: &Snapshot, entry: &Entry, policy: &Policy) -> u64 {
+        let container = &entry.container;
+        let key = &container.identity.key;
+        for mistake in &policy.mistakes {
+            tracing::warn!(container = &*container.name, label = %format_args!("spyhop.logs.{}", mistake.label), what = mistake.what, "a label counts for nothing");
+        }
+        let number = self.next;
+        self.next += 1;
+        let service = self.board.service(key);
+        let planned = plan(&container.log, self.options.source);
+        service.lossy_upstream.store(planned.lossy, std::sync::atomic::Ordering::Relaxed);
+        let host = snapshot.host.as_deref().unwrap_or_default();
+        let now = self.shaper.clock.now();
+        let origin = self.origins.of(container.id.as_str());
+        let outputs = LogStream::ALL.map(|stream| {
+            let labels = labels(host, &key.project, &key.service, stream);
+            let slot = self.streams.slot(&Arc::new(Stream { labels, service: Arc::clone(&service) }), now);
+            Output { stream, slot, hint: Hint::default(), secrets: self.shaper.redactor.state(policy.redact) }
+        });
+        let reader = match planned.plan {
+            Plan::File(path) => Reader::Awaited { path: PathBuf::from(&*path), max_files: container.log.max_files },
+            Plan::Api => Reader::Api,
+            Plan::None(reason) => Reader::None(reason),
+        };
+        let mut metadata = Metadata::new();
+        metadata.push("container_id", container.id.short());
+        metadata.push("container_name", &container.name);
+        metadata.push("replica", &entry.replica);
+        let source = Source {
+            id: container.id.clone(),
+            whose: whose(origin, service, metadata, policy),
+            assembler: Assembler::new(assembly(policy, container.log.tty, self.options.max_line_bytes)),
+            reader,
+            outputs,
+            behind: Default::default(),
+            pending: [0; 2],
+            last_time: i64::MIN,
+            ended: false,
+            gone: false,
+            caught_up: false,
+            behind_bytes: 0,
+            idle_since: now,
+        };
+        self.sources.insert(number, source);
+        self.numbers.insert(container.id.clone(), number);
+        self.hungry.insert(number);
+        number
+    }
+
+    /// Rules and patterns anew, after a reload.
+    pub(super) fn renew_rules(&mut self) {
+        let snapshot = self.inventory.load();
+        for entry in &snapshot.containers {
+            let Some(number) = self.numbers.get(&entry.container.id) else { continue };
+            let Some(source) = self.sources.get_mut(number) else { continue };
+            let policy = Policy::of(&entry.container.labels, &self.options.lines);
+            for output in &mut source.outputs {
+                output.secrets = self.shaper.redactor.state(policy.redact);
+            }
+            (source.whose.rules, source.whose.names) = (policy.rules, policy.redact);
+        }
+    }
+
+    /// Lets go of containers that are gone and read to the end.
+    pub(super) fn forget_finished(&mut self) {
+        let finished: Vec<_> =
+            self.sources.iter().filter(|(_, source)| source.is_finished()).map(|(number, _)| *number).collect();
+        if finished.is_empty() {
+            return;
+        }
+        for number in finished {
+            self.wake.forget(number);
+            self.hungry.remove(&number);
+            if let Some(mut source) = self.sources.remove(&number) {
+                source.let_go();
+                self.numbers.remove(&source.id);
+            }
+        }
+        self.streams.prune();
+        self.publish_sources();
+    }
+
+    /// Cursors of containers which the engine knows no more, and of which nothing waits, are forgotten. An inventory that is not
+    /// complete says nothing about who is gone.
+    fn forget_cursors(&self, snapshot: &Snapshot) {
+        if !snapshot.engine.connected {
+            return;
+        }
+        let here: HashSet<&str> = snapshot.containers.iter().map(|entry| entry.container.id.as_str()).collect();
+        for queue in self.streams.queues() {
+            queue.cursors(|cursors| {
+                for id in cursors.ids() {
+                    let origin = self.origins.of(&id);
+                    let settled = LogStream::ALL.iter().all(|output| origin.is_settled(queue.index(), *output));
+                    let read = self.numbers.keys().any(|known| known.as_str() == &*id);
+                    if !here.contains(&*id) && settled && !read {
+                        cursors.forget(&id);
+                    }
+                }
+            });
+        }
+        self.origins.prune();
+    }
+}
+
+fn whose(origin: Arc<Origin>, service: Arc<ServiceLog>, metadata: Metadata, policy: &Policy) -> Whose {
+    Whose {
+        origin: Some(origin),
+        service,
+        metadata,
+        rules: policy.rules.clone(),
+        allowance: Allowance::default(),
+        names: policy.redact,
+        reads_facts: policy.format != LineFormat::Plain,
+    }
+}
+
+fn assembly(policy: &Policy, tty: bool, max_line_bytes: usize) -> assemble::Settings {
+    assemble::Settings {
+        tty,
+        // Marks of redaction lengthen a line.
+        max_line_bytes: max_line_bytes.saturating_sub(MAX_GROWTH + MARKS).max(1024),
+        multiline: match policy.multiline {
+            Multiline::Auto => assemble::Multiline::Auto,
+            Multiline::Off | Multiline::Start(_) => assemble::Multiline::Off,
+        },
+        ..assemble::Settings::default()
+    }
+}
+
+/// The five labels of every stream.
+pub(super) fn labels(host: &str, project: &str, service: &str, stream: LogStream) -> Arc<str> {
+    let pairs = [
+        ("host", host),
+        ("project", project),
+        ("service", service),
+        ("service_name", service),
+        ("stream", stream.as_str()),
+    ];
+    loki::labels(pairs).into()
+}
+
+/// The earliest place at which a destination goes on with an output; `None` where one of them has nothing of it.
+fn start(origin: Option<&Arc<Origin>>, output: LogStream, streams: &Streams) -> Option<Position> {
+    let id = origin?.id.as_str();
+    let of = |queue: &Queue| queue.cursors(|cursors| cursors.start(id, output));
+    let places: Option<Vec<_>> = streams.queues().iter().map(of).collect();
+    let time = |position: &Position| match position {
+        Position::Time { time, taken } => (*time, *taken),
+        Position::File { .. } => (i64::MIN, 0),
+    };
+    places?.into_iter().min_by_key(time)
+}
+
+/// All places at which reading goes on, for a reader that begins at the earliest.
+pub(super) fn resume(origin: &Origin, streams: &Streams) -> Vec<Position> {
+    let each = streams.queues().iter().flat_map(|queue| {
+        LogStream::ALL.map(|output| queue.cursors(|cursors| cursors.start(origin.id.as_str(), output)))
+    });
+    let places: Vec<_> = each.collect();
+    if places.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    places.into_iter().map(|place| place.unwrap_or(BEGINNING)).collect()
+}
+
+/// Whether any destination has something of this container.
+pub(super) fn has_cursor(origin: &Origin, streams: &Streams) -> bool {
+    !resume(origin, streams).is_empty()
+}
+
+/// The files went away under a reader: it waits for them to come back.
+pub(super) fn await_again(source: &mut Source) {
+    if let Reader::File(tail) = &source.reader {
+        source.reader = Reader::Awaited { path: tail.path().to_owned(), max_files: None };
+    }
+}
