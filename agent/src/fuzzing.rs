@@ -1,13 +1,13 @@
 //! Every parser of bytes from outside, by name: for the fuzzer (`agent/fuzz`, `make fuzz`) and for the quick tests below. Built for
 //! these two alone.
 
-use crate::{config, engine, exposition, host, http, inventory, targets};
+use crate::{config, engine, exposition, host, http, inventory, logs, targets};
 
 /// Feeds bytes to a parser; panics where a promise breaks.
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -18,6 +18,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("labels", exposition::fuzz::labels),
     ("pages", exposition::fuzz::pages),
     ("declarations", targets::fuzz::declarations),
+    ("redaction", logs::redact::fuzz::redaction),
 ];
 
 #[cfg(test)]

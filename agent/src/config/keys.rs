@@ -5,6 +5,7 @@
 
 pub(super) mod access;
 pub(super) mod engine;
+pub(super) mod logs;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -96,6 +97,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("metrics", "What is on the /metrics page."),
     ("targets", "Metrics endpoints which containers declare: /sd and /proxy."),
     ("containers", "Which containers are watched."),
+    ("logs", "Lines which containers write: which are sent, and what is replaced in them first."),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
     ("log", "The agent's own log, on standard error."),
@@ -144,6 +146,15 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &TARGETS_MAX_FETCHES,
     &CONTAINERS_INCLUDE,
     &CONTAINERS_EXCLUDE,
+    &logs::INCLUDE,
+    &logs::EXCLUDE,
+    &logs::REDACT,
+    &logs::PATTERNS,
+    &logs::DROP,
+    &logs::SAMPLE,
+    &logs::MIN_LEVEL,
+    &logs::RATE_LINES,
+    &logs::RATE_SIZE,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,

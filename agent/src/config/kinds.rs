@@ -4,6 +4,7 @@
 
 mod access;
 mod engine;
+mod logs;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -20,6 +21,7 @@ use crate::{
 
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
 pub(super) use engine::{CONTEXT, ENGINE, STATS};
+pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

@@ -17,6 +17,7 @@ pub mod fuzz;
 mod keys;
 mod kinds;
 mod layers;
+mod logs;
 mod print;
 mod report;
 pub mod secret;
@@ -101,6 +102,7 @@ impl Config {
         self.metrics.container_labels = newer.metrics.container_labels;
         self.metrics.hidden_interfaces = newer.metrics.hidden_interfaces;
         self.http.access = newer.http.access;
+        self.logs = newer.logs;
         self.log.level = newer.log.level;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {

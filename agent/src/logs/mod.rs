@@ -8,7 +8,11 @@
 //!
 //! A position moves only when Loki has acknowledged what stands before it; readers never wait for Loki.
 
+pub mod declare;
 mod piece;
 pub mod redact;
+pub mod rules;
+mod settings;
 
 pub use piece::{Mark, Piece, Position, Rank};
+pub use settings::Settings;
