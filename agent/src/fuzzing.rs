@@ -8,7 +8,7 @@ use crate::{config, delivery, engine, exposition, host, http, inventory, targets
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -24,6 +24,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("spool_segment", delivery::spool::fuzz::spool_segment),
     ("journal", delivery::journal::fuzz::journal),
     ("json_file", logs::json_file::fuzz::json_file),
+    ("redaction", logs::redact::fuzz::redaction),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub(super) mod access;
 pub(super) mod engine;
 pub(super) mod loki;
+pub(super) mod logs;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -100,6 +101,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("loki", "Where the lines of containers go. Nothing is sent while no address is given."),
     ("loki_2", "A second place for the same lines, independent of the first."),
     ("loki_3", "A third one."),
+    ("logs", "Lines which containers write: which are sent, and what is replaced in them first."),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
     ("log", "The agent's own log, on standard error."),
@@ -175,6 +177,15 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &loki::third::CERT_FILE,
     &loki::third::KEY_FILE,
     &loki::third::TIMEOUT,
+    &logs::INCLUDE,
+    &logs::EXCLUDE,
+    &logs::REDACT,
+    &logs::PATTERNS,
+    &logs::DROP,
+    &logs::SAMPLE,
+    &logs::MIN_LEVEL,
+    &logs::RATE_LINES,
+    &logs::RATE_SIZE,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,

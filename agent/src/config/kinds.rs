@@ -5,6 +5,7 @@
 mod access;
 mod engine;
 mod loki;
+mod logs;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -22,6 +23,7 @@ use crate::{
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
 pub(super) use engine::{CONTEXT, ENGINE, STATS};
 pub(super) use loki::{LOKI_URL, TENANT, USERNAME};
+pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

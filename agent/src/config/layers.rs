@@ -141,6 +141,11 @@ impl Values {
         let raw = match key.is_list() {
             false => Raw::One(text.to_owned()),
             true if text.trim() == EMPTY_LIST => Raw::Many(Vec::new()),
+            // Regular expressions have commas in them: a text of several lines is an item a line.
+            true if text.contains('\n') => {
+                let items = text.lines().map(str::trim).filter(|item| !item.is_empty());
+                Raw::Many(items.map(str::to_owned).collect())
+            }
             true => Raw::Many(text.split(',').map(|item| item.trim().to_owned()).collect()),
         };
         self.add(key, Given { raw, origin, items: Vec::new() });

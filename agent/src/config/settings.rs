@@ -41,6 +41,8 @@ pub struct Config {
     pub services: Services,
     /// State on disk.
     pub state: State,
+    /// Lines which containers write.
+    pub logs: crate::logs::Settings,
     /// The agent's own log.
     pub log: Log,
     /// File it was read from; `None` when the default file does not exist.
@@ -202,6 +204,7 @@ impl Config {
                 exclude: values.take(&keys::CONTAINERS_EXCLUDE),
             },
             loki: Loki::take_all(values),
+            logs: super::logs::take(values),
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },
