@@ -10,5 +10,6 @@
 
 pub mod json_file;
 mod piece;
+pub mod tail;
 
 pub use piece::{Mark, Piece, Position, Rank};

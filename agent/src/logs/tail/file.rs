@@ -1,0 +1,310 @@
+//! One file of a container's set, open: plain, or packed after rotation.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufReader, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+    time::SystemTime,
+};
+
+use flate2::bufread::MultiGzDecoder;
+use rustix::{
+    fs::{OFlags, SeekFrom},
+    io::{Errno, pread},
+};
+
+use super::error::TailError;
+
+/// A first record is told apart by this much of it: its time and its text are in there.
+const FINGERPRINT_BYTES: usize = 1024;
+
+/// What is read of a packed file at a time.
+const PACKED_BUFFER: usize = 8 << 10;
+
+/// Which file it is, under whatever name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) inode: u64,
+    /// None as long as the first record is not whole: nothing has been read of the file then.
+    pub(super) fingerprint: Option<u64>,
+}
+
+impl Identity {
+    /// Whether two findings are the same file. Packing and copying change the inode and leave the first record as it is; a hole
+    /// of NULs at the beginning looks the same in all files, and then the inode must agree.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self.fingerprint, other.fingerprint) {
+            (Some(one), Some(two)) => one == two && (one != HOLE || self.inode == other.inode),
+            _ => self.inode == other.inode,
+        }
+    }
+}
+
+/// An open file and the place reading has come to.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    reader: Reader,
+    identity: Identity,
+    /// Bytes read and done with.
+    pub(super) offset: u64,
+    /// Its order among all files of the reader.
+    pub(super) serial: u64,
+    /// Everything before `offset` was NULs.
+    pub(super) hollow: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Plain(File),
+    Packed { file: File, stream: Option<Box<Stream>> },
+}
+
+/// An unpacking under way.
+struct Stream {
+    decoder: MultiGzDecoder<BufReader<Cursor>>,
+    /// Bytes unpacked so far.
+    at: u64,
+    /// The last of them, which are not done with.
+    carry: Vec<u8>,
+    /// It could not be unpacked to its end.
+    faulty: bool,
+}
+
+impl LogFile {
+    /// Opens `path`; `packed` says that it is a `.gz`.
+    pub(super) fn open(path: &Path, packed: bool) -> Result<Self, TailError> {
+        let sort = |error| TailError::sort(path, error);
+        // A pipe put in its place must not hang us, a link must not lead us elsewhere.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(sort)?;
+        let metadata = file.metadata().map_err(sort)?;
+        if !metadata.is_file() {
+            return Err(TailError::Irregular { path: path.to_owned() });
+        }
+        let reader = if packed { Reader::Packed { file, stream: None } } else { Reader::Plain(file) };
+        let identity = Identity { inode: metadata.ino(), fingerprint: None };
+        let mut opened = Self { reader, identity, offset: 0, serial: 0, hollow: true };
+        opened.identity.fingerprint = opened.fingerprint().map_err(sort)?;
+        Ok(opened)
+    }
+
+    pub(super) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    pub(super) const fn is_packed(&self) -> bool {
+        matches!(self.reader, Reader::Packed { .. })
+    }
+
+    /// Whether it could not be unpacked to its end.
+    pub(super) fn is_faulty(&self) -> bool {
+        matches!(&self.reader, Reader::Packed { stream: Some(stream), .. } if stream.faulty)
+    }
+
+    /// Sees to it that the fingerprint is known where it can be. Called after bytes were read: whoever has seen a whole record
+    /// finds its end again.
+    pub(super) fn ensure_fingerprint(&mut self) -> io::Result<Option<u64>> {
+        if self.identity.fingerprint.is_none() {
+            self.identity.fingerprint = self.fingerprint()?;
+        }
+        Ok(self.identity.fingerprint)
+    }
+
+    /// Reads the fingerprint anew.
+    fn fingerprint(&self) -> io::Result<Option<u64>> {
+        let mut head = [0; FINGERPRINT_BYTES];
+        let length = match &self.reader {
+            Reader::Plain(file) => pread_full(file, &mut head, 0)?,
+            // What cannot be unpacked is no file of ours, or one that is being packed.
+            Reader::Packed { file, .. } => Stream::new(unpack(file)?).unpack(&mut head),
+        };
+        Ok(fingerprint_of(head.get(..length).unwrap_or_default()))
+    }
+
+    /// Whether the file was emptied or cut since; if so, reading goes on at its beginning, or at its end where the beginning is
+    /// still the same.
+    pub(super) fn notice_truncation(&mut self) -> io::Result<bool> {
+        let Reader::Plain(file) = &self.reader else { return Ok(false) };
+        let size = file.metadata()?.len();
+        if self.offset == 0 || size == self.offset {
+            return Ok(false);
+        }
+        let now = self.fingerprint()?;
+        // Unknown so far: nothing but NULs was passed over.
+        let same = self.identity.fingerprint.is_none() || now == self.identity.fingerprint;
+        if size > self.offset && same {
+            return Ok(false);
+        }
+        self.offset = if same { size } else { 0 };
+        self.hollow = self.offset == 0;
+        self.identity.fingerprint = now;
+        Ok(true)
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on; fewer than it holds at the end of the file.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.reader {
+            Reader::Plain(file) => pread_full(file, buffer, self.offset),
+            Reader::Packed { file, stream } => {
+                let stream = match stream {
+                    Some(stream) => stream,
+                    None => stream.insert(Box::new(Stream::new(unpack(file)?))),
+                };
+                Ok(stream.fill(buffer, self.offset))
+            }
+        }
+    }
+
+    /// Where data begins behind a hole that `offset` stands in; the end when there is none.
+    pub(super) fn behind_hole(&self) -> io::Result<u64> {
+        match &self.reader {
+            Reader::Plain(file) => match rustix::fs::seek(file, SeekFrom::Data(self.offset)) {
+                Ok(at) => Ok(at.max(self.offset)),
+                Err(Errno::NXIO) => self.size(),
+                Err(_) => Ok(self.offset),
+            },
+            Reader::Packed { .. } => Ok(self.offset),
+        }
+    }
+
+    /// Bytes in it, unpacked; for a packed file what its last four bytes say, which is modulo 4 GiB.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        match &self.reader {
+            Reader::Plain(file) => Ok(file.metadata()?.len()),
+            Reader::Packed { file, .. } => {
+                let end = file.metadata()?.len();
+                let mut size = [0; 4];
+                pread_full(file, &mut size, end.saturating_sub(4))?;
+                Ok(u64::from(u32::from_le_bytes(size)))
+            }
+        }
+    }
+
+    /// Bytes not read yet.
+    pub(super) fn left(&self) -> u64 {
+        self.size().unwrap_or_default().saturating_sub(self.offset)
+    }
+
+    /// When its name was last changed or taken away, if nothing was written since.
+    pub(super) fn renamed(&self) -> Option<SystemTime> {
+        let (Reader::Plain(file) | Reader::Packed { file, .. }) = &self.reader;
+        let metadata = file.metadata().ok()?;
+        let since =
+            std::time::Duration::new(u64::try_from(metadata.ctime()).ok()?, u32::try_from(metadata.ctime_nsec()).ok()?);
+        Some(SystemTime::UNIX_EPOCH + since)
+    }
+
+    /// When it was last written to.
+    pub(super) fn written(&self) -> Option<SystemTime> {
+        let (Reader::Plain(file) | Reader::Packed { file, .. }) = &self.reader;
+        file.metadata().and_then(|metadata| metadata.modified()).ok()
+    }
+
+    /// When it was made, where the file system knows.
+    pub(super) fn made(&self) -> Option<SystemTime> {
+        let (Reader::Plain(file) | Reader::Packed { file, .. }) = &self.reader;
+        file.metadata().and_then(|metadata| metadata.created()).ok()
+    }
+}
+
+impl Stream {
+    const fn new(decoder: MultiGzDecoder<BufReader<Cursor>>) -> Self {
+        Self { decoder, at: 0, carry: Vec::new(), faulty: false }
+    }
+
+    /// Unpacks; what comes before a fault is good, the fault is remembered.
+    fn unpack(&mut self, room: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let Some(room) = room.get_mut(filled..).filter(|room| !room.is_empty() && !self.faulty) {
+            match self.decoder.read(room) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.faulty = true,
+            }
+        }
+        self.at += u64::try_from(filled).unwrap_or_default();
+        filled
+    }
+
+    fn fill(&mut self, buffer: &mut [u8], offset: u64) -> usize {
+        let begins = self.at.saturating_sub(u64::try_from(self.carry.len()).unwrap_or_default());
+        let done = usize::try_from(offset.saturating_sub(begins)).unwrap_or(usize::MAX).min(self.carry.len());
+        self.carry.drain(..done);
+        while self.at < offset {
+            // The first time only: up to the place where another process stopped.
+            let wanted = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(buffer.len());
+            if self.unpack(buffer.get_mut(..wanted).unwrap_or_default()) == 0 {
+                return 0;
+            }
+        }
+        let carried = self.carry.len().min(buffer.len());
+        let (head, room) = buffer.split_at_mut_checked(carried).unwrap_or_default();
+        head.copy_from_slice(self.carry.get(..carried).unwrap_or_default());
+        let read = self.unpack(room);
+        self.carry.extend_from_slice(room.get(..read).unwrap_or_default());
+        carried + read
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// Reads a file from its beginning, whoever else reads it.
+struct Cursor {
+    file: File,
+    at: u64,
+}
+
+impl Read for Cursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = pread_full(&self.file, buffer, self.at)?;
+        self.at += u64::try_from(read).unwrap_or_default();
+        Ok(read)
+    }
+}
+
+fn unpack(file: &File) -> io::Result<MultiGzDecoder<BufReader<Cursor>>> {
+    let cursor = Cursor { file: file.try_clone()?, at: 0 };
+    Ok(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BUFFER, cursor)))
+}
+
+fn pread_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match pread(file, room, offset + u64::try_from(filled).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(filled)
+}
+
+/// Hash of the first line, or of the first [`FINGERPRINT_BYTES`] of it; `None` while neither is there. Both stay what they are
+/// however the file grows.
+fn fingerprint_of(head: &[u8]) -> Option<u64> {
+    match memchr::memchr(b'\n', head) {
+        Some(end) => head.get(..=end).map(fnv),
+        None => (head.len() >= FINGERPRINT_BYTES).then(|| fnv(head)),
+    }
+}
+
+/// FNV-1a: the same in every build, which the standard library's hash does not promise.
+const fn fnv(bytes: &[u8]) -> u64 {
+    let (mut hash, mut rest) = (0xcbf2_9ce4_8422_2325u64, bytes);
+    while let [byte, tail @ ..] = rest {
+        hash = (hash ^ *byte as u64).wrapping_mul(0x0100_0000_01b3);
+        rest = tail;
+    }
+    hash
+}
+
+/// The fingerprint of a file that begins with a hole.
+const HOLE: u64 = fnv(&[0; FINGERPRINT_BYTES]);

@@ -1,0 +1,98 @@
+//! The names of one container's files, and what is found under them.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+};
+
+use super::{error::TailError, file::LogFile};
+
+/// Names looked at where the engine does not say how many files it keeps.
+const USUAL_FILES: u32 = 5;
+/// Names looked at, at most.
+const MAX_FILES: u32 = 1000;
+/// Files kept open at most: the oldest unread ones. The rest is found again by its name when their turn comes.
+pub(super) const MAX_OPEN: usize = 16;
+
+/// `<path>`, `<path>.1`, `<path>.2.gz` ...: names are made up, not listed, for the folder may be closed to us.
+#[derive(Debug)]
+pub(super) struct FileSet {
+    path: PathBuf,
+    last: u32,
+}
+
+/// What was found, up to the file that ended the walk.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Oldest first; at most [`MAX_OPEN`], the oldest ones.
+    pub(super) files: VecDeque<LogFile>,
+    /// Different files seen, those not kept among them.
+    pub(super) seen: u64,
+    /// It was ended by a file, the first of `files`.
+    pub(super) stopped: bool,
+}
+
+impl FileSet {
+    pub(super) fn new(path: &Path, max_files: Option<u32>) -> Self {
+        // One more than is kept: during a rotation the oldest may still be there.
+        Self { path: path.to_owned(), last: max_files.unwrap_or(USUAL_FILES).clamp(1, MAX_FILES) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens files from the newest on until `stop` (told how many came before) holds for one.
+    ///
+    /// Rotation only ever moves a file to a later name, and this goes from early to late: whatever is rotated meanwhile, no file
+    /// is missed unless it is deleted, and one seen twice is the same as the one before.
+    pub(super) fn walk(&self, mut stop: impl FnMut(u64, &LogFile) -> bool) -> Result<Walk, TailError> {
+        let mut walk = Walk::default();
+        for number in 0..=self.last {
+            let Some(file) = self.open(number)? else { continue };
+            if walk.files.front().is_some_and(|newer| file.identity().is(&newer.identity())) {
+                continue;
+            }
+            walk.stopped = stop(walk.seen, &file);
+            walk.seen += 1;
+            walk.files.push_front(file);
+            if walk.files.len() > MAX_OPEN {
+                walk.files.pop_back();
+            }
+            if walk.stopped {
+                break;
+            }
+        }
+        Ok(walk)
+    }
+
+    /// The file that has this number now; none where there is none that can be read. Only the newest may be refused to us.
+    fn open(&self, number: u32) -> Result<Option<LogFile>, TailError> {
+        let plain = self.name(number);
+        let opened = match LogFile::open(&plain, false) {
+            // While a file is packed both stand there, and the plain one is whole.
+            Err(TailError::Missing { .. }) if number > 0 => {
+                let mut packed = plain.into_os_string();
+                packed.push(".gz");
+                LogFile::open(Path::new(&packed), true)
+            }
+            opened => opened,
+        };
+        match opened {
+            Ok(file) if file.is_packed() && file.identity().fingerprint.is_none() => Ok(None),
+            Ok(file) => Ok(Some(file)),
+            Err(TailError::Missing { .. }) => Ok(None),
+            Err(TailError::Irregular { .. }) if number > 0 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn name(&self, number: u32) -> PathBuf {
+        if number == 0 {
+            return self.path.clone();
+        }
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+}
