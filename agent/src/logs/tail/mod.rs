@@ -222,11 +222,13 @@ impl Tail {
     }
 
     /// Gives the handle of an idle container's file back; whether it did. It is opened again when there is news. Not done while
-    /// anything is unread, nor where the engine keeps one file only and the container runs (`ended` false): a file written
-    /// to and unlinked before we look could then not be read any more.
+    /// anything is unread; nor, as long as the container runs (`ended` false), for an empty file and where the engine keeps one file
+    /// only: what is written and unlinked before we look could then not be read any more.
     pub fn suspend(&mut self, ended: bool) -> bool {
         let [file] = self.chain.make_contiguous() else { return false };
-        if file.is_packed() || file.left() > 0 || (self.keeps_one && !ended) {
+        // An empty file has nothing to be known again by.
+        let findable = !self.keeps_one && file.identity().fingerprint.is_some();
+        if file.is_packed() || file.left() > 0 || !(findable || ended) {
             return false;
         }
         self.resting = Some(Resting {
