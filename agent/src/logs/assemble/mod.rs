@@ -13,6 +13,7 @@
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod grammar;
+mod held;
 mod output;
 #[cfg(test)]
 mod properties;

@@ -1,8 +1,8 @@
 //! One output of a container: parts become a line, lines an entry.
 
 use super::{
-    Emit, Line, Multiline, Patience, Settings,
-    grammar::{self, State},
+    Emit, Line, Multiline, Patience, Settings, grammar,
+    held::{Held, Place, Step, Tail},
     shape::{self, Shape},
     text,
 };
@@ -16,9 +16,6 @@ const KEPT_BUFFER: usize = 4 << 10;
 
 /// Bytes after which a line that does not end is taken to be ended: somebody writes without line ends, and places must move on.
 const ENDLESS: u64 = 16 << 20;
-
-/// Lines of a message that are waited with for a frame below them.
-const MAX_TAILS: usize = 8;
 
 /// One output.
 #[derive(Debug)]
@@ -38,38 +35,6 @@ struct Part {
     place: Place,
     total: u64,
     arrived: u64,
-}
-
-/// An entry that may go on.
-#[derive(Debug)]
-struct Held {
-    state: State,
-    place: Place,
-    lines: u32,
-    /// Length of its text; what `tails` tell of stands behind.
-    len: usize,
-    /// Engine's time of its newest line or tail.
-    newest: i64,
-    arrived: u64,
-    /// Lines that are part of it only if one follows that shows it.
-    tails: Vec<Tail>,
-    /// Lines of text are among them.
-    doubt: bool,
-}
-
-/// A line after an entry.
-#[derive(Clone, Copy, Debug)]
-struct Tail {
-    place: Place,
-    len: usize,
-    arrived: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    time: i64,
-    start: Mark,
-    end: Mark,
 }
 
 /// A whole line.
@@ -140,8 +105,7 @@ impl Output {
     pub(super) fn deadline(&self, patience: &Patience) -> Option<u64> {
         let (arrived, hold) = match (self.part, &self.held) {
             (Some(part), _) => (part.arrived, patience.part_hold),
-            (None, Some(held)) if held.state.begun() && !held.doubt => (held.arrived, patience.trace_hold),
-            (None, Some(held)) => (held.arrived, patience.line_hold),
+            (None, Some(held)) => (held.arrived, held.hold(patience)),
             (None, None) => return None,
         };
         Some(arrived.saturating_add(u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)))
@@ -186,16 +150,7 @@ impl Output {
             return self.show(line, 1, rules, emit);
         }
         self.held_bytes.extend_from_slice(line.bytes);
-        self.held = Some(Held {
-            state: grammar::begin(text),
-            place: line.place,
-            lines: 1,
-            len: line.bytes.len(),
-            newest: line.place.time,
-            arrived: now,
-            tails: Vec::new(),
-            doubt: false,
-        });
+        self.held = Some(Held::new(grammar::begin(text), line.place, line.bytes.len(), now));
     }
 
     /// Adds a line to the entry that is held or to its tails, if it may belong there and there is room.
@@ -205,8 +160,7 @@ impl Output {
         let doubt = held.doubt || step == Step::Doubt;
         let lines = held.lines + 1 + u32::try_from(held.tails.len()).unwrap_or(u32::MAX);
         let fits = self.held_bytes.len() + 1 + line.bytes.len() <= rules.max_line_bytes && lines <= rules.max_lines;
-        let gap = i128::from(line.place.time) - i128::from(held.newest);
-        if !fits || gap > gap_of(held.state, doubt, &rules.patience) {
+        if !fits || !held.reaches(line.place.time, doubt, &rules.patience) {
             return false;
         }
         self.held_bytes.push(b'\n');
@@ -255,40 +209,6 @@ impl Output {
             emit(Line { stream: self.stream, time, text, beyond, start, end, cut_bytes, joined_lines });
         });
     }
-}
-
-/// What a line does to an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// It goes on with it, and so do the tails before it.
-    On(State),
-    /// It is blank, and may be inside of it.
-    Blank,
-    /// It may be part of a message.
-    Doubt,
-}
-
-impl Held {
-    fn step(&self, shape: Shape, text: &[u8], bytes: &[u8]) -> Option<Step> {
-        let more = self.doubt && self.tails.len() < MAX_TAILS;
-        match shape {
-            Shape::Blank => (more || self.tails.is_empty() && self.state.spans_blank()).then_some(Step::Blank),
-            _ if self.doubt && grammar::settles(self.state, text) => {
-                grammar::follow(self.state, shape, text, bytes).map(Step::On)
-            }
-            _ if self.doubt => (more && grammar::doubtful(self.state, shape, text)).then_some(Step::Doubt),
-            _ => match grammar::follow(self.state, shape, text, bytes) {
-                Some(state) => Some(Step::On(state)),
-                None => (self.tails.is_empty() && grammar::doubtful(self.state, shape, text)).then_some(Step::Doubt),
-            },
-        }
-    }
-}
-
-/// Largest difference of times to a line that goes on, in nanoseconds. A message is written at once, however many lines it has.
-fn gap_of(state: State, doubt: bool, patience: &Patience) -> i128 {
-    let gap = if state.begun() && !doubt { patience.trace_gap } else { patience.line_gap };
-    i128::try_from(gap.as_nanos()).unwrap_or(i128::MAX)
 }
 
 /// Bytes of one line that are remembered.

@@ -3,10 +3,10 @@
 use std::{fs, path::Path};
 
 use super::{
-    Settings,
-    fuzz::{Entry, Written, run},
+    Assembler, Settings,
+    fuzz::{Entry, Written, run, run_from},
 };
-use crate::model::LogStream;
+use crate::{logs::Rank, model::LogStream};
 
 const MILLISECOND: i64 = 1_000_000;
 
@@ -126,6 +126,43 @@ fn two_outputs_with_a_trace_each_are_never_mixed() {
                 entries.iter().filter(|entry| entry.stream == stream).map(|entry| &entry.text).collect();
             assert_eq!(texts, [&lines.join("\n")]);
         }
+    }
+}
+
+#[test]
+fn two_containers_share_nothing() {
+    let (one, other) = (fixture("python-chained"), fixture("java-logback"));
+    let mut containers = [&one, &other].map(|lines| {
+        let pieces = written(lines, LogStream::Stderr, 0, 1);
+        (Assembler::new(Settings::default()), pieces, Vec::new())
+    });
+    for turn in 0..one.len().max(other.len()) {
+        for (assembler, pieces, entries) in &mut containers {
+            if let Some(piece) = pieces.get(turn) {
+                assembler.push(piece.piece(turn as u64), 0, &mut |line| entries.push(Entry::of(line)));
+            }
+        }
+    }
+    let counts = containers.map(|(mut assembler, _, mut entries)| {
+        assembler.flush_all(&mut |line| entries.push(Entry::of(line)));
+        lengths(&entries)
+    });
+    assert_eq!(counts, [vec![26], vec![1, 7, 1]]);
+}
+
+#[test]
+fn a_trace_cut_by_rotation_and_by_a_restart_is_whole_afterwards() {
+    let pieces = written(&fixture("node-missing"), LogStream::Stderr, 0, 1);
+    let whole = run(&pieces, &Settings::default());
+    let [entry] = whole.as_slice() else { panic!("{whole:#?}") };
+    assert_eq!((entry.start, entry.end), (Rank(0, 0), Rank(7, 1)), "three pieces to a file");
+    for stop in 1..pieces.len() {
+        let mut before = Assembler::new(Settings::default());
+        for (piece, number) in pieces.iter().take(stop).zip(0..) {
+            before.push(piece.piece(number), 0, &mut |line| panic!("too early: {line:?}"));
+        }
+        let from = before.held_from(LogStream::Stderr).unwrap().rank;
+        assert_eq!(run_from(&pieces, from, &[LogStream::Stderr], &Settings::default()), whole);
     }
 }
 

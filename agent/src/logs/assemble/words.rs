@@ -17,6 +17,8 @@ pub(super) fn head(text: &[u8]) -> Option<Head> {
     let crash = |state| Some(Head { state, logged: false });
     let logged = |state| Some(Head { state, logged: true });
     match text.first()? {
+        // Most lines of logs: a time or a level in brackets.
+        b'0'..=b'9' | b'[' | b'\t' => return None,
         b' ' => match text.trim_ascii_start() {
             rest if rest.starts_with(b"File \"") => return logged(State::Traceback),
             rest if rest.starts_with(b"+ Exception Group Traceback (most recent call last)") => {
