@@ -7,6 +7,9 @@ use super::{
     fields::{Fields, Value},
 };
 
+/// Bytes of a string that are looked at one by one.
+const SHORT: usize = 12;
+
 /// Why reading ended early.
 enum Stop {
     /// No JSON.
@@ -109,7 +112,10 @@ impl<'a> Reader<'a> {
         let (start, mut escaped) = (self.at, false);
         loop {
             let rest = self.text.as_bytes().get(self.at..).ok_or(Stop::End)?;
-            let found = memchr2(b'"', b'\\', rest).ok_or(Stop::End)?;
+            // Keys and levels end within a few bytes: a search is set up for longer ones alone.
+            let near = rest.iter().take(SHORT).position(|&b| b == b'"' || b == b'\\');
+            let far = || Some(memchr2(b'"', b'\\', rest.get(SHORT..)?)? + SHORT);
+            let found = near.or_else(far).ok_or(Stop::End)?;
             let end = self.at + found;
             if rest.get(found) == Some(&b'"') {
                 self.at = end + 1;
