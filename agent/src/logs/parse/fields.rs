@@ -152,17 +152,16 @@ fn within(parent: &str, name: Name) -> Option<Name> {
         ("req" | "request", Name::Id) => Name::Request,
         ("log", Name::Level) => Name::Level,
         ("event", Name::Sort) => Name::Sort,
-        (
-            "req" | "request" | "res" | "response" | "http" | "httpRequest",
-            Name::Method | Name::Path | Name::Status,
-        ) => name,
+        ("req" | "request" | "res" | "response" | "http" | "httpRequest", Name::Method | Name::Path | Name::Status) => {
+            name
+        }
         _ => return None,
     })
 }
 
 impl<'a> Fields<'a> {
     /// Takes a field of the line itself, or of an object in it.
-    pub fn take(&mut self, parent: Option<&str>, key: &str, value: Value<'a>) {
+    pub(super) fn take(&mut self, parent: Option<&str>, key: &str, value: Value<'a>) {
         let Some(name) = name(key.as_bytes()) else { return };
         match parent.map(|parent| within(parent, name)) {
             None => self.put(name, key, value, 0),
@@ -227,8 +226,9 @@ impl<'a> Fields<'a> {
     }
 
     /// What all fields together say.
-    pub fn finish(self) -> Found<'a> {
-        let number = self.number.and_then(|number| if self.gelf { level::syslog(number) } else { level::number(number) });
+    pub(super) fn finish(self) -> Found<'a> {
+        let number =
+            self.number.and_then(|number| if self.gelf { level::syslog(number) } else { level::number(number) });
         let own = self.level.or(number).or(self.otel).or(self.other);
         // A request is as serious as its answer; a program that knows better (a slow one at `warn`) is heard.
         let answer = self.status.filter(|_| self.method && self.path).map(level::status);

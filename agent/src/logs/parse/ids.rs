@@ -8,7 +8,7 @@ const LONGEST: usize = 128;
 /// The best id of a sort so far.
 #[derive(Clone, Debug)]
 pub(super) struct Best<T> {
-    pub value: Option<T>,
+    pub(super) value: Option<T>,
     /// Lower is better; the first of equals wins.
     rank: u8,
 }
@@ -16,9 +16,9 @@ pub(super) struct Best<T> {
 /// The ids of a line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ids<'a> {
-    pub trace: Best<&'a str>,
-    pub span: Best<&'a str>,
-    pub request: Best<Cow<'a, str>>,
+    pub(super) trace: Best<&'a str>,
+    pub(super) span: Best<&'a str>,
+    pub(super) request: Best<Cow<'a, str>>,
 }
 
 impl<T> Default for Best<T> {
@@ -37,19 +37,21 @@ impl<T> Best<T> {
 
 impl<'a> Ids<'a> {
     /// A trace id, or the resource name of Google's logs which ends in one.
-    pub fn trace(&mut self, text: &'a str, rank: u8) {
-        let id = text.rsplit_once("/traces/").map_or(text, |(_, id)| id);
+    pub(super) fn trace(&mut self, text: &'a str, rank: u8) {
+        // The id is what stands behind the last slash.
+        let id = if text.len() > 32 { text.rsplit_once('/').map_or(text, |(_, id)| id) } else { text };
         self.trace.offer(hexadecimal(id, 32), rank);
     }
 
-    pub fn span(&mut self, text: &'a str, rank: u8) {
+    pub(super) fn span(&mut self, text: &'a str, rank: u8) {
         self.span.offer(hexadecimal(text, 20), rank);
     }
 
     /// W3C `traceparent`: version, trace, span, flags.
-    pub fn parent(&mut self, text: &'a str, rank: u8) {
+    pub(super) fn parent(&mut self, text: &'a str, rank: u8) {
         let mut parts = text.split('-');
-        let (Some(version), Some(trace), Some(span), Some(_)) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(version), Some(trace), Some(span), Some(_)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return;
         };
@@ -60,7 +62,7 @@ impl<'a> Ids<'a> {
     }
 
     /// What stands in brackets of Spring: `app,trace,span`, older ones with a flag behind, newer ones `trace-span` alone.
-    pub fn bracket(&mut self, inner: &'a str) {
+    pub(super) fn bracket(&mut self, inner: &'a str) {
         let mut parts = inner.split([',', '-']).skip_while(|part| !matches!(part.len(), 16 | 32));
         if let (Some(trace), Some(span)) = (parts.next(), parts.next())
             && span.len() == 16
@@ -71,7 +73,7 @@ impl<'a> Ids<'a> {
         }
     }
 
-    pub fn request(&mut self, text: &'a str, escaped: bool, rank: u8) {
+    pub(super) fn request(&mut self, text: &'a str, escaped: bool, rank: u8) {
         let id = if escaped { unescaped(text).map(Cow::Owned) } else { Some(Cow::Borrowed(text)) };
         self.request.offer(id.filter(|id| is_request(id)), rank);
     }
@@ -79,17 +81,22 @@ impl<'a> Ids<'a> {
 
 /// Hexadecimal of 8 digits or more, as Jaeger leaves leading zeros out; not all zeros. Decimal ids are hexadecimal by their form.
 fn hexadecimal(text: &str, longest: usize) -> Option<&str> {
-    let fits = (8..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    (fits && text.bytes().any(|b| b != b'0')).then_some(text)
+    if !(8..=longest).contains(&text.len()) {
+        return None;
+    }
+    // Without branches, so that it is done in blocks.
+    let (fits, some) =
+        text.bytes().fold((true, false), |(fits, some), b| (fits & b.is_ascii_hexdigit(), some | (b != b'0')));
+    (fits & some).then_some(text)
 }
 
 /// Whether it tells one request from another: no blanks, not a word for nothing, not all zeros.
 fn is_request(text: &str) -> bool {
     let nothing = ["null", "nil", "none", "undefined", "unknown", "true", "false"];
     (1..=LONGEST).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_graphic())
+        && text.bytes().fold(true, |all, b| all & b.is_ascii_graphic())
         && text.bytes().any(|b| !matches!(b, b'0' | b'-' | b'.'))
-        && !nothing.iter().any(|word| text.eq_ignore_ascii_case(word))
+        && !(text.len() < 10 && nothing.iter().any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// JSON's escapes of visible ASCII undone; `None` where there are others: they are in no id.

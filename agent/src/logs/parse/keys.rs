@@ -21,12 +21,12 @@ const LONGEST_KEY: usize = 40;
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
-    pub ids: Ids<'a>,
+    pub(super) ids: Ids<'a>,
     /// Words in brackets of their own.
-    pub brackets: Vote,
+    pub(super) brackets: Vote,
     /// Values of `level`, and words between colons.
-    pub tags: Vote,
-    pub audit: bool,
+    pub(super) tags: Vote,
+    pub(super) audit: bool,
 }
 
 /// Looks at every `=`, `:` and `[` from a place on.

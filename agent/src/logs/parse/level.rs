@@ -20,7 +20,8 @@ pub(super) fn word(word: &[u8]) -> Option<LogLevel> {
         b"debug" | b"dbg" | b"dbug" | b"deb" | b"fine" | b"config" => Debug,
         b"debug1" | b"debug2" | b"debug3" | b"debug4" | b"debug5" => Debug,
         // Loguru's `success`, MySQL's `system`, what PostgreSQL and Nest call `log`.
-        b"info" | b"inf" | b"information" | b"informational" | b"notice" | b"note" | b"success" | b"system" | b"log" => Info,
+        b"info" | b"inf" | b"information" | b"informational" | b"notice" | b"note" | b"success" | b"system"
+        | b"log" => Info,
         b"warn" | b"wrn" | b"warning" => Warn,
         // .NET's `fail`, Java's `severe`, log15's `eror`.
         b"error" | b"err" | b"fail" | b"severe" | b"eror" => Error,
@@ -126,7 +127,7 @@ pub(super) struct Vote {
 }
 
 impl Vote {
-    pub fn cast(&mut self, level: LogLevel) {
+    pub(super) fn cast(&mut self, level: LogLevel) {
         self.split |= *self.level.get_or_insert(level) != level;
     }
 }

@@ -17,8 +17,8 @@ const MAX_GROUP: usize = 160;
 /// What the preamble says.
 #[derive(Debug, Default)]
 pub(super) struct Preamble {
-    pub level: Option<LogLevel>,
-    pub audit: bool,
+    pub(super) level: Option<LogLevel>,
+    pub(super) audit: bool,
     /// A time was among the parts: what follows may be a level in small letters.
     dated: bool,
 }
@@ -80,8 +80,17 @@ impl Preamble {
 
     /// A time, a date, a process.
     fn number(&mut self, bytes: &[u8]) -> Part {
-        let (token, _) = run(bytes, |b| b > b' ' && !b"|[](){}<>,".contains(&b));
-        let known = token.split(|b| !b.is_ascii_alphabetic()).all(|word| word.is_empty() || is_of_time(word));
+        let (plain, behind) =
+            run(bytes, |b| matches!(b, b'0'..=b'9' | b'-' | b':' | b'.' | b'/' | b'+' | b'T' | b'Z' | b'#'));
+        let ends = behind
+            .first()
+            .is_none_or(|b| matches!(b, 0..=b' ' | b',' | b'|' | b'[' | b']' | b'(' | b')' | b'{' | b'<'));
+        let token = if ends {
+            plain
+        } else {
+            run(bytes, |b| !matches!(b, 0..=b' ' | b',' | b'|' | b'[' | b']' | b'(' | b')' | b'{' | b'<')).0
+        };
+        let known = ends || token.split(|b| !b.is_ascii_alphabetic()).all(|word| word.is_empty() || is_of_time(word));
         if !known || !token.is_ascii() {
             return Part::Message;
         }
@@ -95,7 +104,8 @@ impl Preamble {
         if let Some(level) = level::word(word)
             && self.is_level(word, behind)
         {
-            let fatal = word.eq_ignore_ascii_case(b"fatal") || behind.starts_with(b" error:") && level == LogLevel::Fatal;
+            let fatal =
+                word.eq_ignore_ascii_case(b"fatal") || behind.starts_with(b" error:") && level == LogLevel::Fatal;
             return Part::Level(if fatal { LogLevel::Fatal } else { level });
         }
         if word == b"AUDIT" && matches!(behind, [] | [b':' | b' ' | b'|', ..]) {
@@ -167,7 +177,10 @@ fn inside(inner: &[u8]) -> Option<LogLevel> {
         let capitals = word.iter().all(u8::is_ascii_uppercase) && !level::ambiguous(word);
         let ends = !matches!(behind, [b'=' | b'.' | b'-', ..]) && !matches!(before, b'=' | b'.' | b'-');
         let module = before == b':' && behind.is_empty();
-        if (capitals || module) && ends && let Some(level) = level::word(word) {
+        if (capitals || module)
+            && ends
+            && let Some(level) = level::word(word)
+        {
             return Some(level);
         }
         rest = behind;
@@ -199,9 +212,12 @@ fn exception(bytes: &[u8]) -> Option<LogLevel> {
 
 /// Whether a token is a time or a date, not just a number.
 fn is_time(token: &[u8]) -> bool {
-    let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
-    let marks = token.iter().filter(|b| matches!(b, b'-' | b'/' | b':' | b'.')).count();
-    digits >= 3 && (marks >= 2 || memchr(b':', token).is_some()) && token.first().is_some_and(u8::is_ascii_digit)
+    let count = |(digits, marks, colons): (usize, usize, usize), &b: &u8| {
+        let mark = matches!(b, b'-' | b'/' | b':' | b'.');
+        (digits + usize::from(b.is_ascii_digit()), marks + usize::from(mark), colons + usize::from(b == b':'))
+    };
+    let (digits, marks, colons) = token.iter().fold((0, 0, 0), count);
+    digits >= 3 && (marks >= 2 || colons > 0) && token.first().is_some_and(u8::is_ascii_digit)
         || after(token, b"aaa").is_some_and(<[u8]>::is_empty) && is_of_time(token)
 }
 

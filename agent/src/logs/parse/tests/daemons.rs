@@ -7,9 +7,15 @@ fn redis() {
     check(&[
         ("15570:C 28 Nov 2026 05:22:33.290 # Configuration loaded", "redis warn application"),
         ("15570:M 28 Nov 2026 05:22:33.291 * Ready to accept connections", "redis info application"),
-        ("15570:M 28 Nov 2026 05:22:33.292 . 0 clients connected (0 replicas), 876344 bytes in use", "redis debug application"),
+        (
+            "15570:M 28 Nov 2026 05:22:33.292 . 0 clients connected (0 replicas), 876344 bytes in use",
+            "redis debug application",
+        ),
         ("15570:M 28 Nov 2026 05:22:34.291 - Accepted 127.0.0.1:47100", "redis debug application"),
-        ("15570:S 28 Nov 2026 05:22:35.313 # Error condition on socket for SYNC: Connection refused", "redis warn application"),
+        (
+            "15570:S 28 Nov 2026 05:22:35.313 # Error condition on socket for SYNC: Connection refused",
+            "redis warn application",
+        ),
         ("15570:M 28 Nov 2026 05:22:33.291 # WARNING Memory overcommit must be enabled!", "redis warn application"),
         ("15570:signal-handler (1795843356) Received SIGTERM scheduling shutdown...", "redis - application"),
         ("1:X 01 Jan 2026 00:00:00.000 # +sdown master mymaster 10.0.0.2 6379", "redis warn application"),
@@ -27,7 +33,10 @@ fn redis() {
 fn postgres_whatever_the_prefix() {
     check(&[
         ("2026-11-28 05:22:38.550 UTC [15649] DEBUG:  registering background worker", "postgres debug application"),
-        ("2026-11-28 05:22:38.559 UTC [15649] LOG:  starting PostgreSQL 15.18 (Debian 15.18)", "postgres info application"),
+        (
+            "2026-11-28 05:22:38.559 UTC [15649] LOG:  starting PostgreSQL 15.18 (Debian 15.18)",
+            "postgres info application",
+        ),
         ("2026-11-28 05:22:41.072 UTC [15657] WARNING:  w", "postgres warn application"),
         ("2026-11-28 05:22:41.072 UTC [15657] NOTICE:  n", "postgres info application"),
         (
@@ -35,15 +44,30 @@ fn postgres_whatever_the_prefix() {
             "postgres error error",
         ),
         ("2026-11-28 05:22:41.104 UTC [15659] FATAL:  role \"nobody2\" does not exist", "postgres fatal error"),
-        ("2026-11-28 05:22:41.104 UTC [1] PANIC:  could not write to file \"pg_wal/xlogtemp.1\"", "postgres critical error"),
+        (
+            "2026-11-28 05:22:41.104 UTC [1] PANIC:  could not write to file \"pg_wal/xlogtemp.1\"",
+            "postgres critical error",
+        ),
         ("2026-11-28 05:22:43 UTC:@:[15666]: LOG:  database system is ready", "postgres info application"),
-        ("2026-11-28 05:22:43 UTC:postgres@postgres:[15674]: ERROR:  relation \"x\" does not exist", "postgres error error"),
-        ("2026-11-28 05:22:46.241 UTC [15691] [unknown]@[unknown] LOG:  connection received: host=[local]", "postgres info application"),
+        (
+            "2026-11-28 05:22:43 UTC:postgres@postgres:[15674]: ERROR:  relation \"x\" does not exist",
+            "postgres error error",
+        ),
+        (
+            "2026-11-28 05:22:46.241 UTC [15691] [unknown]@[unknown] LOG:  connection received: host=[local]",
+            "postgres info application",
+        ),
         ("2026-11-28 05:22:46.280 UTC [15693] nobody2@nobody2 FATAL:  role does not exist", "postgres fatal error"),
         ("[15708] 23505 ERROR:  duplicate key value violates unique constraint", "postgres error error"),
         ("LOG:  database system was shut down at 2026-11-28 05:22:46 UTC", "postgres info application"),
-        ("2026-11-28 05:22:41.071 UTC [15657] LOG:  duration: 0.310 ms  statement: select 'ERROR:  x'", "postgres info application"),
-        ("2026-11-28 05:22:41.071 UTC [7] LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,select 1,<none>", "postgres info audit"),
+        (
+            "2026-11-28 05:22:41.071 UTC [15657] LOG:  duration: 0.310 ms  statement: select 'ERROR:  x'",
+            "postgres info application",
+        ),
+        (
+            "2026-11-28 05:22:41.071 UTC [7] LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,select 1,<none>",
+            "postgres info audit",
+        ),
         (
             "2026-11-28 05:22:41.071 UTC [7] LOG:  statement: select 1 /*traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/",
             "postgres info application trace=4bf92f3577b34da6a3ce929d0e0e4736 span=00f067aa0ba902b7",
@@ -68,14 +92,23 @@ fn parts_of_a_postgres_message_take_its_level() {
 #[test]
 fn nginx_errors() {
     check(&[
-        ("2026/11/28 05:22:36 [emerg] 15602#15602: getgrnam(\"nobody\") failed in /etc/nginx/nginx.conf:1", "nginx critical error"),
+        (
+            "2026/11/28 05:22:36 [emerg] 15602#15602: getgrnam(\"nobody\") failed in /etc/nginx/nginx.conf:1",
+            "nginx critical error",
+        ),
         ("2026/11/28 05:22:58 [notice] 15858#15858: start worker processes", "nginx info application"),
         (
             "2026/11/28 05:23:00 [error] 15859#15859: *2 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, server: , request: \"GET /up HTTP/1.1\", upstream: \"http://127.0.0.1:1/up\", host: \"a\"",
             "nginx error error",
         ),
-        ("2026/11/28 05:23:00 [info] 15859#15859: *7 client 127.0.0.1 closed keepalive connection", "nginx info application"),
-        ("2026/11/28 05:23:00 [warn] 7#7: *1 an upstream response is buffered to a temporary file", "nginx warn application"),
+        (
+            "2026/11/28 05:23:00 [info] 15859#15859: *7 client 127.0.0.1 closed keepalive connection",
+            "nginx info application",
+        ),
+        (
+            "2026/11/28 05:23:00 [warn] 7#7: *1 an upstream response is buffered to a temporary file",
+            "nginx warn application",
+        ),
         ("2026/11/28 05:23:00 [crit] 7#7: *1 SSL_do_handshake() failed", "nginx critical error"),
         // Go's log with a level of its own has the time alone in common.
         ("2026/11/28 05:23:00 [error] cannot connect", "plain error error"),

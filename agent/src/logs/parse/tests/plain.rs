@@ -177,9 +177,18 @@ fn ids_in_text() {
             "2026-11-28T05:29:05.000000Z  WARN request{request_id=r-7 method=GET}: app: slow",
             "plain warn application request=r-7",
         ),
-        ("did it traceId: 4bf92f3577b34da6a3ce929d0e0e4736, reqId='7'", "plain - application trace=4bf92f3577b34da6a3ce929d0e0e4736 request=7"),
-        ("2026-11-28T05:29:05.000Z\tinfo\tx\t{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}", "plain info application trace=4bf92f3577b34da6a3ce929d0e0e4736"),
+        (
+            "did it traceId: 4bf92f3577b34da6a3ce929d0e0e4736, reqId='7'",
+            "plain - application trace=4bf92f3577b34da6a3ce929d0e0e4736 request=7",
+        ),
+        (
+            "2026-11-28T05:29:05.000Z\tinfo\tx\t{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}",
+            "plain info application trace=4bf92f3577b34da6a3ce929d0e0e4736",
+        ),
         ("asked /x?request_id=7&trace_id=4bf92f3577b34da6a3ce929d0e0e4736", "plain - application"),
-        ("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "plain - application trace=4bf92f3577b34da6a3ce929d0e0e4736 span=00f067aa0ba902b7"),
+        (
+            "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "plain - application trace=4bf92f3577b34da6a3ce929d0e0e4736 span=00f067aa0ba902b7",
+        ),
     ]);
 }

@@ -9,12 +9,21 @@ fn common_and_combined() {
             r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET / HTTP/1.1" 403 153 "https://e.example/error" "test \x22agent\x22 error/1.0""#,
             "access warn access",
         ),
-        (r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET /up HTTP/1.1" 502 157 "-" "curl/8""#, "access error access"),
-        (r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET /ret HTTP/1.1" 301 169 "-" "curl/8""#, "access info access"),
+        (
+            r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET /up HTTP/1.1" 502 157 "-" "curl/8""#,
+            "access error access",
+        ),
+        (
+            r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET /ret HTTP/1.1" 301 169 "-" "curl/8""#,
+            "access info access",
+        ),
         (r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "\x16\x03\x01\xFC" 400 157 "-" "-""#, "access warn access"),
         (r#"::1 - ada [28/Nov/2026:05:29:05 +0000] "-" 408 -"#, "access warn access"),
         (r#"127.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET /a\"b HTTP/1.1" 200 -"#, "access info access"),
-        (r#"a.example:443 10.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET / HTTP/2.0" 200 12 "-" "x""#, "access info access"),
+        (
+            r#"a.example:443 10.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET / HTTP/2.0" 200 12 "-" "x""#,
+            "access info access",
+        ),
         // Traefik.
         (
             r#"10.0.0.1 - - [28/Nov/2026:05:29:05 +0000] "GET /api HTTP/1.1" 500 21 "-" "-" 7 "api@docker" "http://10.0.0.2:80" 3ms"#,
@@ -64,7 +73,10 @@ fn what_only_looks_like_a_request() {
 #[test]
 fn logfmt() {
     check(&[
-        (r#"time=2026-11-28T05:29:05.000Z level=WARN msg="slow query" took=1.5s request_id="r-1""#, "logfmt warn application request=r-1"),
+        (
+            r#"time=2026-11-28T05:29:05.000Z level=WARN msg="slow query" took=1.5s request_id="r-1""#,
+            "logfmt warn application request=r-1",
+        ),
         (r#"time="2026-11-28T05:29:05Z" level=fatal msg="it said \"level=info\" here""#, "logfmt fatal error"),
         (r#"ts=2026-11-28T05:29:05Z caller=main.go:1 level=error err="no such host""#, "logfmt error error"),
         (r#"lvl=dbug t=1 msg=x"#, "logfmt debug application"),
