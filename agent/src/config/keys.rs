@@ -5,8 +5,8 @@
 
 pub(super) mod access;
 pub(super) mod engine;
-pub(super) mod loki;
 pub(super) mod logs;
+pub(super) mod loki;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -4,8 +4,8 @@
 
 mod access;
 mod engine;
-mod loki;
 mod logs;
+mod loki;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -22,8 +22,8 @@ use crate::{
 
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
 pub(super) use engine::{CONTEXT, ENGINE, STATS};
-pub(super) use loki::{LOKI_URL, TENANT, USERNAME};
 pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
+pub(super) use loki::{LOKI_URL, TENANT, USERNAME};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

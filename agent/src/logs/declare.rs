@@ -155,7 +155,9 @@ fn switch(value: &str) -> Result<bool, String> {
 }
 
 fn names(value: &str) -> Result<Names, String> {
-    let name = |word: &str| Builtin::from_word(word.trim()).ok_or_else(|| known("patterns", Builtin::ALL.map(Builtin::as_str)));
+    let name = |word: &str| {
+        Builtin::from_word(word.trim()).ok_or_else(|| known("patterns", Builtin::ALL.map(Builtin::as_str)))
+    };
     value.split(',').map(name).collect()
 }
 

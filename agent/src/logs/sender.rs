@@ -118,7 +118,10 @@ impl Sender<'_> {
             }
         };
         if tokio::time::timeout(LAST_ANSWERS, last).await.is_err() {
-            tracing::warn!(destination = self.client.server(), "a push had no answer at the end: it will be sent again");
+            tracing::warn!(
+                destination = self.client.server(),
+                "a push had no answer at the end: it will be sent again"
+            );
         }
     }
 
@@ -246,7 +249,9 @@ const fn dropped(reason: Reason) -> Dropped {
     match reason {
         Reason::TooFarBehind | Reason::OutOfOrder => Dropped::TooFarBehind,
         Reason::TooOld => Dropped::TooOld,
-        Reason::LineTooLong | Reason::TooLarge | Reason::MetadataTooLarge | Reason::MetadataTooMany => Dropped::TooLarge,
+        Reason::LineTooLong | Reason::TooLarge | Reason::MetadataTooLarge | Reason::MetadataTooMany => {
+            Dropped::TooLarge
+        }
         _ => Dropped::Refused,
     }
 }
@@ -294,5 +299,9 @@ async fn sleep_until(at: Option<Instant>) {
 
 /// Milliseconds since 1970.
 fn wall_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or(0)
 }

@@ -37,7 +37,7 @@ impl Cursors {
     /// It cannot be read or made.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let (journal, found) = Journal::open(path)?;
-        if found != Found { entries: found.entries, ..Found::default() } {
+        if found != (Found { entries: found.entries, ..Found::default() }) {
             tracing::warn!(path = %path.display(), ?found, "positions of logs were not whole: some lines may be sent again");
         }
         let mut cursors = Self::default();
@@ -138,10 +138,10 @@ impl Cursors {
 
     /// Says once that the file cannot be written, and once that it can again.
     fn report(&mut self, written: Result<(), JournalError>) {
-        match written {
+        match &written {
             Ok(()) if self.failed => tracing::info!("positions of logs are written again"),
             Err(error) if !self.failed => {
-                let error = &error as &dyn std::error::Error;
+                let error: &(dyn std::error::Error + 'static) = error;
                 tracing::warn!(error, "write positions of logs: a restart may send lines again");
             }
             Ok(()) | Err(_) => {}
@@ -180,4 +180,3 @@ fn parse_key(key: &[u8]) -> Option<(&str, LogStream)> {
     };
     Some((std::str::from_utf8(id).ok()?, output))
 }
-

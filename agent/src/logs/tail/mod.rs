@@ -221,6 +221,12 @@ impl Tail {
         behind
     }
 
+    /// Whether the engine has gone on to a file that is not held yet: with the next one it may be gone. One system call.
+    pub fn is_endangered(&self) -> bool {
+        let Some((newest, _)) = self.newest() else { return false };
+        fs::symlink_metadata(self.set.path()).is_ok_and(|name| name.ino() != newest.inode)
+    }
+
     /// Gives the handle of an idle container's file back; whether it did. It is opened again when there is news. Not done while
     /// anything is unread; nor, as long as the container runs (`ended` false), for an empty file and where the engine keeps one file
     /// only: what is written and unlinked before we look could then not be read any more.

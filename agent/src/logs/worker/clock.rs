@@ -55,7 +55,6 @@ impl Clock {
     pub(super) const fn not_in_future(&self, time: i64) -> i64 {
         if time > self.wall.saturating_add(FUTURE) { self.wall } else { time }
     }
-
 }
 
 /// A time as people and machines read it.
@@ -64,5 +63,9 @@ pub(super) fn text(time: i64) -> String {
 }
 
 fn wall() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_nanos()).ok())
+        .unwrap_or(0)
 }

@@ -221,7 +221,9 @@ impl Worker {
     }
 
     fn take_message(&mut self, message: Message) {
-        let Some(source) = self.numbers.get(message.id()).and_then(|number| self.sources.get_mut(number)) else { return };
+        let Some(source) = self.numbers.get(message.id()).and_then(|number| self.sources.get_mut(number)) else {
+            return;
+        };
         match message {
             Message::Pieces { pieces, .. } => {
                 source.caught_up = false;
@@ -241,7 +243,8 @@ impl Worker {
     fn read(&mut self) -> bool {
         let now = self.shaper.clock.now();
         self.room_at = None;
-        let mut order: Vec<_> = self.hungry.iter().filter_map(|at| Some((self.sources.get(at)?.last_time, *at))).collect();
+        let mut order: Vec<_> =
+            self.hungry.iter().filter_map(|at| Some((self.sources.get(at)?.last_time, *at))).collect();
         order.sort_unstable();
         self.hungry.clear();
         let mut left = TURN;
@@ -361,8 +364,8 @@ impl Worker {
         let clock = &self.shaper.clock;
         let due = self.sources.values().filter_map(Source::deadline).map(|ms| clock.at_ms(ms)).min();
         let polls = self.wake.polled().next().is_some() || self.awaits();
-        let poll = polls.then_some(self.poll_at);
-        let wake = [due, self.streams.deadline(), self.room_at, poll, Some(self.sweep_at)].into_iter().flatten().min();
+        let look = polls.then_some(self.poll_at);
+        let wake = [due, self.streams.deadline(), self.room_at, look, Some(self.sweep_at)].into_iter().flatten().min();
         let wait = wake.map_or(SWEEP_EVERY, |at| at.saturating_duration_since(Instant::now()));
         // Rounded up: a deadline must have passed when it is looked at.
         let wait = Timespec::try_from(wait + Duration::from_millis(1)).ok();

@@ -191,8 +191,7 @@ fn emit(
 ) {
     let [stdout, stderr] = outputs;
     let [out_behind, err_behind] = behind;
-    let (output, behind) =
-        if line.stream == LogStream::Stdout { (stdout, out_behind) } else { (stderr, err_behind) };
+    let (output, behind) = if line.stream == LogStream::Stdout { (stdout, out_behind) } else { (stderr, err_behind) };
     let mask = wanted(behind, line.start, everywhere);
     if mask != 0 {
         shaper.shape(line, whose, output, mask, streams);
