@@ -1,11 +1,12 @@
 //! Builds the parts in the order of the drawing, runs them until a signal, ends them in order.
 //!
 //! Nothing else starts a part. The end goes the way the data takes, backwards: the server stops listening and finishes what it
-//! has begun, the inventory stops following the engine and saves its counters.
+//! has begun, lines that were read are sent or put on disk, the inventory stops following the engine and saves its counters.
 
 mod access;
 mod engine;
 mod figures;
+mod logs;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +29,9 @@ use crate::{
     config::{Config, Sources},
     engine::Engine,
     host::{Host, Roots},
-    http, inventory, memory,
+    http, inventory,
+    logs::{Handle, Pipeline},
+    memory,
     targets::{OwnNetwork, Standpoint, Targets},
     telemetry::{Metrics, log},
 };
@@ -98,7 +101,15 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
 
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
-    let inventory = start_inventory(engine, &config, &reader, &scraper, &metrics, &shutdown);
+    let around = crate::logs::Surroundings {
+        inventory: reader.clone(),
+        engine: engine.clone(),
+        own: targets.own_container(),
+        state: config.state.directory.clone(),
+    };
+    let pipeline = logs::start(&config, &sources, around, &failure)?;
+    let reading = pipeline.as_ref().map(Pipeline::handle);
+    let inventory = start_inventory(engine, &config, &reader, &scraper, reading.clone(), &metrics, &shutdown);
     let app = http::App {
         scraper: scraper.clone(),
         inventory: reader,
@@ -114,7 +125,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     // Nothing waits for its end: it holds nothing that could be lost.
     drop(part(keeper.follow(others, shutdown.clone()), &failure));
 
-    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets, files };
+    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -124,7 +135,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         tracing::info!(signal, "ending");
     }
     shutdown.cancel();
-    stop(server, inventory).await;
+    stop(server, inventory, pipeline).await;
     reason.map(drop)
 }
 
@@ -220,6 +231,7 @@ fn start_inventory(
     config: &Config,
     reader: &inventory::Reader,
     scraper: &Scraper,
+    reading: Option<Handle>,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -232,7 +244,10 @@ fn start_inventory(
     // Handles of a container that ended are let go when the picture says so, not at the next scrape.
     let refresh = {
         let scraper = scraper.clone();
-        move || scraper.refresh()
+        move || {
+            scraper.refresh();
+            reading.iter().for_each(Handle::ring);
+        }
     };
     inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone())
 }
@@ -268,11 +283,14 @@ async fn follow_signals(signals: &mut Signals, reload: &mut Reload) -> &'static 
 }
 
 /// Waits for each part in turn and says who was late.
-async fn stop(server: JoinHandle<http::Drained>, inventory: JoinHandle<()>) {
+async fn stop(server: JoinHandle<http::Drained>, inventory: JoinHandle<()>, pipeline: Option<Pipeline>) {
     match server.await {
         Ok(http::Drained { cut: 0 }) => {}
         Ok(http::Drained { cut }) => tracing::warn!(connections = cut, "connections were cut at the deadline"),
         Err(error) => tracing::error!(%error, "the HTTP server failed"),
+    }
+    if let Some(pipeline) = pipeline {
+        pipeline.stop().await;
     }
     match timeout(SAVE_DEADLINE, inventory).await {
         Ok(Ok(())) => {}

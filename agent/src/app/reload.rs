@@ -6,6 +6,7 @@ use super::access::Files;
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
+    logs::Handle,
     targets::Targets,
     telemetry::log,
 };
@@ -19,6 +20,8 @@ pub(super) struct Reload {
     pub(super) targets: Targets,
     /// Takes files of access, which are read by whoever keeps them.
     pub(super) files: mpsc::Sender<Files>,
+    /// Whoever reads logs.
+    pub(super) reading: Option<Handle>,
 }
 
 impl Reload {
@@ -34,6 +37,9 @@ impl Reload {
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
         self.scraper.configure(super::collector_settings(&loaded, &self.targets));
+        if let Some(reading) = &self.reading {
+            reading.configure(loaded.logs.clone());
+        }
         // Sent also when no name has changed: who sends the signal after replacing a certificate wants it read now. Where one is
         // waiting already the files are about to be read, and the names in it are an earlier signal's.
         if self.files.try_send(Files::of(&loaded, &self.sources.environment)).is_err() {

@@ -104,7 +104,7 @@ impl Config {
         self.metrics.container_labels = newer.metrics.container_labels;
         self.metrics.hidden_interfaces = newer.metrics.hidden_interfaces;
         self.http.access = newer.http.access;
-        self.logs = newer.logs;
+        self.logs.lines = newer.logs.lines;
         self.log.level = newer.log.level;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {

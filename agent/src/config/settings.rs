@@ -42,7 +42,7 @@ pub struct Config {
     /// State on disk.
     pub state: State,
     /// Lines which containers write.
-    pub logs: crate::logs::Settings,
+    pub logs: crate::logs::Options,
     /// The agent's own log.
     pub log: Log,
     /// File it was read from; `None` when the default file does not exist.

@@ -67,9 +67,11 @@ words! {
         /// Below the least level.
         Level => "level",
         /// A sample rule.
-        Sample => "sample",
-        /// The container writes more than it may.
-        Rate => "rate",
+        Sampled => "sampled",
+        /// The container writes more lines than it may.
+        RateLines => "rate_lines",
+        /// The container writes more bytes than it may.
+        RateSize => "rate_size",
         /// Older than Loki takes.
         TooOld => "too_old",
         /// Loki refused them: too far behind what it has of the stream.
@@ -351,9 +353,9 @@ mod tests {
     #[test]
     fn counters_outlive_whoever_moved_them() {
         let board = Board::new(["loki:3100".to_owned()]);
-        board.service(&key("web")).drop_lines(Dropped::Rate, 3);
-        board.service(&key("web")).drop_lines(Dropped::Rate, 4);
-        assert_eq!(board.service(&key("web")).dropped(Dropped::Rate), 7);
+        board.service(&key("web")).drop_lines(Dropped::RateLines, 3);
+        board.service(&key("web")).drop_lines(Dropped::RateLines, 4);
+        assert_eq!(board.service(&key("web")).dropped(Dropped::RateLines), 7);
         assert_eq!(board.service(&key("web")).dropped(Dropped::Rule), 0);
     }
 

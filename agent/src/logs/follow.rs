@@ -70,6 +70,13 @@ impl Pieces {
 #[derive(Debug)]
 pub(super) struct Followers;
 impl Followers {
+    pub(super) fn new(
+        _engine: crate::engine::Engine,
+        _bell: super::bell::Bell,
+    ) -> (Self, std::sync::mpsc::Receiver<Message>) {
+        let (_tx, rx) = std::sync::mpsc::channel();
+        (Self, rx)
+    }
     pub(super) fn follows(&self, _id: &ContainerId) -> bool {
         true
     }

@@ -21,6 +21,7 @@ pub mod loki;
 mod options;
 pub mod parse;
 mod piece;
+mod pipeline;
 mod queue;
 pub mod redact;
 pub mod rules;
@@ -33,4 +34,5 @@ mod worker;
 
 pub use options::{Options, SourceChoice};
 pub use piece::{Mark, Piece, Position, Rank};
+pub use pipeline::{Destination, Handle, Pipeline, StartError, Surroundings};
 pub use settings::Settings;

@@ -17,6 +17,16 @@ pub struct Options {
     pub max_line_bytes: usize,
     /// What happens to lines.
     pub lines: Settings,
+    /// Events of the engine are sent too, as a service of their own.
+    pub events: bool,
+    /// The agent's own log is sent too.
+    pub own: bool,
+    /// Bytes on disk for each destination.
+    pub spool_bytes: u64,
+    /// How long they are kept.
+    pub spool_age: Duration,
+    /// Bytes a second of one stream; 0 for no limit.
+    pub stream_rate: u64,
 }
 
 /// Where lines come from.

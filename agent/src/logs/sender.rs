@@ -81,11 +81,17 @@ impl Sender<'_> {
     async fn serve(&mut self, freed: &(impl Fn() + Sync), shutdown: &CancellationToken) {
         let mut pushes = FuturesUnordered::new();
         let mut tend_at: Option<Instant> = None;
+        let mut end: Option<Instant> = None;
         loop {
             let now = Instant::now();
+            if end.is_some_and(|end| now >= end || (pushes.is_empty() && (self.doubtful || self.queue.is_empty()))) {
+                break;
+            }
             let mut wake = self.paused.filter(|until| *until > now);
             let places = if self.doubtful { 1 } else { AT_ONCE };
-            if wake.is_none() && pushes.len() < places {
+            // At the end what is not taken at once is left to the next process.
+            let may_send = wake.is_none() && pushes.len() < places && !(self.doubtful && end.is_some());
+            if may_send {
                 match self.beside_disk(|queue| queue.take(now)) {
                     Next::Send(items) => {
                         pushes.push(push(self.client, self.body(&items), items));
@@ -96,9 +102,9 @@ impl Sender<'_> {
             }
             // Nothing waits most of the time: then nothing wakes this task but what arrives.
             tend_at = if self.queue.is_empty() { None } else { Some(tend_at.unwrap_or(now + TEND_EVERY)) };
-            let wake = [wake, tend_at].into_iter().flatten().min();
+            let wake = [wake, tend_at, end].into_iter().flatten().min();
             tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = shutdown.cancelled(), if end.is_none() => end = Some(now + LAST_ANSWERS),
                 Some(ended) = pushes.next() => {
                     self.settle(ended);
                     freed();
@@ -112,16 +118,9 @@ impl Sender<'_> {
                 freed();
             }
         }
-        let last = async {
-            while let Some(ended) = pushes.next().await {
-                self.settle(ended);
-            }
-        };
-        if tokio::time::timeout(LAST_ANSWERS, last).await.is_err() {
-            tracing::warn!(
-                destination = self.client.server(),
-                "a push had no answer at the end: it will be sent again"
-            );
+        if !pushes.is_empty() {
+            let destination = self.queue.log().name.as_str();
+            tracing::warn!(target: TARGET, destination, "a push had no answer at the end: its lines are sent again at the next start");
         }
     }
 

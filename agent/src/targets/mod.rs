@@ -131,6 +131,11 @@ struct Cached {
 }
 
 impl Targets {
+    /// The container the agent runs in, where it runs in one.
+    pub fn own_container(&self) -> Option<crate::model::ContainerId> {
+        self.0.standpoint.own_container().map(crate::model::ContainerId::new)
+    }
+
     /// Reads what `reader` shows, sees it from `standpoint` and connects through `dial`.
     pub fn new(
         reader: Reader,

@@ -117,6 +117,11 @@ impl Standpoint {
         Self { own_id: own_id(&mounts), local_engine, port: 0, proc: proc.into(), sys: sys.into() }
     }
 
+    /// The id or name of the container the agent runs in, where it runs in one.
+    pub fn own_container(&self) -> Option<&str> {
+        self.own_id.as_deref()
+    }
+
     /// The port on which the agent itself is found.
     pub const fn listening_on(mut self, port: u16) -> Self {
         self.port = port;

@@ -1,8 +1,11 @@
-//! Keys of what happens to containers' lines. All of them can change while the agent runs.
+//! Keys of what happens to containers' lines. Those about lines themselves can change while the agent runs.
+
+use std::time::Duration;
 
 use super::{Key, key, kinds};
 use crate::{
     logs::{
+        SourceChoice,
         redact::{Names, OwnPattern},
         rules::{Matcher, Sample},
     },
@@ -87,3 +90,70 @@ pub(in crate::config) static RATE_SIZE: Key<Option<u64>> = key(
     "Bytes of lines a second which are sent of each container, counted as `logs.rate_lines` is, with reason `rate_size`.",
 )
 .reloads();
+
+pub(in crate::config) static SOURCE: Key<SourceChoice> = key(
+    "logs.source",
+    kinds::LOG_SOURCE,
+    SourceChoice::default,
+    "Where lines are read: `auto` is the files of the driver json-file where they can be read, which costs the engine nothing, and the engine \
+     for all others; `engine` asks it for all.",
+);
+
+pub(in crate::config) static BATCH_WAIT: Key<Duration> = key(
+    "logs.batch_wait",
+    kinds::duration::<50, 60_000>(),
+    || Duration::from_secs(1),
+    "Lines wait so long for others, at most, before they are sent.",
+);
+
+pub(in crate::config) static MAX_LINE_SIZE: Key<u64> = key(
+    "logs.max_line_size",
+    kinds::size::<32_768, 16_777_216>(),
+    || 256 << 10,
+    "Longest line the destination takes (Loki: `max_line_size`). Longer ones are cut, with a mark; room for redaction's marks is left below.",
+);
+
+// An hour below Loki's own week: clocks differ, and what is sent may wait.
+pub(in crate::config) static MAX_AGE: Key<Duration> = key(
+    "logs.max_age",
+    kinds::duration::<60_000, 31_536_000_000>(),
+    || Duration::from_secs((7 * 24 - 1) * 3600),
+    "Lines older than this are not sent; Loki refuses those of more than a week (`reject_old_samples_max_age`). Counted with reason `too_old`.",
+);
+
+pub(in crate::config) static EVENTS: Key<bool> = key(
+    "logs.events",
+    kinds::SWITCH,
+    || true,
+    "Events of the engine are sent as lines of a service of their own, `docker-events`.",
+);
+
+pub(in crate::config) static OWN: Key<bool> = key(
+    "logs.own",
+    kinds::SWITCH,
+    || true,
+    "The agent's own log is sent as the service `spyhop`, all but what it says of sending. Its container is never read.",
+);
+
+pub(in crate::config) static SPOOL_SIZE: Key<u64> = key(
+    "logs.spool_size",
+    kinds::size::<1_048_576, 1_099_511_627_776>(),
+    || 1 << 30,
+    "Bytes on disk for each destination, below the state directory, for lines it has not acknowledged. When it is full the oldest give \
+     way, and are counted.",
+);
+
+pub(in crate::config) static SPOOL_AGE: Key<Duration> = key(
+    "logs.spool_age",
+    kinds::duration::<60_000, 2_592_000_000>(),
+    || Duration::from_secs(24 * 3600),
+    "How long lines are kept there.",
+);
+
+pub(in crate::config) static STREAM_RATE: Key<u64> = key(
+    "logs.stream_rate",
+    kinds::size::<0, 1_073_741_824>(),
+    || 2_000_000,
+    "Bytes a second which are sent of one stream, before compression; 0 for no limit. Below Loki's own limit (`per_stream_rate_limit`, 3 MB), \
+     because Loki does not always say what it dropped above it.",
+);

@@ -1,6 +1,7 @@
 //! Kinds of values for Loki.
 
-use super::{Kind, Raw, Wrong, one, quoted};
+use super::{Kind, Raw, Wrong, not_one_of, one, quoted};
+use crate::logs::SourceChoice;
 
 /// The word for nowhere.
 const OFF: &str = "off";
@@ -33,6 +34,20 @@ pub(in crate::config) const USERNAME: Kind<Option<String>> = Kind {
     list: false,
     read: |raw| one(raw, |text| if text == OFF { Ok(None) } else { read_username(text).map(Some) }),
     show: |user| Raw::One(user.clone().unwrap_or_else(|| OFF.to_owned())),
+};
+
+/// Where lines are read.
+pub(in crate::config) const LOG_SOURCE: Kind<SourceChoice> = Kind {
+    name: "a choice",
+    range: || SourceChoice::ALL.map(SourceChoice::as_str).join(", "),
+    list: false,
+    read: |raw| {
+        one(raw, |text| {
+            let found = SourceChoice::ALL.into_iter().find(|choice| choice.as_str() == text);
+            found.ok_or_else(|| not_one_of(text, "a choice", &SourceChoice::ALL.map(SourceChoice::as_str)))
+        })
+    },
+    show: |choice| Raw::One(choice.as_str().to_owned()),
 };
 
 /// URLs are not quoted back: one with a password in it may have been given by mistake.

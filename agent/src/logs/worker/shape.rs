@@ -154,8 +154,9 @@ const fn dropped(reason: Reason) -> Dropped {
     match reason {
         Reason::Level => Dropped::Level,
         Reason::Rule => Dropped::Rule,
-        Reason::Sampled => Dropped::Sample,
-        Reason::RateLines | Reason::RateSize => Dropped::Rate,
+        Reason::Sampled => Dropped::Sampled,
+        Reason::RateLines => Dropped::RateLines,
+        Reason::RateSize => Dropped::RateSize,
     }
 }
 

@@ -1,0 +1,61 @@
+//! Where lines go, from the configuration, and the pipeline that sends them there.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Loki, Sources, secret},
+    delivery::http::{Auth, Credential, Settings, Tls},
+    logs::{Destination, Pipeline, Surroundings, loki},
+    secret::Secret,
+};
+
+/// For name, connection and TLS greeting of one push.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Starts the pipeline where a destination is given.
+///
+/// # Errors
+/// A destination that cannot be, or state on disk that cannot be opened.
+pub(super) fn start(
+    config: &Config,
+    sources: &Sources,
+    around: Surroundings,
+    failed: &CancellationToken,
+) -> anyhow::Result<Option<Pipeline>> {
+    if config.loki.is_empty() {
+        return Ok(None);
+    }
+    let secrets = Config::secrets_directory(&sources.environment);
+    let destinations =
+        config.loki.iter().map(|loki| destination(loki, &secrets).with_context(|| loki.section.to_owned()));
+    let destinations = destinations.collect::<anyhow::Result<Vec<_>>>()?;
+    for destination in &destinations {
+        tracing::info!(destination = destination.name, "logs are sent");
+    }
+    Ok(Some(Pipeline::start(config.logs.clone(), destinations, around, failed).context("logs")?))
+}
+
+fn destination(loki: &Loki, secrets: &Path) -> anyhow::Result<Destination> {
+    let locate = |name: &Path| secret::locate(name, secrets);
+    let auth = match (&loki.basic, &loki.bearer) {
+        (Some((user, password)), _) => {
+            Auth::Basic { user: user.clone(), password: Credential::File(locate(password)?) }
+        }
+        (None, Some(token)) => Auth::Bearer(Credential::File(locate(token)?)),
+        (None, None) => Auth::None,
+    };
+    let client = loki.client.as_ref().map(|(certificate, key)| anyhow::Ok((locate(certificate)?, locate(key)?)));
+    let tenant = loki.tenant.iter().map(|tenant| ("X-Scope-OrgID".to_owned(), Secret::new(tenant.as_str())));
+    let server = Settings {
+        url: format!("{}{}", loki.url, loki::PUSH_PATH),
+        auth,
+        headers: tenant.collect(),
+        tls: Tls { ca: loki.ca.as_deref().map(locate).transpose()?, client: client.transpose()? },
+        connect_timeout: CONNECT_TIMEOUT.min(loki.timeout),
+        request_timeout: loki.timeout,
+    };
+    Ok(Destination { name: loki.name(), folder: loki.section, server })
+}
