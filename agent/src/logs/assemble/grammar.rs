@@ -79,7 +79,9 @@ pub(super) fn doubtful(state: State, shape: Shape, text: &[u8]) -> bool {
         && shape == Shape::Text
         // Most loggers begin so.
         && !matches!(text.first(), Some(b'0'..=b'9' | b'['))
+        // If it turns out to be of the next entry, that is a plain line: a trace would have been waited for longer than for this.
         && begin(text) == State::Text
+        && opens(text).is_none()
         && !settles(state, text)
 }
 
