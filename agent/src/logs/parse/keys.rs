@@ -15,6 +15,9 @@ pub(super) const HEAD: usize = 256;
 /// Longest part in brackets that is looked at, in bytes.
 const MAX_BRACKET: usize = 160;
 
+/// Longest value that is looked at, in bytes: ids are shorter.
+const MAX_VALUE: usize = 160;
+
 /// Longest key that is looked up, in bytes.
 const LONGEST_KEY: usize = 40;
 
@@ -117,6 +120,7 @@ fn value(line: &str, at: usize) -> Option<&str> {
     let rest = line.get(at..)?;
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
-    let end = rest.bytes().take(512).position(|b| b <= b' ' || b",;)]}\"'|>".contains(&b));
-    rest.get(..end.unwrap_or(rest.len()))
+    let end = rest.bytes().take(MAX_VALUE).position(|b| b <= b' ' || b",;)]}\"'|>".contains(&b));
+    // Without an end it is no id, and looking for one behind every key would take the square of the length.
+    rest.get(..end.or_else(|| (rest.len() <= MAX_VALUE).then_some(rest.len()))?)
 }

@@ -47,6 +47,37 @@ fn pieces() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn lines_made_to_cost_are_paid_by_their_length() {
+    let cost = |line: &str| {
+        let runs = (0..5).map(|_| {
+            let start = std::time::Instant::now();
+            std::hint::black_box(read(std::hint::black_box(line), &mut Hint::default()));
+            start.elapsed()
+        });
+        runs.min().unwrap()
+    };
+    let units = [
+        "(traceparent=",
+        "(trace_id=",
+        "[",
+        "a=",
+        ": error:",
+        "{\"a\":",
+        "{\"a\":[",
+        "\"\\",
+        "a=\"",
+        "AB ",
+        "GET / ",
+        "LOG:  ",
+    ];
+    for unit in units {
+        let line = unit.repeat((1 << 20) / unit.len());
+        // Five milliseconds are the budget of a line, all steps together, in a build for speed: tests are tens of times slower.
+        assert!(cost(&line).as_millis() < 100, "{unit:?}: {:?}", cost(&line));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
