@@ -119,6 +119,13 @@ impl Disk {
         File::open(folder)?.sync_all()
     }
 
+    /// Makes a file, empty, whatever was there before it.
+    fn overwrite(&self, path: &Path) -> io::Result<File> {
+        #[cfg(test)]
+        self.faults.change()?;
+        File::create(path)
+    }
+
     /// Replaces a file: a new one is written beside it (`.new` behind its name), flushed to disk and renamed over it, so that whenever the
     /// process or the host dies there is one whole file. Makes the folder when it is missing.
     ///
@@ -126,9 +133,10 @@ impl Disk {
     /// Whatever the system says; the old file is as it was.
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let new = beside(path, ".new");
-        // Left by one that died here.
-        self.remove(&new)?;
-        let written = self.create(&new, 0o666).and_then(|file| {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let written = self.overwrite(&new).and_then(|file| {
             self.write(&file, bytes, 0)?;
             self.sync(&file)
         });

@@ -155,7 +155,7 @@ fn changes() -> impl Strategy<Value = Vec<(u8, Option<Vec<u8>>)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Every change but the one at which the disk failed is there afterwards; with a process that died there, that one may be missing.
     #[test]

@@ -12,6 +12,8 @@ use crate::{
     model::{ContainerId, HealthStatus, ServiceCounters, ServiceKey},
 };
 
+const NEW: &str = "state.json.new";
+
 fn saved() -> Saved {
     let at = |second| Some(Timestamp::from_second(second).unwrap());
     let key = ServiceKey { project: "shop".into(), service: "web \"1\"\n".into() };
