@@ -43,9 +43,12 @@ impl Metadata {
         Self { bytes: Vec::new() }
     }
 
-    /// Adds a pair. Names should be letters, digits and `_`: Loki renames others.
+    /// Adds a pair. Names should be letters, digits and `_`: Loki renames others. Without a letter or digit a name is none for Loki,
+    /// which then fails the whole push (500); such pairs are left out.
     pub fn push(&mut self, name: &str, value: &str) {
-        pair(&mut self.bytes, name, value);
+        if is_name(name) {
+            pair(&mut self.bytes, name, value);
+        }
     }
 }
 
@@ -57,7 +60,8 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Metadata {
     }
 }
 
-/// Appends one entry: a line at `time` (nanoseconds since 1970) with the pairs of `shared`, then `pairs`. Limits are the caller's:
+/// Appends one entry: a line at `time` (nanoseconds since 1970) with the pairs of `shared`, then `pairs`; for their names see
+/// [`Metadata::push`], of equal names Loki keeps the last. Limits are the caller's:
 /// [`MAX_LINE`], [`MAX_METADATA`], [`MAX_METADATA_PAIRS`].
 pub fn entry(into: &mut Vec<u8>, time: i64, line: &str, shared: &Metadata, pairs: &[(&str, &str)]) {
     let inner = inner_len(time, line, shared, pairs);
@@ -77,7 +81,7 @@ pub fn entry(into: &mut Vec<u8>, time: i64, line: &str, shared: &Metadata, pairs
     }
     bytes(into, SECOND, line.as_bytes());
     into.extend_from_slice(&shared.bytes);
-    for (name, value) in pairs {
+    for (name, value) in named(pairs) {
         pair(into, name, value);
     }
 }
@@ -159,8 +163,16 @@ const fn split(time: i64) -> (i64, u64) {
 }
 
 fn inner_len(time: i64, line: &str, shared: &Metadata, pairs: &[(&str, &str)]) -> usize {
-    let pairs: usize = pairs.iter().map(|(name, value)| field_len(pair_len(name, value))).sum();
+    let pairs: usize = named(pairs).map(|(name, value)| field_len(pair_len(name, value))).sum();
     field_len(time_len(time)) + field_len(line.len()) + shared.bytes.len() + pairs
+}
+
+fn named<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = &'a (&'a str, &'a str)> {
+    pairs.iter().filter(|(name, _)| is_name(name))
+}
+
+fn is_name(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn time_len(time: i64) -> usize {

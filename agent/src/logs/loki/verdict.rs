@@ -150,6 +150,10 @@ pub fn sort(status: u16, body: &str, streams: usize) -> Sorted {
         500..=599 if words.contains("ResourceExhausted") || words.contains("larger than max") => {
             (Verdict::Halve, Some(Reason::TooLarge))
         }
+        // A name of metadata that is none: not a refusal for Loki, but the whole push fails by it however often it is sent.
+        500 if words.contains("label name is empty") || words.contains("resulted in invalid name") => {
+            (if alone { Verdict::Drop } else { Verdict::Bisect }, Some(Reason::Malformed))
+        }
         500..=599 if blocked(&words) => (Verdict::Hold, Some(Reason::Blocked)),
         501 | 505 => (Verdict::Hold, Some(Reason::NotLoki)),
         500..=599 => (Verdict::Retry, Some(Reason::Unavailable)),
@@ -178,7 +182,7 @@ fn bad_request(body: &str, words: &str, alone: bool) -> Sorted {
     if blocked(words) {
         return Sorted::because(Verdict::Hold, Reason::Blocked);
     }
-    if words.contains("no org id") || words.contains("tenant ID") {
+    if ["no org id", "tenant ID", "multiple org IDs"].iter().any(|sign| words.contains(sign)) {
         return Sorted::because(Verdict::Hold, Reason::Denied);
     }
     let refusals = match ignored(words) {
