@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Loki, Sources, secret},
+    config::{Config, Loki, Sources},
     delivery::http::{Auth, Credential, Settings, Tls},
     logs::{Destination, Pipeline, Surroundings, loki},
-    secret::Secret,
+    secret::{self, Secret},
 };
 
 /// For name, connection and TLS greeting of one push.
