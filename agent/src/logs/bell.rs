@@ -10,19 +10,19 @@ use rustix::event::{EventfdFlags, eventfd};
 
 /// A bell: rung by anybody, heard by one; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<OwnedFd>);
+pub(super) struct Bell(Arc<OwnedFd>);
 
 impl Bell {
     /// A silent bell.
     ///
     /// # Errors
     /// The process has no descriptor left.
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self(Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?)))
     }
 
     /// Rings; rung several times before it is heard, it is heard once.
-    pub fn ring(&self) {
+    pub(super) fn ring(&self) {
         // Fails only when it has been rung 2^64 times and nobody listens.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }

@@ -11,11 +11,11 @@ use crate::model::LogStream;
 
 /// A chunk is closed when its entries have this many bytes. Loki forgets duplicates of what is further apart than 256 KiB, so the
 /// whole of what is sent again after a lost answer should be well below; and one stream's share of a push is at most this.
-pub const CHUNK_BYTES: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// How far a chunk takes the reader of one output of one container.
 #[derive(Clone, Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     /// The container.
     pub origin: Arc<Origin>,
     /// Which output.
@@ -30,7 +30,7 @@ pub struct Progress {
 
 /// A closed chunk.
 #[derive(Debug)]
-pub struct Chunk {
+pub(super) struct Chunk {
     /// Where it goes.
     pub stream: Arc<Stream>,
     /// Encoded entries, one behind the other.
@@ -47,7 +47,7 @@ pub struct Chunk {
 
 impl Chunk {
     /// Its lines in two chunks, the first without progress; `None` for a single line, or entries that are not what they should be.
-    pub fn halve(&self) -> Option<(Self, Self)> {
+    pub(super) fn halve(&self) -> Option<(Self, Self)> {
         let half = self.lines / 2;
         let mut at = 0;
         for _ in 0..half {
@@ -80,7 +80,7 @@ fn entry_length(bytes: &[u8]) -> Option<usize> {
 
 /// A chunk that still grows.
 #[derive(Debug)]
-pub struct Builder {
+pub(super) struct Builder {
     stream: Arc<Stream>,
     entries: Vec<u8>,
     lines: u32,
@@ -91,19 +91,19 @@ pub struct Builder {
 
 impl Builder {
     /// An empty chunk; `buffer` is used for its entries.
-    pub fn new(stream: Arc<Stream>, mut buffer: Vec<u8>) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         Self { stream, entries: buffer, lines: 0, first: i64::MAX, last: i64::MIN, progress: Vec::new() }
     }
 
     /// Where the next entry is to be encoded; [`Self::took`] must follow.
-    pub const fn entries(&mut self) -> &mut Vec<u8> {
+    pub(super) const fn entries(&mut self) -> &mut Vec<u8> {
         &mut self.entries
     }
 
     /// An entry of this time was encoded. `from` says whose it is and how far the reader is behind it; `true` when it is the first of
     /// its container and output in this chunk.
-    pub fn took(&mut self, time: i64, from: Option<(&Arc<Origin>, LogStream, Mark)>) -> bool {
+    pub(super) fn took(&mut self, time: i64, from: Option<(&Arc<Origin>, LogStream, Mark)>) -> bool {
         self.lines += 1;
         self.first = self.first.min(time);
         self.last = self.last.max(time);
@@ -120,17 +120,17 @@ impl Builder {
     }
 
     /// Bytes of entries so far.
-    pub const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether it has no entry.
-    pub const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.lines == 0
     }
 
     /// Closes it.
-    pub fn close(self) -> Chunk {
+    pub(super) fn close(self) -> Chunk {
         let Self { stream, entries, lines, first, last, progress } = self;
         Chunk { stream, entries, lines, first, last, progress }
     }
@@ -138,7 +138,7 @@ impl Builder {
 
 /// What of a chunk is written beside its entries when it goes to disk: enough to go on reading behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Meta {
+pub(super) struct Meta {
     /// As [`Chunk::first`].
     pub first: i64,
     /// As [`Chunk::last`].
@@ -152,7 +152,7 @@ const MAX_ID: usize = 255;
 
 impl Meta {
     /// That of a chunk.
-    pub fn of(chunk: &Chunk) -> Self {
+    pub(super) fn of(chunk: &Chunk) -> Self {
         let progress = chunk
             .progress
             .iter()
@@ -161,7 +161,7 @@ impl Meta {
     }
 
     /// Its form on disk: times, then for each container and output the length of the id, the id, the output, the position, the lines.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(16 + self.progress.len() * 96);
         out.extend_from_slice(&self.first.to_le_bytes());
         out.extend_from_slice(&self.last.to_le_bytes());
@@ -178,7 +178,7 @@ impl Meta {
     }
 
     /// Reads [`Self::encode`]'s form; `None` for anything else.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (first, rest) = bytes.split_first_chunk::<8>()?;
         let (last, mut rest) = rest.split_first_chunk::<8>()?;
         let mut progress = Vec::new();

@@ -7,7 +7,7 @@ use crate::model::{ContainerId, LogSetup};
 
 /// Where a container's lines can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub(super) enum Plan {
     /// In this file and those beside it; where it may not be read, of the engine.
     File(Arc<str>),
     /// Of the engine.
@@ -18,7 +18,7 @@ pub enum Plan {
 
 /// A plan, and what is to be thought of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub(super) struct Planned {
     /// Where.
     pub plan: Plan,
     /// The engine may drop messages before anybody sees them.
@@ -26,7 +26,7 @@ pub struct Planned {
 }
 
 /// Where a container's lines can be had, by what its engine says.
-pub fn plan(setup: &LogSetup, choice: SourceChoice) -> Planned {
+pub(super) fn plan(setup: &LogSetup, choice: SourceChoice) -> Planned {
     let driver = setup.driver.as_deref().unwrap_or_default();
     let (plan, lossy) = match driver {
         "none" => (Plan::None("driver_none"), false),

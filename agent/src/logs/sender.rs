@@ -3,10 +3,7 @@
 //! Several pushes are on their way at a time, none with a stream of another. While the destination does not answer there is one, after
 //! waits that grow: it is tried, not stormed.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +42,7 @@ const SPARE: usize = 256 << 10;
 
 /// Sends what waits in `queue` until `shutdown`; then waits for what is on its way, puts the rest on disk, and returns. `freed` is called when
 /// there is room again.
-pub async fn run(queue: Queue, client: Client, freed: impl Fn() + Send + Sync, shutdown: CancellationToken) {
+pub(super) async fn run(queue: Queue, client: Client, freed: impl Fn() + Send + Sync, shutdown: CancellationToken) {
     let mut sender = Sender {
         queue: &queue,
         client: &client,

@@ -13,7 +13,7 @@ use crate::model::{ContainerId, LogStream, ServiceKey};
 
 /// One stream of Loki's: everything with the same labels. Replicas of a service share it.
 #[derive(Debug)]
-pub struct Stream {
+pub(super) struct Stream {
     /// `{host="...",project="...",service="...",stream="...",service_name="..."}`, as the push carries it.
     pub labels: Arc<str>,
     /// Whose counters its lines move.
@@ -22,14 +22,14 @@ pub struct Stream {
 
 impl Stream {
     /// The service.
-    pub fn key(&self) -> &ServiceKey {
+    pub(super) fn key(&self) -> &ServiceKey {
         &self.service.key
     }
 }
 
 /// A container as its lines know it, in whatever chunk they are.
 #[derive(Debug)]
-pub struct Origin {
+pub(super) struct Origin {
     /// Which container.
     pub id: ContainerId,
     /// Chunks with lines of each output which a destination has not acknowledged, and one more while a line is being put
@@ -39,12 +39,12 @@ pub struct Origin {
 
 impl Origin {
     /// A container with nothing outstanding.
-    pub fn new(id: ContainerId, destinations: usize) -> Self {
+    pub(super) fn new(id: ContainerId, destinations: usize) -> Self {
         Self { id, outstanding: (0..destinations).map(|_| Default::default()).collect() }
     }
 
     /// Something of this output waits at this destination from now on.
-    pub fn hold(&self, destination: usize, output: LogStream) {
+    pub(super) fn hold(&self, destination: usize, output: LogStream) {
         if let Some(counts) = self.outstanding.get(destination) {
             let [stdout, stderr] = counts;
             let count = if output == LogStream::Stdout { stdout } else { stderr };
@@ -53,7 +53,7 @@ impl Origin {
     }
 
     /// It does not any more.
-    pub fn release(&self, destination: usize, output: LogStream) {
+    pub(super) fn release(&self, destination: usize, output: LogStream) {
         if let Some([stdout, stderr]) = self.outstanding.get(destination) {
             let count = if output == LogStream::Stdout { stdout } else { stderr };
             // A release without its hold would be a fault of ours; a count that wraps would hold the cursor for ever.
@@ -62,7 +62,7 @@ impl Origin {
     }
 
     /// Whether nothing of this output waits at this destination.
-    pub fn is_settled(&self, destination: usize, output: LogStream) -> bool {
+    pub(super) fn is_settled(&self, destination: usize, output: LogStream) -> bool {
         self.outstanding.get(destination).is_none_or(|[stdout, stderr]| {
             let count = if output == LogStream::Stdout { stdout } else { stderr };
             count.load(Ordering::Relaxed) == 0
@@ -72,19 +72,19 @@ impl Origin {
 
 /// All origins by container id, so that what waits of one container is counted in one place; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Origins {
+pub(super) struct Origins {
     known: Arc<Mutex<HashMap<Arc<str>, Arc<Origin>>>>,
     destinations: usize,
 }
 
 impl Origins {
     /// None yet, for so many destinations.
-    pub fn new(destinations: usize) -> Self {
+    pub(super) fn new(destinations: usize) -> Self {
         Self { known: Arc::default(), destinations }
     }
 
     /// The origin of this container, made when there is none.
-    pub fn of(&self, id: &str) -> Arc<Origin> {
+    pub(super) fn of(&self, id: &str) -> Arc<Origin> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(origin) = known.get(id) {
             return Arc::clone(origin);
@@ -96,7 +96,7 @@ impl Origins {
     }
 
     /// Forgets those which nobody else holds.
-    pub fn prune(&self) {
+    pub(super) fn prune(&self) {
         let settled = |origin: &Arc<Origin>| {
             (0..self.destinations).all(|at| LogStream::ALL.iter().all(|output| origin.is_settled(at, *output)))
         };

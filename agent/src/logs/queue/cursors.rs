@@ -16,7 +16,7 @@ const MAX_CURSORS: usize = 40_000;
 
 /// See the head of this file. Without a file nothing outlives the process.
 #[derive(Debug, Default)]
-pub struct Cursors {
+pub(crate) struct Cursors {
     journal: Option<Journal>,
     known: HashMap<Arc<str>, [Cursor; 2]>,
     unsaved: Vec<(Vec<u8>, Vec<u8>)>,
@@ -35,7 +35,7 @@ impl Cursors {
     ///
     /// # Errors
     /// It cannot be read or made.
-    pub fn open(path: &Path) -> Result<Self, JournalError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
         let (journal, found) = Journal::open(path)?;
         if found != (Found { entries: found.entries, ..Found::default() }) {
             tracing::warn!(path = %path.display(), ?found, "positions of logs were not whole: some lines may be sent again");
@@ -51,25 +51,25 @@ impl Cursors {
     }
 
     /// Where a reader of this output goes on; `None` for one that was never read.
-    pub fn start(&self, id: &str, output: LogStream) -> Option<Position> {
+    pub(crate) fn start(&self, id: &str, output: LogStream) -> Option<Position> {
         self.known.get(id)?.get(output.index())?.position
     }
 
     /// The destination holds everything up to here, if not in Loki then on disk: a reader goes on behind it.
-    pub fn kept(&mut self, id: &str, output: LogStream, position: Position) {
+    pub(crate) fn kept(&mut self, id: &str, output: LogStream, position: Position) {
         if let Some(cursor) = self.cursor(id, output) {
             cursor.position = Some(position);
         }
     }
 
     /// Something the destination kept is lost; it is not to be read again.
-    pub fn lost(&mut self, id: &str, output: LogStream, position: Position) {
+    pub(crate) fn lost(&mut self, id: &str, output: LogStream, position: Position) {
         self.note(id, output, position);
     }
 
     /// Everything up to these places is done with. An output of which nothing waits goes along with the other one of its container:
     /// otherwise one that never speaks would have its container's whole file read again at each start.
-    pub fn passed(&mut self, destination: usize, progress: &[Progress]) {
+    pub(crate) fn passed(&mut self, destination: usize, progress: &[Progress]) {
         for Progress { origin, output, end, rank, .. } in progress {
             for each in LogStream::ALL {
                 let along = each != *output;
@@ -89,14 +89,14 @@ impl Cursors {
     }
 
     /// A reader begins anew: its order has nothing to do with the one before.
-    pub fn reopened(&mut self, id: &str) {
+    pub(crate) fn reopened(&mut self, id: &str) {
         if let Some(cursors) = self.known.get_mut(id) {
             cursors.iter_mut().for_each(|cursor| cursor.rank = None);
         }
     }
 
     /// The container is gone, and nothing of it waits.
-    pub fn forget(&mut self, id: &str) {
+    pub(crate) fn forget(&mut self, id: &str) {
         if self.known.remove(id).is_none() {
             return;
         }
@@ -109,12 +109,12 @@ impl Cursors {
     }
 
     /// Containers with a cursor.
-    pub fn ids(&self) -> Vec<Arc<str>> {
+    pub(crate) fn ids(&self) -> Vec<Arc<str>> {
         self.known.keys().cloned().collect()
     }
 
     /// Writes what has moved.
-    pub fn save(&mut self) {
+    pub(crate) fn save(&mut self) {
         let Some(journal) = &mut self.journal else {
             self.unsaved.clear();
             return;
@@ -129,7 +129,7 @@ impl Cursors {
     }
 
     /// Writes everything and waits for the disk.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.save();
         if let Some(synced) = self.journal.as_mut().map(Journal::sync) {
             self.report(synced);

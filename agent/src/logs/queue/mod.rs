@@ -23,8 +23,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-pub use cursors::Cursors;
-pub use store::Store;
+pub(super) use cursors::Cursors;
+pub(super) use store::Store;
 
 use self::{
     lane::{Lane, Waiting},
@@ -38,7 +38,7 @@ use super::{
 
 /// What waits at most, and how long in memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Bytes of chunks in memory, all lanes together.
     pub memory: usize,
     /// Bytes of chunks in memory of one lane.
@@ -66,7 +66,7 @@ impl Default for Limits {
 
 /// Whether a reader should go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Room {
+pub(super) enum Room {
     /// It should.
     Free,
     /// Nothing is acknowledged; what is read goes to disk, and there is plenty.
@@ -81,7 +81,7 @@ const LANE_WAIT_MOST: Duration = Duration::from_secs(60);
 
 /// One chunk of a batch.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub(super) struct Item {
     /// Its lane.
     labels: Arc<str>,
     /// The chunk.
@@ -90,7 +90,7 @@ pub struct Item {
 
 /// What the sender does next.
 #[derive(Debug)]
-pub enum Next {
+pub(super) enum Next {
     /// Send these, each of another stream.
     Send(Vec<Item>),
     /// Nothing before this moment, or before something arrives.
@@ -99,7 +99,7 @@ pub enum Next {
 
 /// How a chunk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub(super) enum Settled {
     /// Acknowledged, but for so many lines which were refused for good.
     Done {
         /// Lines Loki refused.
@@ -121,12 +121,12 @@ pub enum Settled {
 
 impl Settled {
     /// Acknowledged as a whole.
-    pub const DONE: Self = Self::Done { refused: 0, reason: Dropped::Refused };
+    pub(super) const DONE: Self = Self::Done { refused: 0, reason: Dropped::Refused };
 }
 
 /// Handle to what waits for one destination; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Queue(Arc<Shared>);
+pub(super) struct Queue(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -152,7 +152,7 @@ struct Inner {
 
 impl Queue {
     /// The queue of destination `index`, with what an earlier process left in the store.
-    pub fn new(
+    pub(super) fn new(
         index: usize,
         limits: Limits,
         store: Option<Store>,
@@ -177,12 +177,12 @@ impl Queue {
     }
 
     /// Its place among the destinations.
-    pub fn index(&self) -> usize {
+    pub(super) fn index(&self) -> usize {
         self.0.index
     }
 
     /// Its figures.
-    pub fn log(&self) -> &Arc<DestinationLog> {
+    pub(super) fn log(&self) -> &Arc<DestinationLog> {
         &self.0.log
     }
 
@@ -191,32 +191,32 @@ impl Queue {
     }
 
     /// Takes a chunk, whatever room there is.
-    pub fn push(&self, chunk: Arc<Chunk>, now: Instant) {
+    pub(super) fn push(&self, chunk: Arc<Chunk>, now: Instant) {
         self.lock().push(chunk, now);
     }
 
     /// Tells the sender that something was pushed.
-    pub fn wake(&self) {
+    pub(super) fn wake(&self) {
         self.0.arrived.notify_one();
     }
 
     /// Waits for [`Self::wake`].
-    pub async fn arrived(&self) {
+    pub(super) async fn arrived(&self) {
         self.0.arrived.notified().await;
     }
 
     /// Whether a reader of this stream should go on.
-    pub fn room(&self, labels: &str, now: Instant) -> Room {
+    pub(super) fn room(&self, labels: &str, now: Instant) -> Room {
         self.lock().room(labels, now)
     }
 
     /// What to send next.
-    pub fn take(&self, now: Instant) -> Next {
+    pub(super) fn take(&self, now: Instant) -> Next {
         self.lock().take(now)
     }
 
     /// How the chunks of a push ended.
-    pub fn settle(&self, ended: &[(Item, Settled)], now: Instant) {
+    pub(super) fn settle(&self, ended: &[(Item, Settled)], now: Instant) {
         let mut inner = self.lock();
         for (item, how) in ended {
             inner.settle(item, *how, now);
@@ -227,28 +227,28 @@ impl Queue {
 
     /// Puts on disk what has waited for too long, and lets go of what is too old there. To be called about once a second while
     /// something waits.
-    pub fn tend(&self, now: Instant, wall_ms: i64) {
+    pub(super) fn tend(&self, now: Instant, wall_ms: i64) {
         self.lock().tend(now, wall_ms);
     }
 
     /// Whether anything is on disk, so that a call here may wait for it.
-    pub fn is_on_disk(&self) -> bool {
+    pub(super) fn is_on_disk(&self) -> bool {
         self.lock().store.as_ref().is_some_and(|store| !store.is_empty())
     }
 
     /// Whether anything waits, in memory or on disk.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         let inner = self.lock();
         inner.bytes == 0 && inner.store.as_ref().is_none_or(Store::is_empty)
     }
 
     /// Puts everything on disk, for the next process; what is on its way too, for its answer may never come.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.lock().close();
     }
 
     /// Runs `with` on the positions which this destination has acknowledged or keeps.
-    pub fn cursors<T>(&self, with: impl FnOnce(&mut Cursors) -> T) -> T {
+    pub(super) fn cursors<T>(&self, with: impl FnOnce(&mut Cursors) -> T) -> T {
         with(&mut self.lock().cursors)
     }
 }

@@ -40,7 +40,7 @@ struct Numbers {
 
 /// See the head of this file.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     spool: Spool,
     limits: Limits,
     /// Lanes that are not empty, by labels: their key and what is in them.
@@ -54,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be read or made.
-    pub fn open(folder: &Path, limits: Limits) -> Result<(Self, Recovery), SpoolError> {
+    pub(crate) fn open(folder: &Path, limits: Limits) -> Result<(Self, Recovery), SpoolError> {
         let (spool, recovery) = Spool::open(folder, limits)?;
         let mut store = Self { spool, limits, lanes: HashMap::new(), waiting: BTreeSet::new() };
         for lane in store.spool.lanes() {
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// Whether nothing is on disk.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
 

@@ -1,6 +1,6 @@
 //! One container whose lines are read: from where, how far, into which streams.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 use super::shape::{Behind, Output, Shaper, Whose, hold, release, wanted};
 use crate::{
