@@ -7,7 +7,7 @@ use crate::{config, engine, exposition, host, http, inventory, logs, targets};
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -18,6 +18,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("labels", exposition::fuzz::labels),
     ("pages", exposition::fuzz::pages),
     ("declarations", targets::fuzz::declarations),
+    ("log_frames", engine::fuzz::log_frames),
     ("json_file", logs::json_file::fuzz::json_file),
 ];
 
