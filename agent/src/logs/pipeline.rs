@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     bell::Bell,
     board::Board,
-    follow::Followers,
+    followers::Followers,
     options::Options,
     queue::{Cursors, Limits, Queue, Store},
     sender,
@@ -36,6 +36,9 @@ use crate::{
 
 /// A segment of the spool: what is given up at a time when it is full.
 const SEGMENT: u64 = 4 << 20;
+
+/// Words that wait for the worker: of a person or two.
+const WORDS: usize = 16;
 
 /// The worker closes what grows within this time, or is left behind.
 const WORKER_DEADLINE: Duration = Duration::from_secs(2);
@@ -110,7 +113,7 @@ pub struct Pipeline {
 /// What others say to it; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    words: mpsc::Sender<Word>,
+    words: mpsc::SyncSender<Word>,
     bell: Bell,
 }
 
@@ -126,8 +129,8 @@ impl Handle {
     }
 
     fn say(&self, word: Word) {
-        // Nobody hears it once the worker has ended.
-        let _ = self.words.send(word);
+        // Nobody hears it once the worker has ended, and a worker that does not hear is about to be left behind.
+        self.words.try_send(word).ok();
         self.bell.ring();
     }
 }
@@ -160,8 +163,8 @@ impl Pipeline {
             senders.spawn(sender::run(queue.clone(), client, move || freed.ring(), stop_senders.clone()));
             queues.push(queue);
         }
-        let (words, heard) = mpsc::channel();
-        let (followers, messages) = Followers::new(around.engine, bell.clone());
+        let (words, heard) = mpsc::sync_channel(WORDS);
+        let (followers, messages) = Followers::new(around.engine, around.inventory.clone(), bell.clone());
         let parts = Parts {
             options: Arc::new(options),
             own: around.own,
@@ -212,7 +215,7 @@ fn spawn(parts: Parts, failed: &CancellationToken) -> io::Result<JoinHandle<()>>
         // Dropped by a panic too, unsent then.
         let worker = Worker::new(parts);
         worker.run();
-        let _ = ends.send(());
+        ends.send(()).ok();
     })?;
     let failed = failed.clone();
     Ok(tokio::spawn(async move {

@@ -1,26 +1,31 @@
 //! Which containers are read: the inventory's, but for those that somebody keeps out and the agent itself.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
     super::{
         board::ServiceLog,
         declare::{LineFormat, Multiline, Policy},
-        follow::{Plan, plan},
+        followers::TOO_MANY,
         loki::{self, Metadata},
         parse::Hint,
         queue::Queue,
         redact::MAX_GROWTH,
+        source::{Source as From, source_of},
         stream::{Origin, Stream},
         streams::Streams,
     },
     Worker,
     shape::{Output, Whose},
-    source::{Reader, Source},
+    source::{Reader, Source, behind},
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    logs::{Position, assemble, assemble::Assembler, rules::Allowance},
+    logs::{Position, SourceChoice, assemble, assemble::Assembler, rules::Allowance},
     model::{ContainerState, LogStream},
 };
 
@@ -46,8 +51,8 @@ impl Worker {
         }
         for (number, source) in &mut self.sources {
             if !seen.contains(number) && !source.gone {
-                (source.gone, source.ended, source.caught_up) = (true, true, false);
-                self.followers.stop(&source.id);
+                (source.gone, source.ended) = (true, true);
+                source.caught_up = !matches!(source.reader, Reader::File(_));
                 self.hungry.insert(*number);
             }
         }
@@ -78,12 +83,21 @@ impl Worker {
         let ended = !container.has_processes() && container.state != ContainerState::Restarting;
         if source.ended != ended {
             source.ended = ended;
-            source.caught_up = false;
+            source.caught_up = !matches!(source.reader, Reader::File(_) | Reader::Awaited { .. });
             self.hungry.insert(number);
+            if !ended {
+                followers.again(&source.id);
+            }
         }
-        if matches!(source.reader, Reader::Api) && !followers.follows(&source.id) && !ended {
-            let start = LogStream::ALL.map(|output| start(source.whose.origin.as_ref(), output, &self.streams));
-            followers.start(&source.id, container.log.tty, start);
+        if matches!(source.reader, Reader::Api) && !followers.follows(&source.id) {
+            let origin = source.whose.origin.as_ref();
+            if let Some(origin) = origin {
+                source.behind = behind(origin, None, &self.streams);
+            }
+            let from = LogStream::ALL.map(|output| start(origin, output, &self.streams));
+            if !followers.start(&source.id, container.log.tty, from) {
+                source.reader = Reader::None(TOO_MANY);
+            }
         }
         Some(number)
     }
@@ -98,8 +112,11 @@ impl Worker {
         let number = self.next;
         self.next += 1;
         let service = self.board.service(key);
-        let planned = plan(&container.log, self.options.source);
-        service.lossy_upstream.store(planned.lossy, std::sync::atomic::Ordering::Relaxed);
+        let planned = source_of(&container.log, |path| self.options.source == SourceChoice::Auto && is_visible(path));
+        if let Some(why) = planned.lossy_upstream {
+            tracing::warn!(container = &*container.name, why, "the engine may drop lines before they can be read");
+            service.lossy_upstream.store(true, Ordering::Relaxed);
+        }
         let host = snapshot.host.as_deref().unwrap_or_default();
         let now = self.shaper.clock.now();
         let origin = self.origins.of(container.id.as_str());
@@ -108,10 +125,10 @@ impl Worker {
             let slot = self.streams.slot(&Arc::new(Stream { labels, service: Arc::clone(&service) }), now);
             Output { stream, slot, hint: Hint::default(), secrets: self.shaper.redactor.state(policy.redact) }
         });
-        let reader = match planned.plan {
-            Plan::File(path) => Reader::Awaited { path: PathBuf::from(&*path), max_files: container.log.max_files },
-            Plan::Api => Reader::Api,
-            Plan::None(reason) => Reader::None(reason),
+        let reader = match planned.source {
+            From::File(path) => Reader::Awaited { path, max_files: container.log.max_files },
+            From::Api => Reader::Api,
+            From::Unreadable(reason) => Reader::None(reason),
         };
         let mut metadata = Metadata::new();
         metadata.push("container_id", container.id.short());
@@ -129,6 +146,7 @@ impl Worker {
             ended: false,
             gone: false,
             caught_up: false,
+            told_all: false,
             behind_bytes: 0,
             idle_since: now,
         };
@@ -164,6 +182,7 @@ impl Worker {
             self.hungry.remove(&number);
             if let Some(mut source) = self.sources.remove(&number) {
                 source.let_go();
+                self.followers.stop(&source.id);
                 self.numbers.remove(&source.id);
             }
         }
@@ -217,6 +236,12 @@ fn assembly(policy: &Policy, tty: bool, max_line_bytes: usize) -> assemble::Sett
         },
         ..assemble::Settings::default()
     }
+}
+
+/// Whether a log file the engine names is one of ours to look for: its folder is there. In a container without that mount it is not, and
+/// the engine is asked. The file itself may be missing for a moment, while it is rotated.
+fn is_visible(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.metadata().is_ok_and(|folder| folder.is_dir()))
 }
 
 /// The five labels of every stream.

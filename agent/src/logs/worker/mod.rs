@@ -29,7 +29,7 @@ use super::{
     Options,
     bell::Bell,
     board::{Board, Gap, Reading},
-    follow::{Followers, Message},
+    followers::{Followers, Message},
     queue::{Queue, Room},
     redact::Redactor,
     stream::Origins,
@@ -79,7 +79,7 @@ pub(super) struct Parts {
     pub(super) board: Board,
     pub(super) bell: Bell,
     pub(super) words: mpsc::Receiver<Word>,
-    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) messages: tokio::sync::mpsc::Receiver<Message>,
     pub(super) followers: Followers,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Worker {
     wake: Wake,
     bell: Bell,
     words: mpsc::Receiver<Word>,
-    messages: mpsc::Receiver<Message>,
+    messages: tokio::sync::mpsc::Receiver<Message>,
     followers: Followers,
     buffer: Buffer,
     shaper: Shaper,
@@ -221,21 +221,21 @@ impl Worker {
     }
 
     fn take_message(&mut self, message: Message) {
-        let Some(source) = self.numbers.get(message.id()).and_then(|number| self.sources.get_mut(number)) else {
-            return;
-        };
+        let (Message::Batch(id, _) | Message::Gaps(id, _) | Message::Ended(id) | Message::Unreadable(id)) = &message;
+        let Some(source) = self.numbers.get(id).and_then(|number| self.sources.get_mut(number)) else { return };
         match message {
-            Message::Pieces { pieces, .. } => {
-                source.caught_up = false;
-                for piece in pieces.iter() {
-                    source.take(piece, &mut self.shaper, &mut self.streams);
-                }
-                source.caught_up = true;
-                source.idle_since = self.shaper.clock.now();
+            Message::Batch(_, batch) => {
+                source.told_all = false;
+                batch.iter().for_each(|piece| source.take(piece, &mut self.shaper, &mut self.streams));
             }
-            Message::Gap { .. } => source.whose.service.gap(Gap::RotationsMissed, 1),
-            Message::Ended { .. } => source.caught_up = true,
-            Message::Unreadable { reason, .. } => source.reader = Reader::None(reason),
+            Message::Gaps(_, times) => source.whose.service.gap(Gap::PositionLost, times),
+            Message::Ended(_) => source.told_all = true,
+            Message::Unreadable(_) => {
+                source.told_all = true;
+                source.reader = Reader::None("the driver keeps nothing to read");
+                self.followers.stop(&source.id);
+                self.publish_sources();
+            }
         }
     }
 
@@ -313,7 +313,7 @@ impl Worker {
         let resume = listing::resume(&origin, &self.streams);
         match Tail::open(path, *max_files, &resume) {
             Ok(tail) => {
-                source.behind = source::behind(&origin, &tail, &self.streams);
+                source.behind = source::behind(&origin, Some(&tail), &self.streams);
                 let known = listing::has_cursor(&origin, &self.streams);
                 if known && source.behind.iter().all(Vec::is_empty) {
                     source.whose.service.gap(Gap::PositionLost, 1);
@@ -338,9 +338,11 @@ impl Worker {
             TailError::Missing { .. } if source.gone => {}
             TailError::Missing { .. } => listing::await_again(source),
             TailError::Forbidden { .. } | TailError::Irregular { .. } => {
+                // The inventory is looked at again, which starts a follower.
                 self.wake.forget(number);
                 source.reader = Reader::Api;
                 self.generation = None;
+                self.bell.ring();
             }
             TailError::Io { .. } => {
                 let error = error as &dyn std::error::Error;
@@ -374,7 +376,7 @@ impl Worker {
             watched.push(PollFd::from_borrowed_fd(inotify, PollFlags::IN));
         }
         // Interrupted or not: the next turn looks at everything.
-        let _ = poll(&mut watched, wait.as_ref());
+        poll(&mut watched, wait.as_ref()).ok();
     }
 
     fn awaits(&self) -> bool {
