@@ -16,11 +16,57 @@ use key::Key;
 
 /// Parts of keys, in the spellings people use: lower case, capitals, camel case.
 const PARTS: [&str; 51] = [
-    "assw", "ASSW", "assW", "assphr", "ASSPHR", "pass=", "pass:", "pass\"", "pass\\", "pass ", "PASS=", "PASS:", "PASS\"",
-    "Pass=", "Pass:", "Pass\"", "pwd", "PWD", "Pwd", "ecret", "ECRET", "oken", "OKEN", "_key", "_KEY", "-key", "-Key",
-    "-KEY", "ikey", "IKEY", "iKey", "sKey", "tKey", "eKey", "gKey", "skey", "uthoriz", "UTHORIZ", "ookie", "OOKIE",
-    "redential", "REDENTIAL", "sig=", "ignature=", // From here on no keys.
-    "earer ", "EARER ", "arer%20", "://", "%3A%2F%2F", "entified by", "ENTIFIED BY",
+    "assw",
+    "ASSW",
+    "assW",
+    "assphr",
+    "ASSPHR",
+    "pass=",
+    "pass:",
+    "pass\"",
+    "pass\\",
+    "pass ",
+    "PASS=",
+    "PASS:",
+    "PASS\"",
+    "Pass=",
+    "Pass:",
+    "Pass\"",
+    "pwd",
+    "PWD",
+    "Pwd",
+    "ecret",
+    "ECRET",
+    "oken",
+    "OKEN",
+    "_key",
+    "_KEY",
+    "-key",
+    "-Key",
+    "-KEY",
+    "ikey",
+    "IKEY",
+    "iKey",
+    "sKey",
+    "tKey",
+    "eKey",
+    "gKey",
+    "skey",
+    "uthoriz",
+    "UTHORIZ",
+    "ookie",
+    "OOKIE",
+    "redential",
+    "REDENTIAL",
+    "sig=",
+    "ignature=", // From here on no keys.
+    "earer ",
+    "EARER ",
+    "arer%20",
+    "://",
+    "%3A%2F%2F",
+    "entified by",
+    "ENTIFIED BY",
 ];
 /// Where those begin which no password has in it, which are no part of a key, which are URLs', which are SQL's.
 const OTHER: usize = 16;
@@ -96,8 +142,7 @@ fn user_of_url(bytes: &[u8], start: usize, length: usize) -> Option<Span> {
     let (start_of, end_of) = (from + colon + 1, from + host);
     let is_mark = mark_at(bytes, start_of).is_some_and(|length| start_of + length == end_of);
     let scheme = super::bytes::run_start(bytes, start, 16, |byte| url_word(byte) || matches!(byte, b'+' | b'.'));
-    (end_of > start_of && !is_mark)
-        .then(|| Span::new(Builtin::Credentials, start_of, end_of).from(scheme))
+    (end_of > start_of && !is_mark).then(|| Span::new(Builtin::Credentials, start_of, end_of).from(scheme))
 }
 
 /// `IDENTIFIED BY '...'` of SQL.
@@ -106,5 +151,6 @@ fn identified_by(bytes: &[u8], start: usize, json: bool) -> Option<Span> {
     if part(bytes, from, from + 8).eq_ignore_ascii_case(b"password") {
         from = run_end(bytes, from + 8, |byte| byte == b' ');
     }
-    value::quoted(bytes, from, json).map(|(start_of, end_of)| Span::new(Builtin::Credentials, start_of, end_of).from(start))
+    value::quoted(bytes, from, json)
+        .map(|(start_of, end_of)| Span::new(Builtin::Credentials, start_of, end_of).from(start))
 }

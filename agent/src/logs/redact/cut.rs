@@ -34,8 +34,12 @@ impl Redactor {
         let window = text.get(least..end).unwrap_or_default();
         scratch.spans.clear();
         self.find(names, &mut Default::default(), window.as_bytes(), &mut scratch.spans);
-        while let Some(whole) =
-            scratch.spans.iter().filter(|span| least + span.whole < cut && cut < least + span.end).map(|span| span.whole).min()
+        while let Some(whole) = scratch
+            .spans
+            .iter()
+            .filter(|span| least + span.whole < cut && cut < least + span.end)
+            .map(|span| span.whole)
+            .min()
         {
             cut = least + whole;
         }

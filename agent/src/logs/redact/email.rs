@@ -22,7 +22,8 @@ pub(super) fn scan(bytes: &[u8], limit: usize, budget: &mut Budget, spans: &mut 
             break;
         }
         let domain = part(bytes, place + 1, place + 1 + MAX_DOMAIN);
-        let length = run_end(domain, 0, |byte| byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'.' | b'-'));
+        let length =
+            run_end(domain, 0, |byte| byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'.' | b'-'));
         if !budget.spend(CANDIDATE / 4 + place - start + length) {
             return start;
         }

@@ -131,7 +131,10 @@ fn has_run(bytes: &[u8]) -> bool {
 /// A line of a key: base64, a header of an encrypted one, or nothing.
 fn looks_like_key(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();
-    text.iter().all(|byte| base64(*byte)) || has_run(text) || text.starts_with(b"Proc-Type:") || text.starts_with(b"DEK-Info:")
+    text.iter().all(|byte| base64(*byte))
+        || has_run(text)
+        || text.starts_with(b"Proc-Type:")
+        || text.starts_with(b"DEK-Info:")
 }
 
 /// A line of nothing but 64 characters of base64 is one of a key whose beginning was read by an agent before this one. Hashes are of

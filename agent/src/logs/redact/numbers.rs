@@ -112,7 +112,10 @@ fn is_card(bytes: &[u8], groups: &[(usize, usize)]) -> bool {
 fn alone(bytes: &[u8], start: usize, end: usize) -> bool {
     let digit = |i: usize| at(bytes, i).is_ascii_digit();
     let fraction = start > 1 && at(bytes, start - 1) == b'.' && digit(start - 2);
-    super::bytes::begins(bytes, start) && !word(at(bytes, end)) && !fraction && !(at(bytes, end) == b'.' && digit(end + 1))
+    super::bytes::begins(bytes, start)
+        && !word(at(bytes, end))
+        && !fraction
+        && !(at(bytes, end) == b'.' && digit(end + 1))
 }
 
 fn luhn(digits: &[u8]) -> bool {

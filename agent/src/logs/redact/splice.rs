@@ -41,7 +41,12 @@ pub(super) fn edits(bytes: &[u8], spans: &[Span], edits: &mut Vec<Edit>) {
     if is_json_like(bytes) {
         return Walk { bytes, spans, edits }.run();
     }
-    edits.extend(spans.iter().map(|span| Edit { start: span.start, end: span.end, pattern: span.pattern, quoted: false }));
+    edits.extend(spans.iter().map(|span| Edit {
+        start: span.start,
+        end: span.end,
+        pattern: span.pattern,
+        quoted: false,
+    }));
 }
 
 /// Goes along the strings of a line of JSON, and what is between them.

@@ -80,9 +80,30 @@ const ENDS: [(&[u8], Class); 24] = [
 const INSIDE: [&[u8]; 3] = [b"password", b"passwd", b"passphrase"];
 /// Ends of keys which speak about a password and do not hold one.
 const ABOUT: [&[u8]; 24] = [
-    b"length", b"policy", b"count", b"changed", b"expires", b"expiry", b"required", b"valid", b"age", b"enabled",
-    b"attempts", b"at", b"file", b"path", b"strength", b"reset", b"type", b"method", b"set", b"ok", b"failed",
-    b"changes", b"error", b"status",
+    b"length",
+    b"policy",
+    b"count",
+    b"changed",
+    b"expires",
+    b"expiry",
+    b"required",
+    b"valid",
+    b"age",
+    b"enabled",
+    b"attempts",
+    b"at",
+    b"file",
+    b"path",
+    b"strength",
+    b"reset",
+    b"type",
+    b"method",
+    b"set",
+    b"ok",
+    b"failed",
+    b"changes",
+    b"error",
+    b"status",
 ];
 
 fn judge(key: &[u8], password: bool) -> Option<Class> {
