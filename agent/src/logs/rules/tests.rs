@@ -48,13 +48,13 @@ fn rules_are_shown_as_they_are_read() {
     }
 }
 
-/// The decisions of other versions of the program must be the same.
+/// The decisions of other versions of the program must be the same. The figures are a second implementation's.
 #[test]
 fn the_hash_does_not_change() {
     assert_eq!([hash(b"", 0), hash(b"abc", 1), hash(b"a longer line", 2)], HASHES);
 }
 
-const HASHES: [u64; 3] = [0, 0, 0];
+const HASHES: [u64; 3] = [0x0339_e4fa_79a0_0fa3, 0xa972_8235_c070_f1b2, 0x25c2_b900_4fc6_042c];
 
 #[test]
 fn a_rate_lets_ten_seconds_worth_through_and_then_its_share() {
