@@ -179,7 +179,8 @@ fn describe(event: &Event) -> Option<String> {
         EventKind::Destroyed(id) => (id, "info", "destroy"),
         EventKind::NetworkChanged | EventKind::Other => return None,
     };
-    let name = event.attributes.get("name").unwrap_or_default();
+    // What networks tell of their members comes without the member's name, and says nothing the container's own events do not.
+    let name = event.attributes.get("name").filter(|name| !name.is_empty())?;
     let identity = Identity::from_labels(&event.attributes, name);
     let described = Described {
         level,
