@@ -33,7 +33,10 @@ pub(super) fn cards(bytes: &[u8], limit: usize, budget: &mut Budget, spans: &mut
         if start >= limit {
             break;
         }
-        let end = groups(bytes, start, spans);
+        let mut end = end_of_groups(bytes, probe);
+        if end - start >= stride {
+            end = groups(bytes, start, spans);
+        }
         if !budget.spend(CANDIDATE / 4 + 4 * (end - start)) {
             return start;
         }
@@ -54,6 +57,21 @@ fn start_of_groups(bytes: &[u8], place: usize) -> usize {
         };
     }
     start
+}
+
+/// Where they end.
+fn end_of_groups(bytes: &[u8], place: usize) -> usize {
+    let rest = bytes.get(place..).unwrap_or_default();
+    let mut before = b'0';
+    let mut length = 0;
+    for byte in rest {
+        if !byte.is_ascii_digit() && !(before.is_ascii_digit() && matches!(byte, b' ' | b'-')) {
+            break;
+        }
+        before = *byte;
+        length += 1;
+    }
+    place + length - usize::from(!before.is_ascii_digit())
 }
 
 /// Reads groups of digits from `start` on and finds the numbers among them; returns where they end.

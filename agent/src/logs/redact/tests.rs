@@ -82,7 +82,7 @@ fn what_is_left_alone() {
         "bob@host task-1234567890123456789012 disk-a1 risk-management-is-a-long-word-here",
         "WVWZZZ1JZ3W386752 12345678901234567",
         "https://example.com:8443/a@b ssh://git@example/x",
-        "author=x tokenizer=fast secretary=bob compass: north",
+        "PWD=/app OLDPWD=/ author=x tokenizer=fast secretary=bob compass: north",
     ] {
         assert_eq!(redacted(&redactor, line), line);
     }
