@@ -24,8 +24,11 @@ use loki::{Entry, Fault, Limits, Receiver};
 const SECOND: i64 = 1_000_000_000;
 const HOUR: i64 = 3600 * SECOND;
 
-/// A stream of a push: labels, and lines with how long ago they were written and their metadata.
-type Stream = (String, Vec<(i64, String, Vec<(&'static str, String)>)>);
+/// How long ago it was written, in nanoseconds; the line; metadata.
+type Line = (i64, String, Vec<(&'static str, String)>);
+
+/// A stream of a push.
+type Stream = (String, Vec<Line>);
 
 fn now() -> i64 {
     i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos()).unwrap()
@@ -202,8 +205,8 @@ async fn compare(url: &str) {
     let client = client(url);
     for (streams, status, sentence) in cases() {
         let answer = push(&client, &streams, now()).await;
-        let what = streams.first().map_or("no stream", |(labels, _)| &labels[..labels.len().min(60)]);
-        assert_eq!((answer.status, without_times(&answer.body)), (status, sentence), "{what}");
+        let what = streams.first().map_or("no stream", |(labels, _)| labels.as_str());
+        assert_eq!((answer.status, without_times(&answer.body)), (status, sentence), "{what:.60}");
     }
     for (content_type, encoding, body, sentence) in [
         ("a b", None, &[][..], "mime: expected slash after first token\n"),
@@ -269,7 +272,7 @@ async fn rates_and_streams_are_limited() {
     let client = client(&receiver.url());
     let big = plain(r#"{app="big"}"#, &[(0, &"x".repeat(1500))]);
     let small = plain(r#"{app="small"}"#, &[(0, "x")]);
-    assert_eq!(push(&client, &[big.clone()], now()).await.status, 204);
+    assert_eq!(push(&client, std::slice::from_ref(&big), now()).await.status, 204);
     let answer = push(&client, &[big.clone(), small.clone()], now()).await;
     let sorted = sort(answer.status, &answer.body, 2);
     assert_eq!((sorted.verdict, sorted.reason), (Verdict::Slower, Some(Reason::RateLimited)), "{}", answer.body);
@@ -301,8 +304,7 @@ async fn rates_and_streams_are_limited() {
 async fn a_repeated_push_is_recognised_within_a_block() {
     let receiver = Receiver::usual();
     let client = client(&receiver.url());
-    let lines: Vec<(i64, String, Vec<(&str, String)>)> =
-        (0..300).map(|n| (300 - n, format!("{n:0>1000}"), vec![("n", "x".to_owned())])).collect();
+    let lines: Vec<Line> = (0..300).map(|n| (300 - n, format!("{n:0>1000}"), vec![("n", "x".to_owned())])).collect();
     let (at, few) = (now(), vec![(r#"{app="few"}"#.to_owned(), lines[..100].to_vec())]);
     for _ in 0..2 {
         assert_eq!(push(&client, &few, at).await.status, 204);
