@@ -3,7 +3,11 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -22,7 +26,7 @@ use super::{
     queue::{Cursors, Limits, Queue, Store},
     sender,
     stream::Origins,
-    worker::{Parts, Word, Worker},
+    worker::{Parts, Side, Word, Worker},
 };
 use crate::{
     delivery::{
@@ -31,7 +35,7 @@ use crate::{
         spool::{self, SpoolError},
     },
     inventory,
-    model::ContainerId,
+    model::{ContainerId, Event},
 };
 
 /// A segment of the spool: what is given up at a time when it is full.
@@ -39,6 +43,9 @@ const SEGMENT: u64 = 4 << 20;
 
 /// Words that wait for the worker: of a person or two.
 const WORDS: usize = 16;
+
+/// Events and lines of the agent's own that wait for it: a storm of events is a few hundred a second.
+const SIDES: usize = 2048;
 
 /// The worker closes what grows within this time, or is left behind.
 const WORKER_DEADLINE: Duration = Duration::from_secs(2);
@@ -114,6 +121,8 @@ pub struct Pipeline {
 #[derive(Clone, Debug)]
 pub struct Handle {
     words: mpsc::SyncSender<Word>,
+    sides: mpsc::SyncSender<Side>,
+    missed: Arc<AtomicU64>,
     bell: Bell,
 }
 
@@ -126,6 +135,24 @@ impl Handle {
     /// The configuration was read again.
     pub fn configure(&self, options: Options) {
         self.say(Word::Options(Arc::new(options)));
+    }
+
+    /// The engine has told of something.
+    pub fn event(&self, event: &Event) {
+        self.aside(Side::Event(event.clone()));
+    }
+
+    /// The agent has said something of its own. Never waits: what comes too fast is counted.
+    pub fn own_line(&self, line: String) {
+        let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+        self.aside(Side::Own(line, now));
+    }
+
+    fn aside(&self, side: Side) {
+        if self.sides.try_send(side).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.bell.ring();
     }
 
     fn say(&self, word: Word) {
@@ -164,6 +191,8 @@ impl Pipeline {
             queues.push(queue);
         }
         let (words, heard) = mpsc::sync_channel(WORDS);
+        let (sides, aside) = mpsc::sync_channel(SIDES);
+        let missed = Arc::new(AtomicU64::new(0));
         let (followers, messages) = Followers::new(around.engine, around.inventory.clone(), bell.clone());
         let parts = Parts {
             options: Arc::new(options),
@@ -176,9 +205,11 @@ impl Pipeline {
             words: heard,
             messages,
             followers,
+            sides: aside,
+            missed: Arc::clone(&missed),
         };
         let worker = spawn(parts, failed)?;
-        Ok(Self { board, handle: Handle { words, bell }, senders, worker, stop_senders })
+        Ok(Self { board, handle: Handle { words, sides, missed, bell }, senders, worker, stop_senders })
     }
 
     /// What it counts.

@@ -8,21 +8,31 @@
 //! ```
 
 mod clock;
+mod early;
 mod listing;
 mod shape;
+mod side;
 mod source;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+pub(super) use side::Side;
+
 use self::{
     clock::Clock,
+    early::Early,
     shape::Shaper,
+    side::Sides,
     source::{Reader, Source},
 };
 use super::{
@@ -81,6 +91,9 @@ pub(super) struct Parts {
     pub(super) words: mpsc::Receiver<Word>,
     pub(super) messages: tokio::sync::mpsc::Receiver<Message>,
     pub(super) followers: Followers,
+    pub(super) sides: mpsc::Receiver<Side>,
+    /// What did not fit into that channel.
+    pub(super) missed: Arc<AtomicU64>,
 }
 
 /// See the head of this file.
@@ -97,6 +110,11 @@ pub(super) struct Worker {
     words: mpsc::Receiver<Word>,
     messages: tokio::sync::mpsc::Receiver<Message>,
     followers: Followers,
+    heard: mpsc::Receiver<Side>,
+    missed: Arc<AtomicU64>,
+    /// Made when the host has a name.
+    sides: Option<Sides>,
+    early: Early,
     buffer: Buffer,
     shaper: Shaper,
     streams: Streams,
@@ -112,7 +130,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, own, inventory, queues, origins, board, bell, words, messages, followers } = parts;
+        let Parts { options, own, inventory, queues, origins, board, bell, words, messages, followers, sides, missed } =
+            parts;
         let clock = Clock::new(options.max_age);
         let redactor = Arc::new(Redactor::new(&options.lines.redact));
         let now = clock.now();
@@ -127,6 +146,10 @@ impl Worker {
             words,
             messages,
             followers,
+            heard: sides,
+            missed,
+            sides: None,
+            early: Early::default(),
             buffer: Buffer::default(),
             shaper: Shaper::new(redactor, clock),
             streams: Streams::new(queues, options.batch_wait),
@@ -150,6 +173,7 @@ impl Worker {
             }
             self.see_inventory();
             self.see_news();
+            self.take_sides();
             self.take_messages();
             let more = self.read();
             self.flush();
@@ -210,6 +234,28 @@ impl Worker {
             {
                 tail.suspend(source.ended);
             }
+        }
+    }
+
+    /// Takes events and the agent's own lines. While the host has no name they wait: without it they would have another stream.
+    fn take_sides(&mut self) {
+        if self.sides.is_none() {
+            let snapshot = self.inventory.load();
+            let Some(host) = &snapshot.host else { return };
+            let on = (self.options.events, self.options.own);
+            self.sides = Some(Sides::new(host, on, &self.board, &self.shaper, &mut self.streams));
+        }
+        for _ in 0..MESSAGES {
+            let Ok(side) = self.heard.try_recv() else { break };
+            if let Side::Event(event) = &side {
+                self.hear_event(event);
+            }
+            if let Some(sides) = &mut self.sides {
+                sides.take(&side, &mut self.shaper, &mut self.streams);
+            }
+        }
+        if let Some(sides) = &self.sides {
+            sides.missed(self.missed.swap(0, Ordering::Relaxed));
         }
     }
 

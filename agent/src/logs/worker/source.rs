@@ -47,6 +47,8 @@ pub(super) struct Source {
     pub(super) ended: bool,
     /// The engine knows it no more.
     pub(super) gone: bool,
+    /// Adopted from an event: the inventory has until then to know it.
+    pub(super) early: Option<Instant>,
     /// Nothing is left to read for the moment; of the engine's messages nobody knows.
     pub(super) caught_up: bool,
     /// The engine has told everything of its last run.
