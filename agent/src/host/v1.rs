@@ -147,8 +147,8 @@ impl Files {
     }
 
     /// Whether block I/O is counted for any cgroup, these being the files of the root. A policy that counts is switched on for a
-    /// device as a whole, and its root has a row for each such device, zeros included; since Linux 6.10 `blk-throttle` is off until
-    /// somebody sets a limit on the device (block/blk-throttle.c). What cannot be read does not say no.
+    /// device as a whole, and its root has a row for each such device, zeros included; newer kernels leave `blk-throttle` off until
+    /// somebody sets a limit on the device (seen with Linux 6.18). What cannot be read does not say no.
     pub(super) fn counts_io(&self, reading: &mut Reading) -> bool {
         let mut tables = [&self.io_bytes, &self.io_requests].into_iter().flatten().peekable();
         tables.peek().is_none()
