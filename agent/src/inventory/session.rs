@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::{ClockWatch, EngineClock},
+    images::Unanswered,
     ledger::Sight,
     reaction::{Listed, Reaction},
     request::{Answer, Requests},
@@ -89,6 +90,7 @@ pub(super) struct Session<'a, S, F> {
     clock_set_back: bool,
     /// The latest moment which the engine's clock is known to have shown.
     newest: Timestamp,
+    images: Unanswered,
     networks_due: Option<Instant>,
     /// The last list of networks failed, and another was asked for.
     networks_retried: bool,
@@ -156,6 +158,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             clock_watch: told.map(|told| ClockWatch::told(told, now)),
             clock_set_back,
             newest: began,
+            images: Unanswered::default(),
             networks_due: None,
             networks_retried: false,
             tick_due: now + QUIET,
@@ -263,12 +266,17 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
     fn take(&mut self, answer: Answer) -> Result<(), Trouble> {
         match answer {
             Answer::Looked { id, asked, result } => self.looked(&id, asked, result.map(|found| found.map(|c| *c)))?,
-            Answer::Image { id, result } => {
-                if let Ok(image) = result {
+            Answer::Image { id, result } => match result {
+                Ok(image) => {
                     self.heard();
+                    self.images.forget(&id);
                     self.watch.state.set_image(id, image.and_then(|image| image.created));
                 }
-            }
+                Err(trouble) => {
+                    tracing::debug!(%trouble, image = &*id, "image not asked for");
+                    self.images.failed(&id, Instant::now());
+                }
+            },
             Answer::Networks(result) => match result {
                 Ok(networks) => {
                     self.heard();
@@ -425,6 +433,13 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
                 self.requests.looks.want(&id);
             }
         }
+        for id in self.images.take_due(now) {
+            if self.watch.state.lacks_image(&id) {
+                self.requests.want_image(id);
+            } else {
+                self.images.forget(&id);
+            }
+        }
         if self.networks_due.is_some_and(|due| due <= now) {
             self.networks_due = None;
             self.requests.ask_networks();
@@ -450,7 +465,8 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
 
     fn next_due(&mut self) -> Instant {
         let looks = self.schedule.next().filter(|_| matches!(self.stage, Stage::Live));
-        let own = [Some(self.tick_due), Some(self.list_due), self.networks_due, looks, self.watch.next_due()];
+        let images = self.images.next();
+        let own = [Some(self.tick_due), Some(self.list_due), self.networks_due, images, looks, self.watch.next_due()];
         own.into_iter().flatten().min().unwrap_or(self.tick_due)
     }
 
