@@ -29,7 +29,8 @@ use crate::{
     config::{Config, Sources},
     engine::Engine,
     host::{Host, Roots},
-    http, inventory,
+    http,
+    inventory::{self, Listener},
     logs::{Handle, Pipeline},
     memory,
     targets::{OwnNetwork, Standpoint, Targets},
@@ -109,6 +110,9 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     };
     let pipeline = logs::start(&config, &sources, around, &failure)?;
     let reading = pipeline.as_ref().map(Pipeline::handle);
+    if let Some(reading) = reading.clone() {
+        log.tap(move |line| reading.own_line(line));
+    }
     let inventory = start_inventory(engine, &config, &reader, &scraper, reading.clone(), &metrics, &shutdown);
     let app = http::App {
         scraper: scraper.clone(),
@@ -240,6 +244,7 @@ fn start_inventory(
         state_dir: config.state.directory.clone(),
         forget_after: config.services.forget_after,
         filter: config.containers.clone(),
+        listener: reading.clone().map(|reading| Listener::new(move |event| reading.event(event))),
     };
     // Handles of a container that ended are let go when the picture says so, not at the next scrape.
     let refresh = {

@@ -8,7 +8,7 @@ use crate::{config, engine, exposition, host, http, inventory, logs, targets};
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -23,6 +23,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("assembly", logs::assemble::fuzz::assembly),
     ("spool_segment", delivery::spool::fuzz::spool_segment),
     ("journal", delivery::journal::fuzz::journal),
+    ("log_frames", engine::fuzz::log_frames),
     ("json_file", logs::json_file::fuzz::json_file),
     ("redaction", logs::redact::fuzz::redaction),
 ];

@@ -1,7 +1,7 @@
 //! A process that fills and empties a spool is killed at moments of nobody's choosing: what it was told is kept is kept, what it was told is
 //! taken out does not come back, and the order holds.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

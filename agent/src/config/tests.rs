@@ -273,3 +273,31 @@ fn access_fits_together_or_is_refused() {
     let variable = [("SPYHOP__HTTP__TLS__CERT_FILE", "/c"), ("SPYHOP__HTTP__TLS__KEY_FILE", "/k")];
     assert!(load_from("", &variable, &[]).unwrap().http.access.tls.is_some());
 }
+
+#[test]
+fn rules_on_lines_are_read_and_every_mistake_is_named() {
+    let file = "logs:\n  redact: [default, vin]\n  patterns: ['ticket=TICK-(\\d{1,9})']\n  drop: [text=/healthz]\n  sample: [1/10 text=ping]\n  min_level: info\n  rate_lines: 100\n  rate_size: 1MiB\n  exclude: [name=noisy*]\n";
+    let config = load_from(file, &[], &[]).unwrap();
+    let logs = &config.logs;
+    assert_eq!(format!("{:?}", logs.redact.names), r#"{"credentials", "tokens", "private_keys", "cards", "vin"}"#);
+    assert_eq!((logs.redact.own.len(), logs.rules.drop.len(), logs.rules.sample.len()), (1, 1, 1));
+    assert_eq!((logs.rules.rate.lines, logs.rules.rate.bytes), (Some(100), Some(1 << 20)));
+    assert!(!logs.containers.admits("", "noisy-1"));
+    let again = load_from(&config.to_yaml(), &[], &[]).unwrap();
+    assert_eq!((&again.logs, reload(&config, &again)), (logs, Changes::default()));
+    // In the environment an item a line: expressions have commas.
+    let variable = ("SPYHOP__LOGS__PATTERNS", "a=x{1,2}\nb=y\n");
+    assert_eq!(load_from("", &[variable], &[]).unwrap().logs.redact.own.len(), 2);
+    let file = "logs:\n  redact: [vins]\n  patterns: ['a=(', 'b=c', 'b=d']\n  drop: [healthz]\n  sample: [1/1]\n  min_level: loud\n  rate_lines: 0\n";
+    assert_eq!(
+        mistakes(file, &[], &[]),
+        [
+            "f:2:12: logs.redact: \"vins\" is not a pattern; did you mean vin? known are default, credentials, tokens, private_keys, cards, email, vin, vin_any",
+            "f:3:14: logs.patterns: \"a=(\" is not a regular expression: unclosed group; write NAME=REGEX, such as ticket=TICK-[0-9]+",
+            "f:4:10: logs.drop: \"healthz\" is not text=TEXT or regex=REGEX; write it as in text=GET /healthz",
+            "f:5:12: logs.sample: \"1/1\" is not 1/N with N from 2 to 1000000, alone or before text=TEXT or regex=REGEX; write it as in 1/10 text=GET /ping",
+            "f:6:14: logs.min_level: \"loud\" is not a level; known are trace, debug, info, warn, error, critical, fatal",
+            "f:7:15: logs.rate_lines: \"0\" is not a number of lines; write 1 to 1000000 lines a second, or off",
+        ]
+    );
+}

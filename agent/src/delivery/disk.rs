@@ -29,8 +29,7 @@ impl Disk {
     pub(crate) fn open(&self, path: &Path, write: bool) -> io::Result<File> {
         #[cfg(test)]
         self.faults.read()?;
-        let flags =
-            i32::try_from((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits()).map_err(|error| io::Error::other(error))?;
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits()).map_err(io::Error::other)?;
         let file = File::options().read(true).write(write).custom_flags(flags).open(path)?;
         let is_file = file.metadata()?.is_file();
         if is_file { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file")) }

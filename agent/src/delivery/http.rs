@@ -151,8 +151,12 @@ impl Client {
     async fn take_idle(&self, material: &Arc<Material>) -> Option<Connection> {
         let mut connection = self.lock().take()?;
         let fresh = connection.since.elapsed() < IDLE && Arc::ptr_eq(&connection.material, material);
-        // Ready is also who has not noticed yet that the other side is gone.
-        (fresh && connection.sender.ready().await.is_ok()).then_some(connection)
+        if !fresh {
+            return None;
+        }
+        // One turn of the runtime for the connection to notice that the other side has left: what is written to it then is lost.
+        tokio::task::yield_now().await;
+        connection.sender.ready().await.is_ok().then_some(connection)
     }
 
     fn request(

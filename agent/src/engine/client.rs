@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Address, Endpoint, Error, convert,
     error::Request,
-    events, lenient, stats,
+    events, lenient, logs, stats,
     transport::{Transport, is_id},
     version::{ApiVersion, Negotiated},
 };
@@ -206,6 +206,22 @@ impl Engine {
         until: Option<Timestamp>,
     ) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin + 'static {
         events::follow(self.clone(), since, until)
+    }
+
+    /// A container's output with its times: what is kept of it from `since` on (nanoseconds since 1970, the moment itself
+    /// included), then, with `follow`, what comes until the container ends. `tty` as inspected: the answer's form hangs on it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 404 or 409 for a container that is gone or going, 501 where its driver keeps nothing to read; no answer
+    /// in time.
+    pub async fn logs(
+        &self,
+        id: &ContainerId,
+        tty: bool,
+        since: Option<i64>,
+        follow: bool,
+    ) -> Result<logs::LogFollow, Error> {
+        logs::follow(self, id, tty, since, follow).await
     }
 
     /// Asks for one thing by its id, of which 404 is a good answer.

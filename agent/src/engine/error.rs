@@ -37,6 +37,7 @@ impl fmt::Display for Request {
             EngineCall::Image => "inspect image",
             EngineCall::Stats => "ask for figures of container",
             EngineCall::Events => "follow events",
+            EngineCall::Logs => "follow output of container",
         })?;
         match &self.id {
             // Twelve digits are how people know containers and images.
@@ -94,6 +95,14 @@ pub enum Error {
         request: Request,
         /// HTTP status.
         status: u16,
+        /// The engine's own sentence, shortened; empty when what came was no sentence.
+        message: String,
+    },
+    /// The engine said within its answer, after a good status, that it cannot go on.
+    #[error("{request}: engine broke off{}{message}", if message.is_empty() { "" } else { ": " })]
+    BrokenOff {
+        /// Question.
+        request: Request,
         /// The engine's own sentence, shortened; empty when what came was no sentence.
         message: String,
     },
@@ -179,12 +188,20 @@ impl Error {
     /// bollard hands over the `message` of a JSON answer, or the whole body when it is none. What looks like markup or
     /// data is dropped, for it may be anything; a sentence is cut to a line's length.
     pub(super) fn refused(request: Request, status: u16, message: &str) -> Self {
-        let message = message.trim();
-        let message = match message.starts_with(['{', '[', '<', '"']) {
-            true => String::new(),
-            false => message.chars().take(MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect(),
-        };
-        Self::Refused { request, status, message }
+        Self::Refused { request, status, message: sentence(message) }
+    }
+
+    /// What the engine says in the middle of an answer.
+    pub(super) fn told(request: Request, message: &str) -> Self {
+        Self::BrokenOff { request, message: sentence(message) }
+    }
+}
+
+fn sentence(message: &str) -> String {
+    let message = message.trim();
+    match message.starts_with(['{', '[', '<', '"']) {
+        true => String::new(),
+        false => message.chars().take(MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect(),
     }
 }
 

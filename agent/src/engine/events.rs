@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use futures_util::{Stream, StreamExt, stream};
-use http::{Method, Uri};
+use http::{Method, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -91,15 +91,20 @@ async fn ask(engine: &Engine, since: Timestamp, until: Option<Timestamp>) -> Res
     let transport = engine.transport();
     let sent = transport.get(&Method::GET, &uri).await;
     let response = sent.map_err(|error| Error::broken(request(), transport.address(), error.into()))?;
-    let status = response.status();
-    if status.is_success() {
+    if response.status().is_success() {
         return Ok(response.into_body());
     }
+    Err(refusal(request(), response).await)
+}
+
+/// What an error status is about.
+pub(super) async fn refusal(request: Request, response: Response<Incoming>) -> Error {
+    let status = response.status();
     let body = http_body_util::Limited::new(response.into_body(), MAX_ERROR_BODY).collect().await;
     let body = body.map(|whole| whole.to_bytes()).unwrap_or_default();
     let parsed: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
     let sentence = parsed.as_ref().and_then(|body| body.get("message")).and_then(|message| message.as_str());
-    Err(Error::refused(request(), status.as_u16(), sentence.unwrap_or_default()))
+    Error::refused(request, status.as_u16(), sentence.unwrap_or_default())
 }
 
 /// The next event; `None` when the engine has closed the stream between two events.

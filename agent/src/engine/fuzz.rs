@@ -59,3 +59,8 @@ pub fn answers(bytes: &[u8]) {
     }
     std::hint::black_box(lenient::read::<api::SystemVersion>(&text));
 }
+
+/// `GET /containers/{id}/logs`.
+pub fn log_frames(bytes: &[u8]) {
+    super::logs::fuzz::log_frames(bytes);
+}

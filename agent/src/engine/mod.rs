@@ -6,15 +6,15 @@
 //! ```text
 //!  endpoint, context: which engine is meant
 //!  Engine ---- bollard ---- transport ---- wire: unix socket, TCP, TLS
-//!    |  \                  (GET only, nine paths, byte ceilings, version in the path)
-//!    |   events ----------/
+//!    |  \                  (GET only, ten paths,  byte ceilings, version in the path)
+//!    |   events, logs -----/
 //!    convert, lenient: bollard types -> model types
 //! ```
 //!
 //! # Why this can move into a process of its own
 //!
 //! Every method takes plain values and gives plain values: no handle, no borrowed body, no callback, no lock crosses. A broker
-//! which holds the socket has to answer eight calls and one stream, which is the whole list in `transport.rs`:
+//! which holds the socket has to answer eight calls and two streams, which is the whole list in `transport.rs`:
 //!
 //! | call | request | answer |
 //! |---|---|---|
@@ -27,6 +27,7 @@
 //! | [`Engine::image`] | `GET /images/{id}/json` | [`crate::model::Image`] |
 //! | [`Engine::stats`] | `GET /containers/{id}/stats?stream=false&one-shot=true` | [`crate::model::ContainerSample`] |
 //! | [`Engine::events`] | `GET /events` | [`crate::model::Event`]s |
+//! | [`Engine::logs`] | `GET /containers/{id}/logs` | [`Message`]s |
 //!
 //! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
 
@@ -41,6 +42,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod lenient;
+mod logs;
 mod stats;
 mod tls;
 mod transport;
@@ -52,4 +54,5 @@ pub use client::{Deadlines, Engine, MAX_CONTAINERS};
 pub use context::ContextError;
 pub use endpoint::{Around, Endpoint, EndpointError, Found, Wish, find};
 pub use error::{Error, Request};
+pub use logs::{LogFollow, Message};
 pub use version::ApiVersion;

@@ -38,15 +38,16 @@ struct Route {
     ceiling: usize,
 }
 
-/// The whole list. `/_ping` and `/version` carry no version: they have to work while none is agreed on. Events have no ceiling
-/// here, since their stream has no end; [`super::frames`] limits each of them.
-const ROUTES: [Route; 9] = [
+/// The whole list. `/_ping` and `/version` carry no version: they have to work while none is agreed on. Events and logs have
+/// no ceiling here, since their streams have no end; [`super::frames`] and [`super::logs`] limit each item.
+const ROUTES: [Route; 10] = [
     Route { before: "/_ping", after: None, versioned: false, ceiling: SMALL },
     Route { before: "/version", after: None, versioned: false, ceiling: SMALL },
     Route { before: "/info", after: None, versioned: true, ceiling: SMALL },
     Route { before: "/containers/json", after: None, versioned: true, ceiling: LIST },
     Route { before: "/containers/", after: Some("/json"), versioned: true, ceiling: INSPECT },
     Route { before: "/containers/", after: Some("/stats"), versioned: true, ceiling: SMALL },
+    Route { before: "/containers/", after: Some("/logs"), versioned: true, ceiling: usize::MAX },
     Route { before: "/networks", after: None, versioned: true, ceiling: INSPECT },
     Route { before: "/images/", after: Some("/json"), versioned: true, ceiling: INSPECT },
     Route { before: "/events", after: None, versioned: true, ceiling: usize::MAX },
@@ -140,6 +141,7 @@ mod tests {
             "/containers/json",
             "/containers/0123abcd/json",
             "/containers/0123abcd/stats",
+            "/containers/0123abcd/logs",
             "/images/sha256:ab/json",
             "/events",
             "/networks",
@@ -150,8 +152,8 @@ mod tests {
             "/containers/0123/archive",
             "/containers/0123/export",
             "/containers/0123/attach/ws",
-            "/containers/0123/logs",
             "/containers//json",
+            "/containers//logs",
             "/containers/../images/json",
             "/containers/a%2F..%2Fb/json",
             "/networks/0123",

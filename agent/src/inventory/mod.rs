@@ -33,7 +33,7 @@ mod writer;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use crate::model::ContainerFilter;
+use crate::model::{ContainerFilter, Event};
 
 #[cfg(any(test, fuzzing))]
 pub use store::fuzz;
@@ -59,10 +59,39 @@ pub struct Settings {
     pub forget_after: Duration,
     /// Which containers are watched at all.
     pub filter: ContainerFilter,
+    /// Who else hears the engine's events.
+    pub listener: Option<Listener>,
+}
+
+/// Hears each event of the engine when the inventory does: in the engine's order, some of them again after a gap. Must not block.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl Listener {
+    /// Calls `hear` with each event.
+    pub fn new(hear: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        (self.0)(event);
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { host: None, state_dir: None, forget_after: Duration::from_secs(600), filter: ContainerFilter::default() }
+        Self {
+            host: None,
+            state_dir: None,
+            forget_after: Duration::from_secs(600),
+            filter: ContainerFilter::default(),
+            listener: None,
+        }
     }
 }

@@ -247,6 +247,9 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
     }
 
     fn apply(&mut self, event: &Event) {
+        if let Some(listener) = &self.watch.listener {
+            listener.tell(event);
+        }
         match self.watch.state.apply(event) {
             Reaction::Nothing => {}
             Reaction::Look(id) => self.requests.looks.want(&id),

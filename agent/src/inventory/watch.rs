@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Reader, Settings,
+    Listener, Reader, Settings,
     clock::EngineClock,
     publisher::Publisher,
     saved::Unsaved,
@@ -71,6 +71,7 @@ pub(super) async fn run<S: Source, F: Fn() + Send + 'static>(
         sessions: 0,
         clock: EngineClock::default(),
         connected_at: None,
+        listener: settings.listener,
     };
     let mut backoff = Backoff::seeded();
     while let Some(trouble) = watch.session(&shutdown).await {
@@ -96,6 +97,7 @@ pub(super) struct Watch<S, F> {
     pub(super) clock: EngineClock,
     /// Since when this session is complete.
     connected_at: Option<Instant>,
+    pub(super) listener: Option<Listener>,
 }
 
 impl<S: Source, F: Fn()> Watch<S, F> {

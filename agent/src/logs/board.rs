@@ -72,6 +72,8 @@ words! {
         RateLines => "rate_lines",
         /// The container writes more bytes than it may.
         RateSize => "rate_size",
+        /// Events or lines of the agent's own that came faster than they were taken.
+        Flood => "flood",
         /// Older than Loki takes.
         TooOld => "too_old",
         /// Loki refused them: too far behind what it has of the stream.

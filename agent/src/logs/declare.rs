@@ -109,7 +109,7 @@ impl Policy {
             format: LineFormat::default(),
             mistakes: Vec::new(),
         };
-        // The container's own rules stand behind the file's: where both mean a line, the file's share counts, and the label's as well.
+        // A container's own samples stand behind the file's, of which the first that means a line counts: no label can loosen one.
         for (key, value) in labels.iter() {
             let Some(label) = key.strip_prefix(PREFIX) else { continue };
             if let Err(what) = policy.declare(label, value.trim())

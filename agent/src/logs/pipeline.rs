@@ -3,7 +3,11 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -17,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     bell::Bell,
     board::Board,
-    follow::Followers,
+    followers::Followers,
     options::Options,
     queue::{Cursors, Limits, Queue, Store},
     sender,
     stream::Origins,
-    worker::{Parts, Word, Worker},
+    worker::{Parts, Side, Word, Worker},
 };
 use crate::{
     delivery::{
@@ -31,11 +35,17 @@ use crate::{
         spool::{self, SpoolError},
     },
     inventory,
-    model::ContainerId,
+    model::{ContainerId, Event},
 };
 
 /// A segment of the spool: what is given up at a time when it is full.
 const SEGMENT: u64 = 4 << 20;
+
+/// Words that wait for the worker: of a person or two.
+const WORDS: usize = 16;
+
+/// Events and lines of the agent's own that wait for it: a storm of events is a few hundred a second.
+const SIDES: usize = 2048;
 
 /// The worker closes what grows within this time, or is left behind.
 const WORKER_DEADLINE: Duration = Duration::from_secs(2);
@@ -110,7 +120,9 @@ pub struct Pipeline {
 /// What others say to it; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    words: mpsc::Sender<Word>,
+    words: mpsc::SyncSender<Word>,
+    sides: mpsc::SyncSender<Side>,
+    missed: Arc<AtomicU64>,
     bell: Bell,
 }
 
@@ -125,9 +137,27 @@ impl Handle {
         self.say(Word::Options(Arc::new(options)));
     }
 
+    /// The engine has told of something.
+    pub fn event(&self, event: &Event) {
+        self.aside(Side::Event(event.clone()));
+    }
+
+    /// The agent has said something of its own. Never waits: what comes too fast is counted.
+    pub fn own_line(&self, line: String) {
+        let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+        self.aside(Side::Own(line, now));
+    }
+
+    fn aside(&self, side: Side) {
+        if self.sides.try_send(side).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.bell.ring();
+    }
+
     fn say(&self, word: Word) {
-        // Nobody hears it once the worker has ended.
-        let _ = self.words.send(word);
+        // Nobody hears it once the worker has ended, and a worker that does not hear is about to be left behind.
+        self.words.try_send(word).ok();
         self.bell.ring();
     }
 }
@@ -160,8 +190,10 @@ impl Pipeline {
             senders.spawn(sender::run(queue.clone(), client, move || freed.ring(), stop_senders.clone()));
             queues.push(queue);
         }
-        let (words, heard) = mpsc::channel();
-        let (followers, messages) = Followers::new(around.engine, bell.clone());
+        let (words, heard) = mpsc::sync_channel(WORDS);
+        let (sides, aside) = mpsc::sync_channel(SIDES);
+        let missed = Arc::new(AtomicU64::new(0));
+        let (followers, messages) = Followers::new(around.engine, around.inventory.clone(), bell.clone());
         let parts = Parts {
             options: Arc::new(options),
             own: around.own,
@@ -173,9 +205,11 @@ impl Pipeline {
             words: heard,
             messages,
             followers,
+            sides: aside,
+            missed: Arc::clone(&missed),
         };
         let worker = spawn(parts, failed)?;
-        Ok(Self { board, handle: Handle { words, bell }, senders, worker, stop_senders })
+        Ok(Self { board, handle: Handle { words, sides, missed, bell }, senders, worker, stop_senders })
     }
 
     /// What it counts.
@@ -212,7 +246,7 @@ fn spawn(parts: Parts, failed: &CancellationToken) -> io::Result<JoinHandle<()>>
         // Dropped by a panic too, unsent then.
         let worker = Worker::new(parts);
         worker.run();
-        let _ = ends.send(());
+        ends.send(()).ok();
     })?;
     let failed = failed.clone();
     Ok(tokio::spawn(async move {

@@ -57,7 +57,7 @@ impl Origin {
         if let Some([stdout, stderr]) = self.outstanding.get(destination) {
             let count = if output == LogStream::Stdout { stdout } else { stderr };
             // A release without its hold would be a fault of ours; a count that wraps would hold the cursor for ever.
-            let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
+            count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1)).ok();
         }
     }
 

@@ -72,11 +72,6 @@ impl Streams {
         Slot(at)
     }
 
-    /// The stream of a place.
-    pub(super) fn stream(&self, slot: Slot) -> Option<Arc<Stream>> {
-        Some(Arc::clone(&self.open.get(slot.0)?.as_ref()?.stream))
-    }
-
     /// Gives the places back of streams which nobody but us holds.
     pub(super) fn prune(&mut self) {
         for place in &mut self.open {

@@ -9,11 +9,12 @@
 //! ```
 
 mod limit;
+mod tap;
 
 use std::{
     io::{self, IsTerminal},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, Once, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     thread,
@@ -141,6 +142,12 @@ impl Handle {
         tracing::callsite::rebuild_interest_cache();
     }
 
+    /// From now on every line is also given to `take`, as JSON and without a line end; it must not log. What is said of shipping logs is left
+    /// out: it would be the next line to ship. Only the first one is heard.
+    pub fn tap(&self, take: impl Fn(String) + Send + Sync + 'static) {
+        self.shared.tap.set(Box::new(take)).ok();
+    }
+
     /// Writes the summaries of all windows, also of those which have not ended. For the end of the process.
     pub fn flush(&self) {
         let summaries = self.shared.lock().drain();
@@ -170,17 +177,19 @@ where
         dropping: Condvar::new(),
         sweeper: Once::new(),
         metrics: metrics.clone(),
+        tap: OnceLock::new(),
     });
+    let tapped = tracing_subscriber::fmt::layer().with_writer(tap::Writer(Arc::clone(&shared))).with_ansi(false);
+    let tapped = tapped.json().flatten_event(true).with_current_span(false).with_span_list(false);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(style.colour);
     let lines = match style.json {
         true => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
         false => lines.compact().boxed(),
     };
     let gate = Gate(Arc::clone(&shared));
-    (Registry::default().with(lines).with(gate), Handle { shared })
+    (Registry::default().with(lines).with(tapped).with(gate), Handle { shared })
 }
 
-#[derive(Debug)]
 struct Shared {
     level: AtomicU8,
     limiter: Mutex<Limiter>,
@@ -188,6 +197,13 @@ struct Shared {
     dropping: Condvar,
     sweeper: Once,
     metrics: Metrics,
+    tap: OnceLock<tap::Take>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("level", &self.level()).finish_non_exhaustive()
+    }
 }
 
 impl Shared {

@@ -60,6 +60,8 @@ label_words! {
         Stats => "stats",
         /// `GET /events`.
         Events => "events",
+        /// `GET /containers/{id}/logs`.
+        Logs => "logs",
     }
 }
 

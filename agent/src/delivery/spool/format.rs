@@ -117,7 +117,7 @@ pub(super) fn put_slot(slot: Slot, mark: Mark) -> (u64, [u8; SLOT]) {
     let mut bytes = [0; SLOT];
     let parts = generation.iter().chain(&position).chain(&crc);
     bytes.iter_mut().zip(parts).for_each(|(into, byte)| *into = *byte);
-    (if slot.generation % 2 == 0 { SLOTS as u64 } else { (SLOTS + SLOT) as u64 }, bytes)
+    (if slot.generation.is_multiple_of(2) { SLOTS as u64 } else { (SLOTS + SLOT) as u64 }, bytes)
 }
 
 fn read_slot(bytes: &[u8], mark: Mark) -> Option<Slot> {

@@ -157,10 +157,7 @@ impl Spool {
             let Some(segment) = self.lanes.get_mut(key).and_then(VecDeque::front_mut) else { return Ok(None) };
             let sequence = segment.sequence;
             match segment.front(&self.disk, &self.folder, key, lost) {
-                Ok(Some((head, meta, payload))) => {
-                    let (time_ms, lines) = (head.time_ms, head.lines);
-                    return Ok(Some(Kept { place: segment.place(), time_ms, lines, meta, payload }));
-                }
+                Ok(Some(kept)) => return Ok(Some(kept)),
                 Ok(None) => drop(self.drop_front(key)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     segment.lose(segment.left, key, Why::Damage, None, lost);

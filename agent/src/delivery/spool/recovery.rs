@@ -11,7 +11,7 @@ use std::{
 use super::{
     Limits, MAX_SEGMENTS, Recovery, Spool, SpoolError,
     format::{Unreadable, VERSION},
-    segment::Segment,
+    segment::{Opened, Segment},
 };
 use crate::delivery::disk::{Disk, beside};
 
@@ -117,7 +117,7 @@ impl Spool {
     fn take_in(&mut self, sequence: u64, path: &Path, recovery: &mut Recovery) -> io::Result<()> {
         let file = self.disk.open(path, false)?;
         let aside = match Segment::open(&file, sequence)? {
-            Ok((segment, key, bad_slots)) => {
+            Ok(Opened { segment, key, bad_slots }) => {
                 recovery.damaged_slots += u64::from(bad_slots);
                 self.adopt(&key, segment);
                 return Ok(());

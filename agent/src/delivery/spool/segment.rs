@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Lost, Place, Record, Why,
+    Kept, Lost, Place, Record, Why,
     format::{self, Mark, RecordHead, Slot, Unreadable},
     limits::MAX_KEY,
     walk::{Bytes as _, Walk},
@@ -72,6 +72,14 @@ pub(super) enum Taken {
     All,
     /// There is more.
     More,
+}
+
+/// What the head of a segment's file says.
+pub(super) struct Opened {
+    pub(super) segment: Segment,
+    pub(super) key: Vec<u8>,
+    /// Slots that cannot be read.
+    pub(super) bad_slots: u32,
 }
 
 impl Segment {
@@ -142,7 +150,7 @@ impl Segment {
     }
 
     /// Reads the head of a segment's file: its key and what is known without its records.
-    pub(super) fn open(file: &File, sequence: u64) -> io::Result<Result<(Self, Vec<u8>, u32), Unreadable>> {
+    pub(super) fn open(file: &File, sequence: u64) -> io::Result<Result<Opened, Unreadable>> {
         let mut head = vec![0; format::FIXED + MAX_KEY];
         let read = file.read(&mut head, 0)?;
         head.truncate(read);
@@ -159,7 +167,7 @@ impl Segment {
                 first_ms: 0,
                 left: Tally::default(),
             };
-            (segment, head.key, head.bad_slots)
+            Opened { segment, key: head.key, bad_slots: head.bad_slots }
         }))
     }
 
@@ -190,7 +198,7 @@ impl Segment {
         folder: &Path,
         key: &[u8],
         lost: &mut dyn FnMut(Lost<'_>),
-    ) -> io::Result<Option<(RecordHead, Vec<u8>, Vec<u8>)>> {
+    ) -> io::Result<Option<Kept>> {
         let file = disk.open(&self.file(folder), false)?;
         loop {
             let mut walk = Walk::new(&file, self.mark, self.slot.position, self.end);
@@ -211,7 +219,10 @@ impl Segment {
             self.slot.position = found.at;
             (self.front, self.oldest_ms) = (Some(found.head), found.head.time_ms);
             match walk.body(&found)? {
-                Some((meta, payload)) => return Ok(Some((found.head, meta, payload))),
+                Some((meta, payload)) => {
+                    let RecordHead { time_ms, lines, .. } = found.head;
+                    return Ok(Some(Kept { place: self.place(), time_ms, lines, meta, payload }));
+                }
                 None => {
                     let meta = walk.meta(&found)?;
                     self.lose(Tally::of(&found.head), key, Why::Damage, meta.as_deref(), lost);

@@ -103,7 +103,7 @@ impl Cursors {
         if let Some(journal) = &mut self.journal {
             for output in LogStream::ALL {
                 // What stays in the file costs some bytes until it is forgotten at a later start.
-                let _ = journal.remove(&key(id, output));
+                journal.remove(&key(id, output)).ok();
             }
         }
     }

@@ -23,7 +23,7 @@ impl Redactor {
         if text.len() <= limit {
             return text.len();
         }
-        let least = text.ceil_char_boundary(limit - BACK.min(limit / 2));
+        let least = text.floor_char_boundary(limit - BACK.min(limit / 2));
         let bytes = text.as_bytes();
         let mut cut = self.end_of_word(bytes, least, text.floor_char_boundary(limit));
         cut = before_digits(bytes, least, cut);
@@ -71,8 +71,8 @@ impl Redactor {
 /// Before the digits which a cut stands behind, groups with single separators included: they may be the beginning of a card's number.
 fn before_digits(bytes: &[u8], least: usize, cut: usize) -> usize {
     let spaced = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
-    let next = at(bytes, cut);
     let start = run_start(bytes, cut, 32.min(cut - least), spaced);
-    let goes_on = spaced(next) && at(bytes, start).is_ascii_digit();
-    if goes_on && cut - start < 32 { start } else { cut }
+    // What follows a comma begins with a space.
+    let start = start + part(bytes, start, cut).iter().position(u8::is_ascii_digit).unwrap_or(cut - start);
+    if spaced(at(bytes, cut)) { start } else { cut }
 }

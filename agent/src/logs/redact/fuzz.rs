@@ -24,8 +24,8 @@ pub fn redaction(bytes: &[u8]) {
         }
         let mut again = line.clone();
         ALL.apply(&mut ALL.state(Names::NONE), &mut again, &mut scratch);
-        assert_eq!(line, again, "of {whole:?}");
+        assert!(line == again || redacted.cut, "{whole:?} became {line:?}, and then {again:?}");
         let cut = ALL.safe_cut(Names::default(), whole, whole.len() / 2, &mut scratch);
-        assert!(whole.is_char_boundary(cut) && cut <= (whole.len() / 2).max(0));
+        assert!(whole.is_char_boundary(cut) && cut <= whole.len() / 2);
     }
 }

@@ -39,6 +39,8 @@ pub const MAX_GROWTH: usize = 16 * 1024;
 pub const COUNTERS: usize = OWN_BASE + MAX_OWN;
 /// The counter of the first own pattern.
 const OWN_BASE: usize = 8;
+/// Times a line with findings is looked at: a number that stood in one word with a token stands alone once that is replaced.
+const ROUNDS: usize = 3;
 /// Work of each built-in pass on a line, in bytes looked at: eight times the longest line, or one candidate in ten of its bytes. It
 /// takes a few milliseconds.
 const BUDGET: usize = 2 << 20;
@@ -122,11 +124,30 @@ impl Redactor {
 
     /// Replaces in a line, which is one of an output in their order. The line may hold line ends.
     pub fn apply(&self, state: &mut State, line: &mut String, scratch: &mut Scratch) -> Redacted {
-        scratch.spans.clear();
-        let limit = self.find(state.names, &mut state.open, line.as_bytes(), &mut scratch.spans);
-        if scratch.spans.is_empty() && limit >= line.len() {
-            return Redacted::NOTHING;
+        let mut all = Redacted::NOTHING;
+        let mut open = state.open;
+        for round in 0..ROUNDS {
+            scratch.spans.clear();
+            let limit = self.find(state.names, &mut open, line.as_bytes(), &mut scratch.spans);
+            if round == 0 {
+                state.open = open;
+            }
+            open = keys::Open::default();
+            if scratch.spans.is_empty() && limit >= line.len() {
+                break;
+            }
+            let redacted = self.replace(line, limit, scratch);
+            all.counts.iter_mut().zip(redacted.counts).for_each(|(all, more)| *all = all.saturating_add(more));
+            all.cut |= redacted.cut;
+            if redacted.cut {
+                break;
+            }
         }
+        all
+    }
+
+    /// Replaces what was found.
+    fn replace(&self, line: &mut String, limit: usize, scratch: &mut Scratch) -> Redacted {
         // Own patterns are about bytes, and may part a character.
         for span in &mut scratch.spans {
             (span.start, span.end) = (line.floor_char_boundary(span.start), line.ceil_char_boundary(span.end));

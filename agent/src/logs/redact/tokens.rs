@@ -8,7 +8,7 @@ use super::{
 };
 
 /// How a token goes on after its literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Form {
     /// At least so many of a class; taken whole, however long.
     Run(fn(u8) -> bool, usize),
@@ -115,7 +115,7 @@ impl Tokens {
                 return start;
             }
             if end > begin {
-                aws |= *form == Form::Aws;
+                aws |= matches!(form, Form::Aws);
                 spans.push(Span::new(Builtin::Tokens, begin, end));
                 from = end;
             }

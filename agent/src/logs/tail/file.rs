@@ -31,13 +31,20 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Whether two findings are the same file. Packing and copying change the inode and leave the first record as it is; a hole
-    /// of NULs at the beginning looks the same in all files, and then the inode must agree.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        match (self.fingerprint, other.fingerprint) {
-            (Some(one), Some(two)) => one == two && (one != HOLE || self.inode == other.inode),
-            _ => self.inode == other.inode,
+    /// Whether what was found is the file that is known. Packing and copying change the inode and leave the first record as it is; a
+    /// hole of NULs at the beginning looks the same in all files, and then the inode must agree. A file known by its first record
+    /// which has none now was emptied: nothing known of it holds any more.
+    pub(super) fn is(&self, known: &Self) -> bool {
+        match (self.fingerprint, known.fingerprint) {
+            (Some(found), Some(known_one)) => found == known_one && (found != HOLE || self.inode == known.inode),
+            (None, Some(_)) => false,
+            (_, None) => self.inode == known.inode,
         }
+    }
+
+    /// It begins with a hole of NULs, longer than what files are told apart by.
+    pub(super) fn is_hole(&self) -> bool {
+        self.fingerprint == Some(HOLE)
     }
 }
 

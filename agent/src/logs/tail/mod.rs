@@ -39,7 +39,8 @@ pub use wake::{Armed, Wake};
 const CHUNK: usize = 128 << 10;
 /// Least that is read at a time, whatever budget is left.
 const LEAST: usize = 16 << 10;
-/// dockerd unlinks a file and makes the next one in the same breath. Longer than this between the two: there was another.
+/// dockerd unlinks a file and makes the next one in the same breath. Longer than this between the two: there was another. A packed file
+/// was unlinked earlier, and a gap is told where, by chance, exactly as many rotations passed as files are kept.
 const ONE_BREATH: Duration = Duration::from_millis(10);
 
 /// What reading needs beside a [`Tail`]; one serves all of them.
@@ -101,6 +102,7 @@ pub struct Tail {
     resting: Option<Resting>,
     resumed: Vec<(Position, Rank)>,
     lost: bool,
+    breath: Duration,
 }
 
 impl Tail {
@@ -116,7 +118,7 @@ impl Tail {
         let mut found: Vec<Option<(u64, u64)>> = vec![None; wanted.len()];
         let walk = set.walk(|before, file| {
             for (wanted, found) in wanted.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-                if wanted.identity.is(&file.identity()) {
+                if file.identity().is(&wanted.identity) {
                     *found = Some((before, wanted.offset_in(file)));
                 }
             }
@@ -137,7 +139,15 @@ impl Tail {
         let resumed =
             wanted.iter().zip(&ranks).filter_map(|(wanted, rank)| Some((wanted.position, (*rank)?))).collect();
         let lost = ranks.iter().any(Option::is_none);
-        Ok(Self { set, keeps_one: max_files.unwrap_or(1) <= 1, chain, resting: None, resumed, lost })
+        Ok(Self {
+            set,
+            keeps_one: max_files.unwrap_or(1) <= 1,
+            chain,
+            resting: None,
+            resumed,
+            lost,
+            breath: ONE_BREATH,
+        })
     }
 
     /// A position given to [`Self::open`] stands in no file that is left: what came after it is lost in part.
@@ -151,7 +161,7 @@ impl Tail {
         let known = self.resumed.iter().find(|(known, _)| known == position).map(|(_, rank)| *rank);
         known.or_else(|| {
             let wanted = Wanted::new(*position)?;
-            let file = self.chain.iter().find(|file| wanted.identity.is(&file.identity()))?;
+            let file = self.chain.iter().find(|file| file.identity().is(&wanted.identity))?;
             Some(Rank(file.serial, wanted.offset))
         })
     }
@@ -169,7 +179,11 @@ impl Tail {
         let mut progress = Progress::default();
         // First of all, for a packed copy is known again by the beginning of what it is a copy of.
         self.notice_truncation(&mut progress)?;
+        let rested = self.is_suspended();
         self.refresh(&mut progress)?;
+        if rested {
+            self.notice_truncation(&mut progress)?;
+        }
         let mut least = LEAST;
         while progress.bytes < budget {
             let Some(front) = self.chain.front_mut() else {
@@ -201,17 +215,17 @@ impl Tail {
     /// Bytes not read yet in all files there are. Opens files, reads none.
     pub fn behind(&self) -> u64 {
         let mut behind = self.chain.iter().map(LogFile::left).sum();
-        let Some((newest, held)) = self.newest() else { return behind };
+        let Some(newest) = self.newest() else { return behind };
         let name = fs::symlink_metadata(self.set.path());
-        match (held, &self.resting) {
-            (true, _) if name.as_ref().is_ok_and(|name| name.ino() == newest.inode) => {}
-            (false, Some(resting)) if name.as_ref().is_ok_and(|name| name.ino() == newest.inode) => {
-                behind += name.map_or(0, |name| name.len().saturating_sub(resting.offset));
+        match (name, &self.resting) {
+            (Ok(name), None) if name.ino() == newest.identity.inode => {}
+            (Ok(name), Some(resting)) if name.ino() == newest.identity.inode => {
+                behind += name.len().saturating_sub(resting.offset);
             }
             _ => {
                 // Not found: then everything there is counts, which is what will be read.
                 let counted = self.set.walk(|_, file| {
-                    let stop = same(file, &newest, held);
+                    let stop = newest.is(file);
                     behind += if stop { 0 } else { file.left() };
                     stop
                 });
@@ -223,8 +237,8 @@ impl Tail {
 
     /// Whether the engine has gone on to a file that is not held yet: with the next one it may be gone. One system call.
     pub fn is_endangered(&self) -> bool {
-        let Some((newest, _)) = self.newest() else { return false };
-        fs::symlink_metadata(self.set.path()).is_ok_and(|name| name.ino() != newest.inode)
+        let Some(newest) = self.newest() else { return false };
+        fs::symlink_metadata(self.set.path()).is_ok_and(|name| name.ino() != newest.identity.inode)
     }
 
     /// Gives the handle of an idle container's file back; whether it did. It is opened again when there is news. Not done while
@@ -234,7 +248,7 @@ impl Tail {
         let [file] = self.chain.make_contiguous() else { return false };
         // An empty file has nothing to be known again by.
         let findable = !self.keeps_one && file.identity().fingerprint.is_some();
-        if file.is_packed() || file.left() > 0 || !(findable || ended) {
+        if file.is_packed() || file.size().ok() != Some(file.offset) || !(findable || ended) {
             return false;
         }
         self.resting = Some(Resting {
@@ -257,21 +271,26 @@ impl Tail {
         self.set.path()
     }
 
-    /// The newest file known, and whether it is open, so that its inode cannot be used again.
-    fn newest(&self) -> Option<(Identity, bool)> {
-        let held = self.chain.back().map(|file| (file.identity(), true));
-        held.or_else(|| self.resting.as_ref().map(|resting| (resting.identity, false)))
+    fn newest(&self) -> Option<Newest> {
+        let held = self.chain.back();
+        let held = held.map(|file| Newest { identity: file.identity(), held: true, size: file.size().ok() });
+        held.or_else(|| {
+            self.resting.as_ref().map(|it| Newest { identity: it.identity, held: false, size: Some(it.offset) })
+        })
     }
 
     /// Looks for files behind the newest one known, and holds them.
     fn refresh(&mut self, progress: &mut Progress) -> Result<(), TailError> {
-        let Some((newest, held)) = self.newest() else { return Ok(()) };
+        // It may have been empty when it was opened, and be known by nothing but its first record soon.
+        if let Some(Err(error)) = self.chain.back_mut().map(LogFile::ensure_fingerprint) {
+            return Err(TailError::sort(self.set.path(), error));
+        }
+        let Some(newest) = self.newest() else { return Ok(()) };
+        let inode = newest.identity.inode;
         progress.missing = false;
         match fs::symlink_metadata(self.set.path()) {
-            Ok(name) if name.ino() == newest.inode && held => return Ok(()),
-            Ok(name)
-                if self.resting.as_ref().is_some_and(|it| name.ino() == newest.inode && name.len() == it.offset) =>
-            {
+            Ok(name) if name.ino() == inode && newest.held => return Ok(()),
+            Ok(name) if self.resting.as_ref().is_some_and(|it| name.ino() == inode && name.len() == it.offset) => {
                 return Ok(());
             }
             Ok(_) => {}
@@ -281,7 +300,7 @@ impl Tail {
         if self.chain.len() >= MAX_OPEN {
             return Ok(());
         }
-        let mut walk = self.set.walk(|_, file| same(file, &newest, held))?;
+        let mut walk = self.set.walk(|_, file| newest.is(file))?;
         let mut serial = self.serial();
         if walk.stopped {
             // The one we know: held already, or to be held again.
@@ -297,7 +316,10 @@ impl Tail {
             if progress.missing || walk.files.is_empty() {
                 return Ok(());
             }
-            progress.rotations_missed += u32::from(self.missed(&walk.files));
+            // The same inode with another beginning, and nobody held it: emptied, as far as can be told.
+            let emptied = !newest.held && walk.files.front().is_some_and(|file| file.identity().inode == inode);
+            progress.truncations += u32::from(emptied);
+            progress.rotations_missed += u32::from(!emptied && self.missed(&walk.files));
             self.resting = None;
         }
         let room = MAX_OPEN.saturating_sub(self.chain.len());
@@ -315,7 +337,7 @@ impl Tail {
         let unlinked = self.chain.back().and_then(LogFile::renamed);
         let made = found.back().and_then(LogFile::made);
         match unlinked.zip(made) {
-            Some((unlinked, made)) => made.duration_since(unlinked).is_ok_and(|later| later > ONE_BREATH),
+            Some((unlinked, made)) => made.duration_since(unlinked).is_ok_and(|later| later > self.breath),
             None => true,
         }
     }
@@ -388,8 +410,23 @@ impl Wanted {
     }
 }
 
-fn same(file: &LogFile, newest: &Identity, held: bool) -> bool {
-    (held && !file.is_packed() && file.identity().inode == newest.inode) || file.identity().is(newest)
+/// The newest file known.
+struct Newest {
+    identity: Identity,
+    /// It is open, so that its inode cannot be used again.
+    held: bool,
+    size: Option<u64>,
+}
+
+impl Newest {
+    fn is(&self, found: &LogFile) -> bool {
+        if self.held && !found.is_packed() {
+            return found.identity().inode == self.identity.inode;
+        }
+        // All holes look alike: for a packed one the length has to do.
+        let hole = found.is_packed() && found.identity().is_hole() && self.identity.is_hole();
+        found.identity().is(&self.identity) || (hole && self.held && found.size().ok() == self.size)
+    }
 }
 
 /// How a look at the bytes of a file ended.

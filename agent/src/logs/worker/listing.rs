@@ -1,28 +1,41 @@
 //! Which containers are read: the inventory's, but for those that somebody keeps out and the agent itself.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
     super::{
         board::ServiceLog,
         declare::{LineFormat, Multiline, Policy},
-        follow::{Plan, plan},
+        followers::TOO_MANY,
         loki::{self, Metadata},
         parse::Hint,
         queue::Queue,
         redact::MAX_GROWTH,
+        source::{Source as From, source_of},
         stream::{Origin, Stream},
         streams::Streams,
     },
     Worker,
     shape::{Output, Whose},
-    source::{Reader, Source},
+    source::{Reader, Source, behind},
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    logs::{Position, assemble, assemble::Assembler, rules::Allowance},
-    model::{ContainerState, LogStream},
+    logs::{Position, SourceChoice, assemble, assemble::Assembler, rules::Allowance},
+    model::{ContainerId, ContainerState, Identity, Labels, LogStream},
 };
+
+/// Who a container is, from an inspection or from an event.
+pub(super) struct Who<'a> {
+    pub(super) id: &'a ContainerId,
+    pub(super) name: &'a str,
+    pub(super) identity: &'a Identity,
+    pub(super) replica: &'a str,
+}
 
 /// What Loki's limit leaves for the words around a line that was cut.
 const MARKS: usize = 256;
@@ -44,14 +57,17 @@ impl Worker {
                 seen.insert(number);
             }
         }
+        let now = self.shaper.clock.now();
         for (number, source) in &mut self.sources {
-            if !seen.contains(number) && !source.gone {
-                (source.gone, source.ended, source.caught_up) = (true, true, false);
-                self.followers.stop(&source.id);
+            let expected = source.early.is_some_and(|until| now < until);
+            if !seen.contains(number) && !source.gone && !expected {
+                (source.gone, source.ended) = (true, true);
+                source.caught_up = !matches!(source.reader, Reader::File(_));
                 self.hungry.insert(*number);
             }
         }
         self.forget_cursors(&snapshot);
+        self.forget_unseen();
         self.board.keep(|key| snapshot.services.iter().any(|service| service.key == *key));
         self.publish_sources();
     }
@@ -61,6 +77,9 @@ impl Worker {
         let container = &entry.container;
         let key = &container.identity.key;
         let known = self.numbers.get(&container.id).copied();
+        if let Some(source) = known.and_then(|number| self.sources.get_mut(&number)) {
+            source.early = None;
+        }
         let policy = Policy::of(&container.labels, &self.options.lines);
         let wanted = policy.enabled
             && self.options.lines.containers.admits(&key.project, &container.name)
@@ -78,12 +97,21 @@ impl Worker {
         let ended = !container.has_processes() && container.state != ContainerState::Restarting;
         if source.ended != ended {
             source.ended = ended;
-            source.caught_up = false;
+            source.caught_up = !matches!(source.reader, Reader::File(_) | Reader::Awaited { .. });
             self.hungry.insert(number);
+            if !ended {
+                followers.again(&source.id);
+            }
         }
-        if matches!(source.reader, Reader::Api) && !followers.follows(&source.id) && !ended {
-            let start = LogStream::ALL.map(|output| start(source.whose.origin.as_ref(), output, &self.streams));
-            followers.start(&source.id, container.log.tty, start);
+        if matches!(source.reader, Reader::Api) && !followers.follows(&source.id) {
+            let origin = source.whose.origin.as_ref();
+            if let Some(origin) = origin {
+                source.behind = behind(origin, None, &self.streams);
+            }
+            let from = LogStream::ALL.map(|output| start(origin, output, &self.streams));
+            if !followers.start(&source.id, container.log.tty, from) {
+                source.reader = Reader::None(TOO_MANY);
+            }
         }
         Some(number)
     }
@@ -91,36 +119,54 @@ impl Worker {
     /// A container that was not read before.
     fn adopt(&mut self, snapshot: &Snapshot, entry: &Entry, policy: &Policy) -> u64 {
         let container = &entry.container;
-        let key = &container.identity.key;
         for mistake in &policy.mistakes {
-            tracing::warn!(container = &*container.name, label = %format_args!("spyhop.logs.{}", mistake.label), what = mistake.what, "a label counts for nothing");
+            let label = format_args!("spyhop.logs.{}", mistake.label);
+            tracing::warn!(container = &*container.name, %label, what = mistake.what, "a label counts for nothing");
         }
+        let from_files = self.options.source == SourceChoice::Auto;
+        let planned = source_of(&container.log, |path| from_files && is_visible(path));
+        if let Some(why) = planned.lossy_upstream {
+            tracing::warn!(container = &*container.name, why, "the engine may drop lines before they can be read");
+            self.board.service(&container.identity.key).lossy_upstream.store(true, Ordering::Relaxed);
+        }
+        let reader = match planned.source {
+            From::File(path) => Reader::Awaited { path, max_files: container.log.max_files },
+            From::Api => Reader::Api,
+            From::Unreadable(reason) => Reader::None(reason),
+        };
+        let who =
+            Who { id: &container.id, name: &container.name, identity: &container.identity, replica: &entry.replica };
+        self.add_source(snapshot, &who, policy, container.log.tty, reader)
+    }
+
+    /// A source of its own for a container.
+    pub(super) fn add_source(
+        &mut self,
+        snapshot: &Snapshot,
+        who: &Who<'_>,
+        policy: &Policy,
+        tty: bool,
+        reader: Reader,
+    ) -> u64 {
+        let key = &who.identity.key;
         let number = self.next;
         self.next += 1;
         let service = self.board.service(key);
-        let planned = plan(&container.log, self.options.source);
-        service.lossy_upstream.store(planned.lossy, std::sync::atomic::Ordering::Relaxed);
         let host = snapshot.host.as_deref().unwrap_or_default();
         let now = self.shaper.clock.now();
-        let origin = self.origins.of(container.id.as_str());
         let outputs = LogStream::ALL.map(|stream| {
             let labels = labels(host, &key.project, &key.service, stream);
             let slot = self.streams.slot(&Arc::new(Stream { labels, service: Arc::clone(&service) }), now);
             Output { stream, slot, hint: Hint::default(), secrets: self.shaper.redactor.state(policy.redact) }
         });
-        let reader = match planned.plan {
-            Plan::File(path) => Reader::Awaited { path: PathBuf::from(&*path), max_files: container.log.max_files },
-            Plan::Api => Reader::Api,
-            Plan::None(reason) => Reader::None(reason),
-        };
         let mut metadata = Metadata::new();
-        metadata.push("container_id", container.id.short());
-        metadata.push("container_name", &container.name);
-        metadata.push("replica", &entry.replica);
+        metadata.push("container_id", who.id.short());
+        metadata.push("container_name", who.name);
+        metadata.push("replica", who.replica);
         let source = Source {
-            id: container.id.clone(),
-            whose: whose(origin, service, metadata, policy),
-            assembler: Assembler::new(assembly(policy, container.log.tty, self.options.max_line_bytes)),
+            id: who.id.clone(),
+            whose: whose(self.origins.of(who.id.as_str()), service, metadata, policy),
+            assembler: Assembler::new(assembly(policy, tty, self.options.max_line_bytes)),
             reader,
             outputs,
             behind: Default::default(),
@@ -128,12 +174,14 @@ impl Worker {
             last_time: i64::MIN,
             ended: false,
             gone: false,
+            early: None,
             caught_up: false,
+            told_all: false,
             behind_bytes: 0,
             idle_since: now,
         };
         self.sources.insert(number, source);
-        self.numbers.insert(container.id.clone(), number);
+        self.numbers.insert(who.id.clone(), number);
         self.hungry.insert(number);
         number
     }
@@ -164,6 +212,7 @@ impl Worker {
             self.hungry.remove(&number);
             if let Some(mut source) = self.sources.remove(&number) {
                 source.let_go();
+                self.followers.stop(&source.id);
                 self.numbers.remove(&source.id);
             }
         }
@@ -217,6 +266,17 @@ fn assembly(policy: &Policy, tty: bool, max_line_bytes: usize) -> assemble::Sett
         },
         ..assemble::Settings::default()
     }
+}
+
+/// Whether somebody keeps a container out of everything.
+pub(super) fn is_watched(labels: &Labels) -> bool {
+    labels.get("spyhop.enable").is_none_or(|value| !value.eq_ignore_ascii_case("false"))
+}
+
+/// Whether a log file the engine names is one of ours to look for: its folder is there. In a container without that mount it is not, and
+/// the engine is asked. The file itself may be missing for a moment, while it is rotated.
+fn is_visible(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.metadata().is_ok_and(|folder| folder.is_dir()))
 }
 
 /// The five labels of every stream.

@@ -8,28 +8,38 @@
 //! ```
 
 mod clock;
+mod early;
 mod listing;
 mod shape;
+mod side;
 mod source;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+pub(super) use side::Side;
+
 use self::{
     clock::Clock,
+    early::Early,
     shape::Shaper,
+    side::Sides,
     source::{Reader, Source},
 };
 use super::{
     Options,
     bell::Bell,
     board::{Board, Gap, Reading},
-    follow::{Followers, Message},
+    followers::{Followers, Message},
     queue::{Queue, Room},
     redact::Redactor,
     stream::Origins,
@@ -79,8 +89,11 @@ pub(super) struct Parts {
     pub(super) board: Board,
     pub(super) bell: Bell,
     pub(super) words: mpsc::Receiver<Word>,
-    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) messages: tokio::sync::mpsc::Receiver<Message>,
     pub(super) followers: Followers,
+    pub(super) sides: mpsc::Receiver<Side>,
+    /// What did not fit into that channel.
+    pub(super) missed: Arc<AtomicU64>,
 }
 
 /// See the head of this file.
@@ -95,8 +108,13 @@ pub(super) struct Worker {
     wake: Wake,
     bell: Bell,
     words: mpsc::Receiver<Word>,
-    messages: mpsc::Receiver<Message>,
+    messages: tokio::sync::mpsc::Receiver<Message>,
     followers: Followers,
+    heard: mpsc::Receiver<Side>,
+    missed: Arc<AtomicU64>,
+    /// Made when the host has a name.
+    sides: Option<Sides>,
+    early: Early,
     buffer: Buffer,
     shaper: Shaper,
     streams: Streams,
@@ -112,7 +130,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { options, own, inventory, queues, origins, board, bell, words, messages, followers } = parts;
+        let Parts { options, own, inventory, queues, origins, board, bell, words, messages, followers, sides, missed } =
+            parts;
         let clock = Clock::new(options.max_age);
         let redactor = Arc::new(Redactor::new(&options.lines.redact));
         let now = clock.now();
@@ -127,6 +146,10 @@ impl Worker {
             words,
             messages,
             followers,
+            heard: sides,
+            missed,
+            sides: None,
+            early: Early::default(),
             buffer: Buffer::default(),
             shaper: Shaper::new(redactor, clock),
             streams: Streams::new(queues, options.batch_wait),
@@ -150,6 +173,7 @@ impl Worker {
             }
             self.see_inventory();
             self.see_news();
+            self.take_sides();
             self.take_messages();
             let more = self.read();
             self.flush();
@@ -213,6 +237,28 @@ impl Worker {
         }
     }
 
+    /// Takes events and the agent's own lines. While the host has no name they wait: without it they would have another stream.
+    fn take_sides(&mut self) {
+        if self.sides.is_none() {
+            let snapshot = self.inventory.load();
+            let Some(host) = &snapshot.host else { return };
+            let on = (self.options.events, self.options.own);
+            self.sides = Some(Sides::new(host, on, &self.board, &self.shaper, &mut self.streams));
+        }
+        for _ in 0..MESSAGES {
+            let Ok(side) = self.heard.try_recv() else { break };
+            if let Side::Event(event) = &side {
+                self.hear_event(event);
+            }
+            if let Some(sides) = &mut self.sides {
+                sides.take(&side, &mut self.shaper, &mut self.streams);
+            }
+        }
+        if let Some(sides) = &self.sides {
+            sides.missed(self.missed.swap(0, Ordering::Relaxed));
+        }
+    }
+
     fn take_messages(&mut self) {
         for _ in 0..MESSAGES {
             let Ok(message) = self.messages.try_recv() else { return };
@@ -221,21 +267,21 @@ impl Worker {
     }
 
     fn take_message(&mut self, message: Message) {
-        let Some(source) = self.numbers.get(message.id()).and_then(|number| self.sources.get_mut(number)) else {
-            return;
-        };
+        let (Message::Batch(id, _) | Message::Gaps(id, _) | Message::Ended(id) | Message::Unreadable(id)) = &message;
+        let Some(source) = self.numbers.get(id).and_then(|number| self.sources.get_mut(number)) else { return };
         match message {
-            Message::Pieces { pieces, .. } => {
-                source.caught_up = false;
-                for piece in pieces.iter() {
-                    source.take(piece, &mut self.shaper, &mut self.streams);
-                }
-                source.caught_up = true;
-                source.idle_since = self.shaper.clock.now();
+            Message::Batch(_, batch) => {
+                source.told_all = false;
+                batch.iter().for_each(|piece| source.take(piece, &mut self.shaper, &mut self.streams));
             }
-            Message::Gap { .. } => source.whose.service.gap(Gap::RotationsMissed, 1),
-            Message::Ended { .. } => source.caught_up = true,
-            Message::Unreadable { reason, .. } => source.reader = Reader::None(reason),
+            Message::Gaps(_, times) => source.whose.service.gap(Gap::PositionLost, times),
+            Message::Ended(_) => source.told_all = true,
+            Message::Unreadable(_) => {
+                source.told_all = true;
+                source.reader = Reader::None("the driver keeps nothing to read");
+                self.followers.stop(&source.id);
+                self.publish_sources();
+            }
         }
     }
 
@@ -313,7 +359,7 @@ impl Worker {
         let resume = listing::resume(&origin, &self.streams);
         match Tail::open(path, *max_files, &resume) {
             Ok(tail) => {
-                source.behind = source::behind(&origin, &tail, &self.streams);
+                source.behind = source::behind(&origin, Some(&tail), &self.streams);
                 let known = listing::has_cursor(&origin, &self.streams);
                 if known && source.behind.iter().all(Vec::is_empty) {
                     source.whose.service.gap(Gap::PositionLost, 1);
@@ -338,9 +384,11 @@ impl Worker {
             TailError::Missing { .. } if source.gone => {}
             TailError::Missing { .. } => listing::await_again(source),
             TailError::Forbidden { .. } | TailError::Irregular { .. } => {
+                // The inventory is looked at again, which starts a follower.
                 self.wake.forget(number);
                 source.reader = Reader::Api;
                 self.generation = None;
+                self.bell.ring();
             }
             TailError::Io { .. } => {
                 let error = error as &dyn std::error::Error;
@@ -374,7 +422,7 @@ impl Worker {
             watched.push(PollFd::from_borrowed_fd(inotify, PollFlags::IN));
         }
         // Interrupted or not: the next turn looks at everything.
-        let _ = poll(&mut watched, wait.as_ref());
+        poll(&mut watched, wait.as_ref()).ok();
     }
 
     fn awaits(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        Mark, ansi,
+        Mark, Position, Rank, ansi,
         assemble::Line,
         board::{Dropped, ServiceLog},
         loki::{self, Metadata},
@@ -175,15 +175,35 @@ fn each(mask: Mask, with: impl Fn(usize)) {
     (0..bits).filter(|bit| mask & (1 << bit) != 0).for_each(with);
 }
 
-/// Where a reader goes on for one output: pieces before it were taken by the destinations of `mask` already.
+/// What the destinations of `mask` had of one output before this process: everything before this place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Behind {
-    pub(super) rank: super::super::Rank,
+    pub(super) place: Place,
     pub(super) mask: Mask,
 }
 
-/// The destinations of `everywhere` which want the piece at this mark.
-pub(super) fn wanted(behind: &[Behind], start: Mark, everywhere: Mask) -> Mask {
-    let have = behind.iter().filter(|behind| start.rank < behind.rank).fold(0, |mask, behind| mask | behind.mask);
+/// A place, in the words of its reader.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// Of a file's reader.
+    Rank(Rank),
+    /// Of the engine's messages: a time, and how many of it were taken.
+    Time(i64, u32),
+}
+
+impl Behind {
+    /// Whether what stands between these marks was taken already.
+    pub(super) fn has(&self, start: Mark, end: Mark) -> bool {
+        match (self.place, end.position) {
+            (Place::Rank(rank), _) => start.rank < rank,
+            (Place::Time(last, taken), Position::Time { time, taken: number }) => (time, number) <= (last, taken),
+            (Place::Time(..), Position::File { .. }) => false,
+        }
+    }
+}
+
+/// The destinations of `everywhere` which want what stands between these marks.
+pub(super) fn wanted(behind: &[Behind], start: Mark, end: Mark, everywhere: Mask) -> Mask {
+    let have = behind.iter().filter(|behind| behind.has(start, end)).fold(0, |mask, behind| mask | behind.mask);
     everywhere & !have
 }

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use super::shape::{Behind, Output, Shaper, Whose, hold, release, wanted};
+use super::shape::{Behind, Output, Place, Shaper, Whose, hold, release, wanted};
 use crate::{
     logs::{
+        Position,
         assemble::Assembler,
         board::Gap,
         piece::Piece,
@@ -46,8 +47,12 @@ pub(super) struct Source {
     pub(super) ended: bool,
     /// The engine knows it no more.
     pub(super) gone: bool,
-    /// Nothing is left to read for the moment.
+    /// Adopted from an event: the inventory has until then to know it.
+    pub(super) early: Option<Instant>,
+    /// Nothing is left to read for the moment; of the engine's messages nobody knows.
     pub(super) caught_up: bool,
+    /// The engine has told everything of its last run.
+    pub(super) told_all: bool,
     /// Bytes not read yet, when last asked.
     pub(super) behind_bytes: u64,
     /// Since when it has nothing to read, for giving its handle back.
@@ -92,7 +97,7 @@ impl Source {
     /// Hands on what has been held for long enough, or all of it where the container has ended and is read to its end.
     pub(super) fn flush(&mut self, shaper: &mut Shaper, streams: &mut Streams) {
         let everywhere = streams.everywhere();
-        let all = self.ended && self.caught_up;
+        let all = self.is_at_end();
         let now = shaper.clock.ms();
         let Self { whose, outputs, assembler, behind, pending, last_time, .. } = self;
         let mut pieces = Pieces { whose, outputs, assembler, behind, pending, last_time, everywhere };
@@ -101,11 +106,16 @@ impl Source {
 
     /// When [`Self::flush`] has something to do.
     pub(super) fn deadline(&self) -> Option<u64> {
-        if self.ended && self.caught_up && LogStream::ALL.iter().any(|output| self.assembler.pending(*output)) {
+        if self.is_at_end() && LogStream::ALL.iter().any(|output| self.assembler.pending(*output)) {
             return Some(0);
         }
         // While there is more to read, what comes next decides, not time.
         self.caught_up.then(|| self.assembler.next_deadline()).flatten()
+    }
+
+    /// The container has ended, and all it wrote is read.
+    fn is_at_end(&self) -> bool {
+        self.ended && self.caught_up && (self.told_all || !matches!(self.reader, Reader::Api))
     }
 
     /// Lets go of what it holds at the destinations for lines which are not whole: they are read again by the next process.
@@ -118,7 +128,7 @@ impl Source {
 
     /// Nothing is left to be done with it.
     pub(super) fn is_finished(&self) -> bool {
-        self.gone && self.caught_up && !LogStream::ALL.iter().any(|output| self.assembler.pending(*output))
+        self.gone && self.is_at_end() && !LogStream::ALL.iter().any(|output| self.assembler.pending(*output))
     }
 }
 
@@ -139,10 +149,10 @@ impl Pieces<'_> {
         let [stdout, stderr] = &mut *self.behind;
         let behind = if piece.stream == LogStream::Stdout { stdout } else { stderr };
         if !behind.is_empty() {
-            if wanted(behind, piece.start, self.everywhere) == 0 {
+            if wanted(behind, piece.start, piece.end, self.everywhere) == 0 {
                 return;
             }
-            behind.retain(|behind| piece.start.rank < behind.rank);
+            behind.retain(|behind| behind.has(piece.start, piece.end));
         }
         let now = shaper.clock.ms();
         let Self { whose, outputs, assembler, behind, everywhere, .. } = self;
@@ -192,18 +202,23 @@ fn emit(
     let [stdout, stderr] = outputs;
     let [out_behind, err_behind] = behind;
     let (output, behind) = if line.stream == LogStream::Stdout { (stdout, out_behind) } else { (stderr, err_behind) };
-    let mask = wanted(behind, line.start, everywhere);
+    let mask = wanted(behind, line.start, line.end, everywhere);
     if mask != 0 {
         shaper.shape(line, whose, output, mask, streams);
     }
 }
 
-/// What a destination had of an output before this process: the place in this reader's order, where it has one.
-pub(super) fn behind(origin: &Origin, tail: &Tail, streams: &Streams) -> [Vec<Behind>; 2] {
+/// What destinations had of each output before this process: places in this reader's order, where they have one.
+pub(super) fn behind(origin: &Origin, tail: Option<&Tail>, streams: &Streams) -> [Vec<Behind>; 2] {
     LogStream::ALL.map(|output| {
         let of = |queue: &super::super::queue::Queue| {
             let position = queue.cursors(|cursors| cursors.start(origin.id.as_str(), output))?;
-            Some(Behind { rank: tail.rank_of(&position)?, mask: 1 << queue.index() })
+            let place = match (tail, position) {
+                (Some(tail), _) => Place::Rank(tail.rank_of(&position)?),
+                (None, Position::Time { time, taken }) => Place::Time(time, taken),
+                (None, Position::File { .. }) => return None,
+            };
+            Some(Behind { place, mask: 1 << queue.index() })
         };
         streams.queues().iter().filter_map(of).collect()
     })

@@ -186,6 +186,7 @@ impl Shape {
 
     /// To the end of the line, of the string around it, or of the list.
     fn rest_of_line(self, bytes: &[u8], start: usize) -> usize {
+        let start = start + mark_at(bytes, start).unwrap_or(0);
         let rest = part(bytes, start, bytes.len());
         let mut end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         if self.listed {
