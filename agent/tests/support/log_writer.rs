@@ -181,15 +181,14 @@ impl LogFile {
     pub fn write(&mut self, run: &mut Run, lines: u64) {
         (0..lines).for_each(|_| {
             let text = run.line() + "\n";
-            self.record("stdout", &text, now());
+            // The engine's clock gives no time twice.
+            self.record("stdout", &text, now().max(self.last + 1));
         });
     }
 
-    /// One record. Text that does not end in a line end is a part of a line.
+    /// One record of this time. Text that does not end in a line end is a part of a line, whose other parts have the same time.
     pub fn record(&mut self, stream: &str, text: &str, time: i64) {
-        // The engine's clock gives no time twice; what a test dates back stays as it is.
-        let time = if time > self.last || self.last - time > 1_000_000_000 { time } else { self.last + 1 };
-        self.last = time;
+        self.last = time.min(now());
         let time = jiff::Timestamp::from_nanosecond(i128::from(time)).expect("a time");
         let text = serde_json::to_string(text).expect("text is JSON");
         self.raw(format!("{{\"log\":{text},\"stream\":\"{stream}\",\"time\":\"{time}\"}}\n").as_bytes());
@@ -229,5 +228,5 @@ fn pack(plain: &Path, packed: &Path) {
     fs::remove_file(plain).expect("the plain file");
 }
 
-/// Waits less and less patiently than [`super::wait::eventually`]: looking at all lines that arrived costs more than a glance.
+/// How often all lines that arrived are looked at, which costs more than a glance at a page.
 pub const LOOK_EVERY: Duration = Duration::from_millis(100);
