@@ -54,5 +54,5 @@ pub use client::{Deadlines, Engine, MAX_CONTAINERS};
 pub use context::ContextError;
 pub use endpoint::{Around, Endpoint, EndpointError, Found, Wish, find};
 pub use error::{Error, Request};
-pub use tls::{TlsError, TlsFiles};
+pub use tls::{TlsError, TlsFiles, client_config};
 pub use version::ApiVersion;

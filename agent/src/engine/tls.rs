@@ -75,13 +75,13 @@ pub(super) struct Tls {
 impl Tls {
     pub(super) fn open(files: TlsFiles, host: &str) -> Result<Self, TlsError> {
         let name = ServerName::try_from(host.to_owned()).map_err(TlsError::Name)?;
-        let config = ArcSwap::from_pointee(config(&files)?);
+        let config = ArcSwap::from_pointee(client_config(&files)?);
         Ok(Self { files, name, config })
     }
 
     /// Reads the files again, so that renewed certificates are taken over. What cannot be used changes nothing.
     pub(super) fn renew(&self) {
-        match config(&self.files) {
+        match client_config(&self.files) {
             Ok(config) => self.config.store(Arc::new(config)),
             Err(error) => tracing::warn!(%error, "the certificates for the engine are kept as they were"),
         }
@@ -92,7 +92,11 @@ impl Tls {
     }
 }
 
-fn config(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
+/// A client's side of TLS: verifies by the roots of the files alone, shows the certificate in them.
+///
+/// # Errors
+/// A file is missing, larger than a megabyte, holds nothing of its kind, or certificate and key do not go together.
+pub fn client_config(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&files.ca)? {
         roots.add(certificate).map_err(|_| TlsError::Nothing { path: files.ca.clone(), what: "certificate" })?;
