@@ -90,7 +90,7 @@ impl State {
         self.last_event = self.last_event.max(Some(event.time));
         let id = match &event.kind {
             EventKind::NetworkChanged => return Reaction::Networks,
-            EventKind::Other => return Reaction::Nothing,
+            EventKind::Turnover | EventKind::Other => return Reaction::Nothing,
             EventKind::Destroyed(id) => {
                 self.count(id, event);
                 self.remove(id, event.time);

@@ -177,7 +177,7 @@ fn describe(event: &Event) -> Option<String> {
         EventKind::Health { id, .. } => (id, "info", "health_status"),
         EventKind::Changed(id) => (id, "info", "change"),
         EventKind::Destroyed(id) => (id, "info", "destroy"),
-        EventKind::NetworkChanged | EventKind::Other => return None,
+        EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => return None,
     };
     // What networks tell of their members comes without the member's name, and says nothing the container's own events do not.
     let name = event.attributes.get("name").filter(|name| !name.is_empty())?;
