@@ -227,6 +227,8 @@ pub struct DestinationLog {
     pub spool_oldest: Number,
     /// Errors of the spool's disk.
     pub spool_errors: Number,
+    /// The last thing asked of the spool's disk failed.
+    spool_failing: AtomicBool,
     /// When something was last acknowledged, in milliseconds since 1970; 0 before.
     pub last_ack: Number,
     /// Why nothing is sent at present, for people.
@@ -277,10 +279,24 @@ words! {
 }
 
 impl DestinationLog {
-    /// Counts an error of the spool's disk and tells it; the log itself says repeated ones once.
+    /// Counts an error of the spool's disk, and tells the first of several.
     pub fn spool_failed(&self, error: &(dyn std::error::Error + 'static), what: &'static str) {
         self.spool_errors.add(1);
-        tracing::warn!(destination = self.name, error, "{what}");
+        if !self.spool_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(destination = self.name, reason = chain(error), "{what}");
+        }
+    }
+
+    /// The spool's disk took something.
+    pub fn spool_works(&self) {
+        if self.spool_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!(destination = self.name, "log lines are spooled again");
+        }
+    }
+
+    /// Whether the spool's disk refused what it was last given.
+    pub fn is_spool_failing(&self) -> bool {
+        self.spool_failing.load(Ordering::Relaxed)
     }
 
     /// Counts a push.
@@ -321,6 +337,18 @@ impl DestinationLog {
 fn time(ms: &Number) -> Option<Timestamp> {
     let ms = i64::try_from(ms.get()).ok().filter(|ms| *ms > 0)?;
     Timestamp::from_millisecond(ms).ok()
+}
+
+/// An error and its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// Everything together; cheap to clone.

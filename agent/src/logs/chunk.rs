@@ -64,6 +64,19 @@ impl Chunk {
         };
         Some((part(first, half, Vec::new()), part(second, self.lines - half, self.progress.clone())))
     }
+
+    /// What [`Self::halve`] has parted: `before`, and the last part, which alone takes the reader further.
+    pub(super) fn join(before: &[Arc<Self>], last: &Self) -> Self {
+        let parts = || before.iter().map(AsRef::as_ref).chain([last]);
+        Self {
+            stream: Arc::clone(&last.stream),
+            entries: parts().flat_map(|part| part.entries.iter().copied()).collect(),
+            lines: parts().map(|part| part.lines).sum(),
+            first: parts().map(|part| part.first).min().unwrap_or(last.first),
+            last: parts().map(|part| part.last).max().unwrap_or(last.last),
+            progress: last.progress.clone(),
+        }
+    }
 }
 
 /// Bytes of the protobuf field in front: a tag of one byte, a length (varint), and so many bytes.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     blocking::blocking,
-    board::{Dropped, Outcome, Trouble, TroubleKind},
+    board::{Dropped, Outcome, Trouble, TroubleKind, chain},
     loki::{self, Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
@@ -133,10 +133,14 @@ impl Sender<'_> {
     }
 
     fn settle(&mut self, Ended { items, answer }: Ended) {
-        let sorted = match &answer {
+        let mut sorted = match &answer {
             Ok(answer) => loki::sort(answer.status, &answer.body, items.len()),
             Err(error) => unanswered(error),
         };
+        if matches!(sorted.reason, Some(Reason::StreamRateLimit | Reason::StreamLimit)) {
+            // Of a stream that was sent alone too: it waits by itself, and the destination takes all others.
+            sorted.verdict = Verdict::Apart;
+        }
         let after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
         let now = Instant::now();
         let lots = self.lots(&items, &sorted, after);
@@ -279,18 +283,6 @@ fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Trouble {
 fn first_line(body: &str) -> &str {
     let line = body.lines().next().unwrap_or_default();
     line.char_indices().nth(200).and_then(|(at, _)| line.get(..at)).unwrap_or(line)
-}
-
-/// An error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 async fn sleep_until(at: Option<Instant>) {

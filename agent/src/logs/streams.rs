@@ -19,9 +19,12 @@ pub(super) type Mask = u32;
 /// the oldest time that is taken, with room for clocks.
 const WINDOW: i64 = 55 * 60 * 1_000_000_000;
 
-/// Place of a stream in [`Streams`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(usize);
+/// Place of a stream in [`Streams`], which is kept for it as long as anybody has this.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    at: usize,
+    stream: Arc<Stream>,
+}
 
 #[derive(Debug)]
 struct Open {
@@ -37,7 +40,7 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Streams {
     open: Vec<Option<Open>>,
-    by_labels: HashMap<Arc<str>, Slot>,
+    by_labels: HashMap<Arc<str>, usize>,
     queues: Vec<Queue>,
     wait: Duration,
     /// The earliest that a chunk was begun of those that grow; maybe closed since.
@@ -58,8 +61,10 @@ impl Streams {
 
     /// The place of a stream, made when there is none.
     pub(super) fn slot(&mut self, stream: &Arc<Stream>, now: Instant) -> Slot {
-        if let Some(slot) = self.by_labels.get(&stream.labels) {
-            return *slot;
+        if let Some(at) = self.by_labels.get(&stream.labels)
+            && let Some(open) = self.open.get(*at).and_then(Option::as_ref)
+        {
+            return Slot { at: *at, stream: Arc::clone(&open.stream) };
         }
         let open = Open { stream: Arc::clone(stream), builder: None, mask: 0, since: now, newest: i64::MIN };
         let free = self.open.iter().position(Option::is_none);
@@ -68,8 +73,8 @@ impl Streams {
             Some(place) => *place = Some(open),
             None => self.open.push(Some(open)),
         }
-        self.by_labels.insert(Arc::clone(&stream.labels), Slot(at));
-        Slot(at)
+        self.by_labels.insert(Arc::clone(&stream.labels), at);
+        Slot { at, stream: Arc::clone(stream) }
     }
 
     /// Gives the places back of streams which nobody but us holds.
@@ -84,14 +89,14 @@ impl Streams {
     }
 
     /// The time under which Loki takes a line of this time: its own, unless the stream is an hour further already.
-    pub(super) fn taken_at(&self, slot: Slot, time: i64) -> i64 {
-        let newest = self.open.get(slot.0).and_then(Option::as_ref).map_or(i64::MIN, |open| open.newest);
+    pub(super) fn taken_at(&self, slot: &Slot, time: i64) -> i64 {
+        let newest = self.open.get(slot.at).and_then(Option::as_ref).map_or(i64::MIN, |open| open.newest);
         time.max(newest.saturating_sub(WINDOW))
     }
 
     /// The chunk of this stream which lines for `mask` go into.
-    pub(super) fn builder(&mut self, slot: Slot, mask: Mask, now: Instant) -> Option<&mut Builder> {
-        let open = self.open.get_mut(slot.0)?.as_mut()?;
+    pub(super) fn builder(&mut self, slot: &Slot, mask: Mask, now: Instant) -> Option<&mut Builder> {
+        let open = self.open.get_mut(slot.at)?.as_mut()?;
         if open.builder.is_some() && open.mask != mask {
             close(open, &self.queues, now);
             self.pushed = true;
@@ -105,8 +110,8 @@ impl Streams {
     }
 
     /// To be called when a line of this time went into a stream's chunk: a full one is closed.
-    pub(super) fn grown(&mut self, slot: Slot, time: i64, now: Instant) {
-        let Some(open) = self.open.get_mut(slot.0).and_then(Option::as_mut) else { return };
+    pub(super) fn grown(&mut self, slot: &Slot, time: i64, now: Instant) {
+        let Some(open) = self.open.get_mut(slot.at).and_then(Option::as_mut) else { return };
         open.newest = open.newest.max(time);
         if open.builder.as_ref().is_some_and(|builder| builder.len() >= CHUNK_BYTES) {
             close(open, &self.queues, now);
@@ -153,9 +158,8 @@ impl Streams {
     }
 
     /// Whether readers of this stream should go on, by the destination that has least room.
-    pub(super) fn room(&self, slot: Slot, now: Instant) -> Room {
-        let Some(open) = self.open.get(slot.0).and_then(Option::as_ref) else { return Room::Free };
-        self.queues.iter().map(|queue| queue.room(&open.stream.labels, now)).max().unwrap_or(Room::Free)
+    pub(super) fn room(&self, slot: &Slot, now: Instant) -> Room {
+        self.queues.iter().map(|queue| queue.room(&slot.stream.labels, now)).max().unwrap_or(Room::Free)
     }
 
     /// The destinations.
@@ -169,5 +173,28 @@ fn close(open: &mut Open, queues: &[Queue], now: Instant) {
     let chunk: Arc<Chunk> = Arc::new(builder.close());
     for queue in queues.iter().filter(|queue| open.mask & (1 << queue.index()) != 0) {
         queue.push(Arc::clone(&chunk), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_kept_while_somebody_may_write_into_it() {
+        let mut streams = Streams::new(Vec::new(), Duration::from_secs(1));
+        let now = Instant::now();
+        let stream = |name: &str| Arc::new(Stream { labels: name.into(), service: Arc::default() });
+        let (web, other) = (streams.slot(&stream("web"), now), streams.slot(&stream("other"), now));
+        drop(streams.slot(&stream("web"), now));
+        drop(other);
+        streams.prune();
+        let third = streams.slot(&stream("third"), now);
+        assert_ne!(web.at, third.at, "a place that is held is not given away");
+        assert!(streams.builder(&web, 1, now).is_some());
+        drop((web, third));
+        streams.close_all(now);
+        streams.prune();
+        assert!(streams.open.iter().all(Option::is_none) && streams.by_labels.is_empty());
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Waiting {
     pub(super) since: Instant,
     /// Its number in the spool, where it still stands; `None` when memory has the only copy.
     pub(super) spooled: Option<u64>,
-    /// The first half of the one behind it, which was too large to be sent.
+    /// A part of the next one that is none: together they were too large to be sent.
     pub(super) half: bool,
 }
 
@@ -69,10 +69,11 @@ impl Lane {
         self.memory.front().map(|waiting| waiting.since)
     }
 
-    /// Puts the halves of the front in its place. The first takes no reader further: what it holds is done with when both are.
+    /// Puts the halves of the front in its place. The first takes no reader further: what it holds is done with when both are. Halves of
+    /// a first half are such both.
     pub(super) fn split(&mut self, (first, second): (Chunk, Chunk), now: Instant) {
         let Some(whole) = self.memory.pop_front() else { return };
-        self.memory.push_front(Waiting { chunk: Arc::new(second), half: false, ..whole });
+        self.memory.push_front(Waiting { chunk: Arc::new(second), ..whole });
         self.memory.push_front(Waiting { half: true, ..Waiting::new(Arc::new(first), now) });
         self.alone = true;
     }

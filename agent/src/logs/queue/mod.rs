@@ -295,11 +295,23 @@ impl Inner {
     fn spill(&mut self, labels: &Arc<str>) {
         let (Some(store), Some(lane)) = (&mut self.store, self.lanes.get_mut(labels)) else { return };
         let mut evicted = Vec::new();
-        for waiting in lane.memory.iter_mut().filter(|waiting| waiting.spooled.is_none() && !waiting.half) {
-            match store.append(&lane.stream, &waiting.chunk) {
+        let mut parts = Vec::new();
+        for waiting in &mut lane.memory {
+            if waiting.half {
+                parts.push(Arc::clone(&waiting.chunk));
+                continue;
+            }
+            let before = std::mem::take(&mut parts);
+            if waiting.spooled.is_some() {
+                continue;
+            }
+            // Whoever has the last part of a chunk takes those before it for sent: on disk they are whole.
+            let whole = (!before.is_empty()).then(|| Chunk::join(&before, &waiting.chunk));
+            match store.append(&lane.stream, whole.as_ref().unwrap_or(&waiting.chunk)) {
                 Ok((number, gone)) => {
                     waiting.spooled = Some(number);
                     evicted.extend(gone);
+                    self.log.spool_works();
                 }
                 Err(error) => {
                     self.log.spool_failed(&error, "spool log lines");
@@ -307,8 +319,8 @@ impl Inner {
                 }
             }
         }
-        let half = lane.memory.front().is_some_and(|front| front.half);
-        let stays = if half { 2 } else { usize::from(lane.in_flight) }.min(lane.memory.len());
+        let parts = lane.memory.iter().take_while(|waiting| waiting.half).count();
+        let stays = if parts > 0 { parts + 1 } else { usize::from(lane.in_flight) }.min(lane.memory.len());
         let written = lane.memory.iter().skip(stays).take_while(|waiting| waiting.spooled.is_some()).count();
         for gone in lane.memory.drain(stays..stays + written) {
             self.bytes = self.bytes.saturating_sub(gone.chunk.entries.len());
@@ -342,7 +354,9 @@ impl Inner {
             lane.since().is_some_and(|since| now.saturating_duration_since(since) >= self.limits.stall_after)
         };
         let waits = on_disk || lane.is_some_and(stalled) || self.lanes.values().any(stalled);
-        if waits && self.store.as_ref().is_some_and(Store::has_plenty) { Room::Stalled } else { Room::Busy }
+        // A disk that takes nothing leaves memory, and what is read beyond it is lost: better left where it is.
+        let plenty = self.store.as_ref().is_some_and(Store::has_plenty) && !self.log.is_spool_failing();
+        if waits && plenty { Room::Stalled } else { Room::Busy }
     }
 
     fn take(&mut self, now: Instant) -> Next {

@@ -319,7 +319,7 @@ impl Worker {
     /// Whether a container's lines have somewhere to go, or are in danger where they are.
     fn has_room(&self, number: u64, now: Instant) -> bool {
         let Some(source) = self.sources.get(&number) else { return false };
-        let room = source.outputs.iter().map(|output| self.streams.room(output.slot, now)).max();
+        let room = source.outputs.iter().map(|output| self.streams.room(&output.slot, now)).max();
         let endangered = || matches!(&source.reader, Reader::File(tail) if tail.is_endangered());
         match room.unwrap_or(Room::Free) {
             Room::Free | Room::Stalled => true,

@@ -90,7 +90,7 @@ impl Shaper {
         if let Err(reason) = kept.and_then(|()| whose.allowance.take(whose.rules.rate, &self.text, line.time)) {
             return whose.service.drop_lines(dropped(reason), 1);
         }
-        let time = streams.taken_at(output.slot, self.clock.not_in_future(line.time));
+        let time = streams.taken_at(&output.slot, self.clock.not_in_future(line.time));
         let moved = (time != line.time).then(|| clock::text(line.time));
         if moved.is_some() {
             whose.service.restamped_lines.add(1);
@@ -114,7 +114,7 @@ impl Shaper {
         }
         let pairs = pairs.get(..count).unwrap_or_default();
         let now = self.clock.now();
-        let Some(builder) = streams.builder(output.slot, mask, now) else { return };
+        let Some(builder) = streams.builder(&output.slot, mask, now) else { return };
         loki::entry(builder.entries(), time, &self.text, &whose.metadata, pairs);
         let from = whose.origin.as_ref().map(|origin| (origin, output.stream, line.end));
         if builder.took(time, from)
@@ -122,7 +122,7 @@ impl Shaper {
         {
             hold(origin, output.stream, mask);
         }
-        streams.grown(output.slot, time, now);
+        streams.grown(&output.slot, time, now);
     }
 
     /// The text without what would spoil a display, and cut where nothing is parted that must not be.

@@ -71,6 +71,11 @@ impl Store {
         self.tenants.get(tenant).map(|streams| streams.values().cloned().collect()).unwrap_or_default()
     }
 
+    /// Lines of all tenants.
+    pub fn lines(&self) -> usize {
+        self.tenants.values().flat_map(BTreeMap::values).map(|stream| stream.entries.len()).sum()
+    }
+
     /// The tenant's rate.
     pub fn take(&mut self, tenant: &str, bytes: usize, rate: (f64, f64), now: i64) -> bool {
         let bucket = self.buckets.entry(tenant.to_owned()).or_insert(Bucket { tokens: rate.1, at: now });
