@@ -32,8 +32,8 @@ use crate::{
     http,
     inventory::{self, Listener},
     logs::{Handle, Pipeline},
-    memory,
-    targets::{OwnNetwork, Standpoint, Targets},
+    memory, secret,
+    targets::{OwnNetwork, Standpoint, Targets, Trust},
     telemetry::{Metrics, log},
 };
 
@@ -95,7 +95,8 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         config.state.directory.as_deref().map(inventory::StateLock::take).transpose().context("state.directory")?;
 
     let reader = inventory::Reader::new();
-    let targets = declared_targets(&config, is_local, listener.address().port(), &reader, &metrics);
+    let trust = target_trust(&config, &sources).context("targets.ca_file")?;
+    let targets = declared_targets(&config, is_local, listener.address().port(), &reader, trust, &metrics);
     let shutdown = CancellationToken::new();
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let scraper = start_collectors(&config, &reader, &targets, &metrics, &figures);
@@ -190,10 +191,18 @@ fn declared_targets(
     local_engine: bool,
     port: u16,
     reader: &inventory::Reader,
+    trust: Option<Trust>,
     metrics: &Metrics,
 ) -> Targets {
     let standpoint = Standpoint::discover(local_engine).listening_on(port);
-    Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), metrics.clone())
+    Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), trust, metrics.clone())
+}
+
+/// By whom targets that speak TLS are known.
+fn target_trust(config: &Config, sources: &Sources) -> anyhow::Result<Option<Trust>> {
+    let Some(name) = &config.targets_ca_file else { return Ok(None) };
+    let path = secret::locate(name, &Config::secrets_directory(&sources.environment))?;
+    Ok(Some(Trust::open(path)?))
 }
 
 /// What of the configuration the collectors take; also after a reload.

@@ -1,8 +1,7 @@
 //! Every parser of bytes from outside, by name: for the fuzzer (`agent/fuzz`, `make fuzz`) and for the quick tests below. Built for
 //! these two alone.
 
-use crate::{config, delivery, engine, exposition, host, http, inventory, targets};
-use crate::{config, engine, exposition, host, http, inventory, logs, targets};
+use crate::{config, delivery, engine, exposition, host, http, inventory, logs, targets};
 
 /// Feeds bytes to a parser; panics where a promise breaks.
 pub type Target = fn(&[u8]);

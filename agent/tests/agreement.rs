@@ -218,7 +218,11 @@ fn owns_network(inspect: &Value) -> bool {
 /// Number of series compared, and everything wrong with one container.
 fn judge(page: &Page, looks: &[Look], at: usize, host: &str, scrape: (f64, f64)) -> (usize, Vec<String>) {
     let view = looks[0].view(at);
-    let (kernel, own): (Vec<_>, Vec<_>) = looks.iter().map(|look| look.facts(at)).unzip();
+    let mine =
+        |sample: &&Sample| sample.name.starts_with("spyhop_container_") && sample.matches(&identity(&view, host));
+    let mine: Vec<&Sample> = page.samples.iter().filter(mine).collect();
+    let (kernel, mut own): (Vec<_>, Vec<_>) = looks.iter().map(|look| look.facts(at)).unzip();
+    own.iter_mut().zip(looks).for_each(|(own, look)| as_of_the_newest_result(own, &look.view(at), &mine));
     let kernel: Option<Vec<Facts>> = kernel.into_iter().collect();
     let mut wrong = Vec::new();
 
@@ -249,9 +253,7 @@ fn judge(page: &Page, looks: &[Look], at: usize, host: &str, scrape: (f64, f64))
 
     let mut ours = Expected::of(&own);
     own_times(&view, &mut ours, scrape.1);
-    let mine =
-        |sample: &&Sample| sample.name.starts_with("spyhop_container_") && sample.matches(&identity(&view, host));
-    let (health, rest): (Vec<&Sample>, Vec<&Sample>) = page.samples.iter().filter(mine).partition(|s| is_result(s));
+    let (health, rest): (Vec<&Sample>, Vec<&Sample>) = mine.into_iter().partition(|s| is_result(s));
     wrong.extend(ours.disagreements(rest, &["host", "project", "service", "replica"]));
     wrong.extend(wrong_result(looks, at, &health));
     (expected.len() + ours.len() + health.len(), wrong)
@@ -278,6 +280,16 @@ fn identity<'a>(view: &'a View<'_>, host: &'a str) -> [(&'a str, &'a str); 4] {
 fn is_result(sample: &Sample) -> bool {
     const NAMES: [&str; 3] = ["duration_seconds", "success", "timestamp_seconds"];
     NAMES.iter().any(|name| sample.name == format!("spyhop_container_health_check_{name}"))
+}
+
+/// Takes the failing streak back to the newest result known to the agent: checks that fail on and on are not announced, and looked at once
+/// an interval.
+fn as_of_the_newest_result(own: &mut Facts, view: &View<'_>, samples: &[&Sample]) {
+    const STREAK: &str = "spyhop_container_health_failing_streak";
+    let newest = samples.iter().find(|sample| sample.name == "spyhop_container_health_check_timestamp_seconds");
+    let Some((streak, newest)) = own.get(STREAK, &[]).zip(newest) else { return };
+    let later = view.results().iter().filter(|(start, _, ok)| *start > newest.value + 1e-3 && !ok).count();
+    own.set(STREAK, &[], Some(streak - u32::try_from(later).map_or(0.0, f64::from)));
 }
 
 /// The newest result known to the agent is one of those the engine kept around the scrape: which one is a matter of when it

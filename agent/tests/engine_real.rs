@@ -392,6 +392,6 @@ fn mentions(kind: &EventKind, wanted: &ContainerId) -> bool {
         EventKind::Created(id) | EventKind::Started(id) | EventKind::Oom(id) | EventKind::Changed(id) => id == wanted,
         EventKind::Destroyed(id) | EventKind::Died { id, .. } | EventKind::StopRequested { id, .. } => id == wanted,
         EventKind::Health { id, .. } => id == wanted,
-        EventKind::NetworkChanged | EventKind::Other => false,
+        EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => false,
     }
 }

@@ -231,6 +231,17 @@ async fn a_refused_inspection_does_not_end_the_session() {
 }
 
 #[tokio::test]
+async fn an_image_is_asked_for_again_until_its_build_time_is_told() {
+    let fake = engine(World::new().with(web("shop-web-1", 1).running(11)));
+    fake.fault_once(Route::Image, Fault::Status(500, "layer store is busy".into()));
+    let followed = Followed::ready(&fake, settings()).await;
+    let told = |picture: &Snapshot| picture.container(&id("shop-web-1")).is_some_and(|e| e.image_created.is_some());
+    followed.until("the image's build time", told).await;
+    assert_eq!(fake.count(Route::Image), 2, "once in vain, and not again once it is told");
+    assert_eq!(fake.count(Route::Inspect), 1, "no event and no inspection was what it took");
+}
+
+#[tokio::test]
 async fn a_service_is_forgotten_when_it_is_expected_no_longer() {
     let fake = engine(World::new().with(web("shop-web-1", 1).running(11)));
     let settings = Settings { forget_after: Duration::ZERO, ..settings() };

@@ -97,23 +97,25 @@ fn a_container_that_did_its_work_is_completed() {
 fn a_restart_loop_is_counted_run_by_run() {
     let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
     let (who, of) = (replica("lifecycle", "loops", "1"), service("lifecycle", "loops"));
+    let product = scene.docker.product();
+    // Podman passes over a stop that falls between two runs, and the loop goes on for ever.
+    let ends_by_itself = product.leaves_out(product.is_podman(), "it announces no stop: the loop ends by itself");
+    let policy = if ends_by_itself { "on-failure:6" } else { "always" };
     let recipe = scene.docker.container("loops").compose("lifecycle", "loops", 1);
     let told = scene.docker.watch(recipe.name());
-    let container = recipe.options(&["--restart", "always"]).role(Role::ExitAfter(0.05, 7)).start();
+    let container = recipe.options(&["--restart", policy]).role(Role::ExitAfter(0.05, 7)).start();
     // The engine doubles its pause from 100 ms, so a handful is what a few seconds give.
     eventually("five restarts", || {
         let restarts = scene.agent.scrape().require("spyhop_container_restarts_total", &who)?;
         holds(restarts >= 5.0, || format!("{restarts} restarts"))
     });
-    container.act(&["stop"]);
-    let product = scene.docker.product();
-    if product.leaves_out(product.is_podman(), "it announces no stop: the end of the last run is waited for") {
+    if ends_by_itself {
         eventually("the engine tells its last", || {
-            let status = container.inspect()["State"]["Status"].clone();
             let [starts, ends] = ["start", "die"].map(|event| told.count(event));
-            holds(status == "exited" && starts == ends, || format!("{status} after {starts} starts and {ends} ends"))
+            holds(starts == 7.0 && ends == 7.0, || format!("{starts} starts and {ends} ends"))
         });
     } else {
+        container.act(&["stop"]);
         eventually("the engine tells its last", || holds(told.count("stop") == 1.0, || "no stop yet".into()));
     }
     // Not the engine's RestartCount: that has counted the run already which the stop has forestalled.
@@ -130,6 +132,37 @@ fn a_restart_loop_is_counted_run_by_run() {
         let exits: f64 = page.all("spyhop_service_exits_total", &of).map(|sample| sample.value).sum();
         holds(exits == ends, || format!("{exits} exits counted, the engine told {ends}"))
     });
+}
+
+/// Podman without journald keeps its events in a file of a megabyte, and changes it for one with the younger half when it is full:
+/// a few lives with labels of this size are enough.
+#[test]
+fn a_file_of_events_that_is_full_costs_no_count() {
+    const LIVES: u32 = 24;
+    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
+    let (who, of) = (replica("lifecycle", "wordy", "1"), service("lifecycle", "wordy"));
+    let wordy = scene.docker.container("wordy").compose("lifecycle", "wordy", 1).label("words", &"x".repeat(20_000));
+    let container = wordy.start();
+    for _ in 1..LIVES {
+        container.act(&["kill"]);
+        container.act(&["wait"]);
+        container.act(&["start"]);
+    }
+    container.act(&["pause"]);
+    eventually("every life", || {
+        let page = scene.agent.scrape();
+        page.expect("spyhop_service_starts_total", &of, LIVES.into())?;
+        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), (LIVES - 1).into())?;
+        page.expect("spyhop_container_state", &and(&who, "state", "paused"), 1.0)
+    });
+    container.act(&["unpause"]);
+    container.act(&["kill"]);
+    promptly("the last", || {
+        let page = scene.agent.scrape();
+        page.expect("spyhop_service_starts_total", &of, LIVES.into())?;
+        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), LIVES.into())
+    });
+    assert_eq!(scene.agent.scrape().value("spyhop_engine_reconnects_total", &[]), Some(0.0));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use spyhop::{
         Verdict,
         http::{Answer, Client, Settings, Tls},
     },
-    logs::loki::{CONTENT_ENCODING, CONTENT_TYPE, Metadata, PUSH_PATH, Pusher, Reason, entry, sort},
+    logs::loki::{CONTENT_ENCODING, CONTENT_TYPE, Metadata, PUSH_PATH, Pusher, Reason, entry, labels, sort},
     secret::Secret,
 };
 
@@ -24,8 +24,11 @@ use loki::{Entry, Fault, Limits, Receiver};
 const SECOND: i64 = 1_000_000_000;
 const HOUR: i64 = 3600 * SECOND;
 
-/// A stream of a push: labels, and lines with how long ago they were written and their metadata.
-type Stream = (String, Vec<(i64, String, Vec<(&'static str, String)>)>);
+/// How long ago it was written, in nanoseconds; the line; metadata.
+type Line = (i64, String, Vec<(&'static str, String)>);
+
+/// A stream of a push.
+type Stream = (String, Vec<Line>);
 
 fn now() -> i64 {
     i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos()).unwrap()
@@ -202,8 +205,8 @@ async fn compare(url: &str) {
     let client = client(url);
     for (streams, status, sentence) in cases() {
         let answer = push(&client, &streams, now()).await;
-        let what = streams.first().map_or("no stream", |(labels, _)| &labels[..labels.len().min(60)]);
-        assert_eq!((answer.status, without_times(&answer.body)), (status, sentence), "{what}");
+        let what = streams.first().map_or("no stream", |(labels, _)| labels.as_str());
+        assert_eq!((answer.status, without_times(&answer.body)), (status, sentence), "{what:.60}");
     }
     for (content_type, encoding, body, sentence) in [
         ("a b", None, &[][..], "mime: expected slash after first token\n"),
@@ -214,6 +217,38 @@ async fn compare(url: &str) {
     ] {
         let answer = client.post(body.to_vec().into(), content_type, encoding).await.unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (400, sentence), "{content_type} {encoding:?}");
+    }
+}
+
+/// Labels and names of metadata as our own encoder writes them: whatever they hold, a push is taken.
+async fn hostile(url: &str) {
+    let controls: String = (0..0xa0).filter_map(char::from_u32).collect();
+    let long = "ä\"\n".repeat(2000);
+    let values =
+        [controls.as_str(), &long, "\"} {", "\u{fffd}", "\u{200b}\u{e000}\u{10ffff}\u{ad}", "🐳 `'\\", "\r\n", " "];
+    let streams: Vec<Stream> = values
+        .iter()
+        .map(|value| {
+            let labels = labels([("app", *value), ("1.ü/x", *value), ("service_name", "hostile")]);
+            let names = ["", "_", "ключ", "-", "9", "a.b", "__x", "\u{fffd}"];
+            (labels, vec![(0, (*value).to_owned(), names.iter().map(|name| (*name, (*value).to_owned())).collect())])
+        })
+        .collect();
+    let client = client(url);
+    for stream in &streams {
+        let answer = push(&client, std::slice::from_ref(stream), now()).await;
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{:?}", stream.0);
+    }
+    assert_eq!(push(&client, &streams, now()).await.status, 204);
+}
+
+#[tokio::test]
+async fn whatever_our_labels_hold_is_taken() {
+    let receiver = Receiver::usual();
+    hostile(&receiver.url()).await;
+    assert_eq!(receiver.entries("service_name", "hostile").len(), 16);
+    if let Ok(url) = std::env::var("SPYHOP_LOKI") {
+        hostile(&url).await;
     }
 }
 
@@ -269,7 +304,7 @@ async fn rates_and_streams_are_limited() {
     let client = client(&receiver.url());
     let big = plain(r#"{app="big"}"#, &[(0, &"x".repeat(1500))]);
     let small = plain(r#"{app="small"}"#, &[(0, "x")]);
-    assert_eq!(push(&client, &[big.clone()], now()).await.status, 204);
+    assert_eq!(push(&client, std::slice::from_ref(&big), now()).await.status, 204);
     let answer = push(&client, &[big.clone(), small.clone()], now()).await;
     let sorted = sort(answer.status, &answer.body, 2);
     assert_eq!((sorted.verdict, sorted.reason), (Verdict::Slower, Some(Reason::RateLimited)), "{}", answer.body);
@@ -301,8 +336,7 @@ async fn rates_and_streams_are_limited() {
 async fn a_repeated_push_is_recognised_within_a_block() {
     let receiver = Receiver::usual();
     let client = client(&receiver.url());
-    let lines: Vec<(i64, String, Vec<(&str, String)>)> =
-        (0..300).map(|n| (300 - n, format!("{n:0>1000}"), vec![("n", "x".to_owned())])).collect();
+    let lines: Vec<Line> = (0..300).map(|n| (300 - n, format!("{n:0>1000}"), vec![("n", "x".to_owned())])).collect();
     let (at, few) = (now(), vec![(r#"{app="few"}"#.to_owned(), lines[..100].to_vec())]);
     for _ in 0..2 {
         assert_eq!(push(&client, &few, at).await.status, 204);

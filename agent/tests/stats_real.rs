@@ -26,7 +26,7 @@ const MEMORY_SLACK: f64 = 32.0 * 4096.0 * 8.0;
 /// Neighbours are looked for on a new interface for a while.
 const NETWORK_SLACK: f64 = 4096.0;
 
-/// Families whose every figure the API tells. Podman tells of memory only how much is used.
+/// Families whose every figure the API tells. Podman tells one figure of memory: which one, its version says.
 const FAMILIES: [&str; 11] = [
     "container_cpu_usage_seconds_total",
     "container_memory_usage_bytes",
@@ -82,7 +82,8 @@ fn the_engine_and_the_kernel_say_the_same() {
     frozen.act(&["pause"]);
 
     let podman_4 = product.leaves_out(product.is_podman_4(), "its figures of networks are sums without packets");
-    let podman = product.leaves_out(product.is_podman(), "of memory its API tells only how much is used");
+    let podman = product.leaves_out(product.is_podman(), "of memory its API tells one figure");
+    let told_of_memory = if podman_4 { "usage_bytes" } else { "working_set_bytes" };
     let named = [("name", frozen.name.as_str())];
     eventually("both agents agree", || {
         let (by_kernel, by_engine) = (scene.agent.scrape(), agent.scrape());
@@ -90,14 +91,15 @@ fn the_engine_and_the_kernel_say_the_same() {
         let mut wrong = Vec::new();
         for family in FAMILIES {
             let skipped = podman_4 && family.starts_with("container_network")
-                || podman
-                    && matches!(family.trim_start_matches("container_memory_"), "working_set_bytes" | "rss" | "cache");
+                || podman && family.strip_prefix("container_memory_").is_some_and(|figure| figure != told_of_memory);
             let (kernel, engine) = (series(&by_kernel, family, &frozen), series(&by_engine, family, &frozen));
             if skipped {
                 wrong.extend(engine.iter().map(|sample| format!("{sample} is made up")));
                 continue;
             }
-            if kernel.len() != engine.len() || kernel.is_empty() {
+            // Linux 6.18 with cgroup v1 counts no bytes of a disk for which no throttle was ever set: nobody has a figure then.
+            let may_be_absent = family.starts_with("container_fs");
+            if kernel.len() != engine.len() || kernel.is_empty() && !may_be_absent {
                 wrong.push(format!("{family}: {} series by the kernel, {} by the engine", kernel.len(), engine.len()));
             }
             for (kernel, engine) in kernel.iter().zip(&engine) {

@@ -29,6 +29,16 @@ pub(crate) const BUDGETS: &[Budget] = &[
     budget("rss_scrapes_growth", "growth over the second half of the scrapes", 0.5, "MiB"),
     budget("rss_lifecycles", "resident memory after all container lifecycles", 15.0, "MiB"),
     budget("rss_lifecycles_growth", "growth over the second half of the lifecycles", 0.5, "MiB"),
+    budget(
+        "logs_cost",
+        "CPU of a MiB of logs, json-file to push, recognised and redacted (200 MiB/s a core)",
+        5.0,
+        "ms",
+    ),
+    budget("logs_idle", "CPU of reading 100 containers that write nothing", 0.1, "% of a core"),
+    budget("logs_rss_idle", "resident memory meanwhile", 15.0, "MiB"),
+    budget("logs_rss_load", "resident memory at 10 MiB/s from 100 containers, at most", 30.0, "MiB"),
+    budget("logs_rss_after", "resident memory 60 s later", 20.0, "MiB"),
     budget("size", "binary", 12.0, "MiB"),
     budget("first_scrape", "start to first complete scrape, 100 containers", 200.0, "ms"),
 ];

@@ -4,6 +4,7 @@
 //! make bench                                     builds the agent, then runs this
 //! make soak                                      builds the agent, then a day's worth of churn (some minutes)
 //! cargo run --release -p spyhop-benches -- --quick
+//! cargo run --release -p spyhop-benches -- --logs            logs alone
 //! ```
 //!
 //! It starts the release binary of the agent as a child process and measures it from outside, as its user would: CPU time and
@@ -15,8 +16,10 @@ mod crowd;
 mod floor;
 mod idle;
 mod load;
+mod logs;
 mod real;
 mod report;
+mod sink;
 mod soak;
 mod start;
 mod support;
@@ -45,13 +48,17 @@ pub(crate) struct Effort {
     lifecycles: u32,
     /// Seconds of doing nothing but being scraped every 15 s.
     idle_seconds: u64,
+    /// Bytes of log files to read.
+    log_bytes: usize,
 }
 
 impl Effort {
     /// What the README's figures are made with.
-    const FULL: Self = Self { batch: 100, rounds: 9, scrapes: 6_000, lifecycles: 10_000, idle_seconds: 60 };
+    const FULL: Self =
+        Self { batch: 100, rounds: 9, scrapes: 6_000, lifecycles: 10_000, idle_seconds: 60, log_bytes: 512 << 20 };
     /// To see that everything works.
-    const QUICK: Self = Self { batch: 20, rounds: 3, scrapes: 300, lifecycles: 300, idle_seconds: 16 };
+    const QUICK: Self =
+        Self { batch: 20, rounds: 3, scrapes: 300, lifecycles: 300, idle_seconds: 16, log_bytes: 128 << 20 };
 }
 
 fn main() -> ExitCode {
@@ -87,12 +94,17 @@ fn soak() -> ExitCode {
 fn run(effort: Effort) -> Result<Report> {
     let agent = agent()?;
     let mut report = Report::new(&agent, effort)?;
+    if std::env::args().any(|argument| argument == "--logs") {
+        logs::measure(&agent, effort, &mut report)?;
+        return Ok(report);
+    }
     start::size(&agent, &mut report)?;
     real::measure(&agent, effort, &mut report)?;
     for version in [crowd::Version::V1, crowd::Version::V2] {
         crowd::thousand(&agent, version, effort, &mut report)?;
     }
     crowd::lifecycles(&agent, effort, &mut report)?;
+    logs::measure(&agent, effort, &mut report)?;
     Ok(report)
 }
 

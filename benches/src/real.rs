@@ -52,6 +52,7 @@ pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Resu
     report.judged("scrape_100", ms(cost.plain));
     report.judged("ratio_100", cost.ratio());
     report.told(format!("bare reads of the same {} files, handles kept", cost.files), ms(cost.kept), "ms");
+    report.told("the same over and over, nothing in between", ms(cost.looped), "ms");
     report.told("the same with open, read, close", ms(cost.opened), "ms");
     report.told("a page without containers or host: HTTP and the agent's own figures", ms(cost.bare), "ms");
     report.told("gzip on top of a scrape", ms(cost.gzip.saturating_sub(cost.plain)), "ms");

@@ -35,12 +35,17 @@ pub(super) enum Error {
     Connect { address: SocketAddr, source: io::Error },
     #[error("no TLS with {address}: {}{}", .source, if *.pinned { "; the agent may not have taken over http.tls.cert_file yet" } else { "" })]
     Tls { address: SocketAddr, source: io::Error, pinned: bool },
-    #[error("no HTTP answer from {address}: {}", .source)]
+    // The innermost of them: the agent's word on a certificate is told by TLS, below HTTP.
+    #[error("no HTTP answer from {address}: {}", innermost(.source))]
     Http { address: SocketAddr, source: hyper::Error },
     #[error("cannot read the answer of {address}: {}", .source)]
     Body { address: SocketAddr, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("start the client: {0}")]
     Runtime(#[from] io::Error),
+}
+
+fn innermost(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    error.source().map_or(error, innermost)
 }
 
 /// What is asked, and how much of time and memory the answer may take.

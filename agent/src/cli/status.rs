@@ -96,6 +96,9 @@ pub(super) fn run(arguments: StatusArguments) -> Exit {
             Some(_) => "the agent does not take these credentials",
         });
     }
+    if response.status == StatusCode::FORBIDDEN {
+        return fail("the agent wants a certificate: give one with --client-cert");
+    }
     if response.status != StatusCode::OK {
         return fail(&format!("the agent answers with status {}", response.status.as_u16()));
     }

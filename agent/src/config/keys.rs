@@ -148,6 +148,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &TARGETS_TIMEOUT,
     &TARGETS_MAX_BODY_SIZE,
     &TARGETS_MAX_FETCHES,
+    &TARGETS_CA_FILE,
     &CONTAINERS_INCLUDE,
     &CONTAINERS_EXCLUDE,
     &loki::first::URL,
@@ -405,6 +406,13 @@ pub(super) static TARGETS_MAX_FETCHES: Key<usize> = key(
     kinds::count::<1, 1_000>(),
     || 32,
     "Fetches through /proxy at once; one more is answered 503 and counted. Targets that failed last time get half of them. Keep it below http.max_connections.",
+);
+
+pub(super) static TARGETS_CA_FILE: Key<Option<PathBuf>> = key(
+    "targets.ca_file",
+    kinds::SECRET_FILE,
+    || None,
+    "Roots (PEM) by which targets that declare https are verified. Without it they cannot be fetched.",
 );
 
 pub(super) static CONTAINERS_INCLUDE: Key<Vec<Pattern>> = key(

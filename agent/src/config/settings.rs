@@ -33,6 +33,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Endpoints which containers declare.
     pub targets: targets::Settings,
+    /// Roots for targets which speak TLS, as named in the configuration.
+    pub targets_ca_file: Option<PathBuf>,
     /// Which containers are watched.
     pub containers: ContainerFilter,
     /// Where logs go; nowhere by default.
@@ -199,6 +201,7 @@ impl Config {
                     max_bytes: values.take(&keys::METRICS_MERGE_MAX_SIZE),
                 },
             },
+            targets_ca_file: values.take(&keys::TARGETS_CA_FILE),
             containers: ContainerFilter {
                 include: values.take(&keys::CONTAINERS_INCLUDE),
                 exclude: values.take(&keys::CONTAINERS_EXCLUDE),

@@ -278,16 +278,16 @@ fn access_fits_together_or_is_refused() {
 fn rules_on_lines_are_read_and_every_mistake_is_named() {
     let file = "logs:\n  redact: [default, vin]\n  patterns: ['ticket=TICK-(\\d{1,9})']\n  drop: [text=/healthz]\n  sample: [1/10 text=ping]\n  min_level: info\n  rate_lines: 100\n  rate_size: 1MiB\n  exclude: [name=noisy*]\n";
     let config = load_from(file, &[], &[]).unwrap();
-    let logs = &config.logs;
+    let logs = &config.logs.lines;
     assert_eq!(format!("{:?}", logs.redact.names), r#"{"credentials", "tokens", "private_keys", "cards", "vin"}"#);
     assert_eq!((logs.redact.own.len(), logs.rules.drop.len(), logs.rules.sample.len()), (1, 1, 1));
     assert_eq!((logs.rules.rate.lines, logs.rules.rate.bytes), (Some(100), Some(1 << 20)));
     assert!(!logs.containers.admits("", "noisy-1"));
     let again = load_from(&config.to_yaml(), &[], &[]).unwrap();
-    assert_eq!((&again.logs, reload(&config, &again)), (logs, Changes::default()));
+    assert_eq!((&again.logs.lines, reload(&config, &again)), (logs, Changes::default()));
     // In the environment an item a line: expressions have commas.
     let variable = ("SPYHOP__LOGS__PATTERNS", "a=x{1,2}\nb=y\n");
-    assert_eq!(load_from("", &[variable], &[]).unwrap().logs.redact.own.len(), 2);
+    assert_eq!(load_from("", &[variable], &[]).unwrap().logs.lines.redact.own.len(), 2);
     let file = "logs:\n  redact: [vins]\n  patterns: ['a=(', 'b=c', 'b=d']\n  drop: [healthz]\n  sample: [1/1]\n  min_level: loud\n  rate_lines: 0\n";
     assert_eq!(
         mistakes(file, &[], &[]),

@@ -28,8 +28,8 @@ const MAX_ERROR_BODY: usize = 16 << 10;
 
 /// What is asked for. The engine filters: every health check of every container makes two `exec_*` events which nobody needs.
 /// The words of containers and networks share one list; `health_status` stands for all of its statuses. `died` is what Podman
-/// before version 5 filters by, although it writes `die`.
-const FILTERS: &str = r#"{"type":["container","network"],"event":["create","start","die","died","oom","kill","stop","pause","unpause","rename","update","restart","destroy","health_status","connect","disconnect","remove"]}"#;
+/// before version 5 filters by, although it writes `die`. `log-rotation`, of the type `system`, is Podman's alone.
+const FILTERS: &str = r#"{"type":["container","network","system"],"event":["create","start","die","died","oom","kill","stop","pause","unpause","rename","update","restart","destroy","health_status","connect","disconnect","remove","log-rotation"]}"#;
 
 /// Where the stream stands.
 enum Stage {
@@ -161,7 +161,7 @@ fn query(since: Timestamp, until: Option<Timestamp>) -> String {
 /// Percent-encoding of the few signs [`FILTERS`] has beside letters.
 fn escape(sign: char) -> String {
     match sign {
-        'a'..='z' | '_' => sign.to_string(),
+        'a'..='z' | '_' | '-' => sign.to_string(),
         _ => format!("%{:02X}", u32::from(sign)),
     }
 }

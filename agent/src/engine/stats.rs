@@ -5,8 +5,9 @@
 //! | family | cgroup v1 | cgroup v2 | Podman |
 //! |---|---|---|---|
 //! | CPU time, user, kernel; throttling | yes | yes | yes |
-//! | memory usage | yes | yes | yes |
-//! | working set, rss, cache, mapped, dirty, page faults | yes | yes | no |
+//! | memory usage | yes | yes | before version 5.6 |
+//! | working set | yes | yes | from version 5.6, under the name of usage |
+//! | rss, cache, mapped, dirty, page faults | yes | yes | no |
 //! | highest usage, limit hits | yes | no (`failcnt` counts something else there) | no |
 //! | swap, kernel memory, pressure, OOM kills | no | no | no |
 //! | bytes read and written by device | yes | yes | yes |
@@ -14,11 +15,13 @@
 //! | processes | yes | yes | yes |
 //! | network by interface | yes | yes | from version 5 |
 //!
+//! Podman says with each answer which version it is; what `usage` means is decided by that.
+//!
 //! Limits are not read: an unlimited container is told the memory of the host as its limit. They come from the inspection.
 
 use std::collections::{BTreeMap, HashMap};
 
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
@@ -27,6 +30,9 @@ use crate::{
     model::{ContainerId, ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids},
     telemetry::{EngineCall, Outcome, Reason},
 };
+
+/// Podman's own version, on each of its answers.
+const PODMAN_VERSION: &str = "libpod-api-version";
 
 /// Devices and interfaces of one container beyond this are left out and counted.
 const MAX_ROWS: usize = 64;
@@ -39,6 +45,9 @@ struct Answer {
     cpu_stats: CpuStats,
     memory_stats: MemoryStats,
     networks: Option<BTreeMap<String, Network>>,
+    /// `memory_stats.usage` is what is in use without inactive pages of files: see [`tells_working_set`].
+    #[serde(skip)]
+    usage_is_working_set: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -140,6 +149,7 @@ async fn read(engine: &Engine, id: &ContainerId, request: &Request) -> Result<An
     let broken = |error| Error::broken(request.clone(), transport.address(), error);
     let response = transport.get(&Method::GET, &uri).await.map_err(|error| broken(error.into()))?;
     let status = response.status();
+    let usage_is_working_set = response.headers().get(PODMAN_VERSION).is_some_and(tells_working_set);
     // The transport has a ceiling for the whole answer.
     let body = response.into_body().collect().await.map_err(|error| broken(error.into()))?.to_bytes();
     if !status.is_success() {
@@ -147,15 +157,24 @@ async fn read(engine: &Engine, id: &ContainerId, request: &Request) -> Result<An
         let sentence = told.as_ref().and_then(|body| body.get("message")).and_then(|message| message.as_str());
         return Err(Error::refused(request.clone(), status.as_u16(), sentence.unwrap_or_default()));
     }
-    serde_json::from_slice(&body)
-        .map_err(|_| Error::Malformed { request: request.clone(), reason: "not the figures of a container" })
+    let answer: Answer = serde_json::from_slice(&body)
+        .map_err(|_| Error::Malformed { request: request.clone(), reason: "not the figures of a container" })?;
+    Ok(Answer { usage_is_working_set, ..answer })
+}
+
+/// Whether Podman of this version calls the working set `usage`: 5.6.0 is the first which does (its library's
+/// `cgroups/memory_linux.go`, both versions of cgroups).
+fn tells_working_set(version: &HeaderValue) -> bool {
+    let text = version.to_str().unwrap_or_default();
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    (parts.next(), parts.next()) >= (Some(5), Some(6))
 }
 
 /// What the answer says. `refused` counts rows beyond [`MAX_ROWS`].
 fn sample(answer: Answer, refused: &mut u64) -> ContainerSample {
     ContainerSample {
         cpu: cpu(&answer.cpu_stats),
-        memory: memory(&answer.memory_stats),
+        memory: memory(&answer.memory_stats, answer.usage_is_working_set),
         io: io(&answer.blkio_stats, refused),
         // A container that runs has a process: 0 is an engine without the controller.
         pids: Pids { current: answer.pids_stats.current.filter(|current| *current > 0), limit: None },
@@ -182,9 +201,12 @@ fn cpu(stats: &CpuStats) -> Cpu {
     }
 }
 
-fn memory(stats: &MemoryStats) -> Memory {
+fn memory(stats: &MemoryStats, usage_is_working_set: bool) -> Memory {
     if stats.usage == 0 {
         return Memory::default();
+    }
+    if usage_is_working_set {
+        return Memory { working_set: Some(stats.usage), ..Memory::default() };
     }
     let details = stats.stats.as_ref();
     let get = |key: &str| details.and_then(|details| details.get(key)).copied();
@@ -303,6 +325,26 @@ mod tests {
             assert_eq!((sample.memory.working_set, sample.memory.failcnt), (None, None));
             assert!(sample.network.iter().flatten().all(|row| &*row.name == "eth0"), "{:?}", sample.network);
         }
+    }
+
+    #[test]
+    fn what_podman_calls_usage_depends_on_its_version() {
+        for (version, expected) in [
+            ("4.3.1", false),
+            ("5.5.2", false),
+            ("5.6.0", true),
+            ("5.8.6", true),
+            ("5.10.0-dev", true),
+            ("6.0.0", true),
+            ("", false),
+            ("new", false),
+        ] {
+            assert_eq!(tells_working_set(&HeaderValue::from_static(version)), expected, "{version}");
+        }
+        let recorded = include_str!("../../tests/fixtures/engine/podman-5.8/stats.json");
+        let answer: Answer = serde_json::from_str(recorded).expect("JSON");
+        let memory = sample(Answer { usage_is_working_set: true, ..answer }, &mut 0).memory;
+        assert_eq!((memory.usage, memory.working_set), (None, Some(425_984)));
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn is_label_name(name: &str) -> bool {
 /// Whether a label value can be copied as it is.
 #[inline]
 pub(super) fn is_plain(value: &str) -> bool {
-    !value.bytes().any(|b| matches!(b, b'\\' | b'"' | b'\n'))
+    memchr::memchr3(b'\\', b'"', b'\n', value.as_bytes()).is_none()
 }
 
 /// Escapes a label value: backslash, double quote and newline, as both formats ask. Other control characters may stand as

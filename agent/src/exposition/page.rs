@@ -196,7 +196,7 @@ fn write_head(out: &mut Vec<u8>, family: &Family, format: Format) {
 /// `HELP` text: backslash and newline are escaped, in OpenMetrics double quotes too.
 pub(super) fn escape_help(help: &str, format: Format) -> Cow<'_, str> {
     let quotes = format == Format::OpenMetrics;
-    if !help.contains(|c| matches!(c, '\\' | '\n') || (quotes && c == '"')) {
+    if memchr::memchr3(b'\\', b'\n', if quotes { b'"' } else { b'\n' }, help.as_bytes()).is_none() {
         return Cow::Borrowed(help);
     }
     let escaped = help.replace('\\', "\\\\").replace('\n', "\\n");

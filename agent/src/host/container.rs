@@ -140,6 +140,14 @@ impl Files {
         read
     }
 
+    /// Keeps the tables of block I/O open while the kernel counts it for anybody; on cgroup v2 there is one file, which says so itself.
+    pub(super) fn follow_io(&mut self, counted: bool) {
+        if let Cgroup::V1(files, at) = &mut self.cgroup {
+            files.follow_io(at, counted);
+            self.count = self.cgroup.count() + usize::from(self.network.is_some());
+        }
+    }
+
     /// Reads everything.
     ///
     /// # Errors

@@ -70,6 +70,11 @@ pub(super) fn read_v1(bytes: &[u8], table: V1Table, into: &mut Vec<DeviceIo>) ->
     refused
 }
 
+/// Whether a v1 table speaks of any device; one without says `Total 0` and nothing else.
+pub(super) fn has_devices(bytes: &[u8]) -> bool {
+    parse::lines(bytes).any(|line| parse::words(line).next().and_then(parse::device_number).is_some())
+}
+
 /// The row of a device, made where it is missing, kept in order of the number.
 fn row_of<'rows>(
     rows: &'rows mut Vec<DeviceIo>,
@@ -156,7 +161,7 @@ mod tests {
         assert_eq!(rows, [device(0, [Some(4096), Some(0), Some(1), Some(0)])]);
         let mut none = Vec::new();
         read_v1(b"Total 0\n", V1Table::Bytes, &mut none);
-        assert!(none.is_empty());
+        assert!(none.is_empty() && !has_devices(b"Total 0\n") && has_devices(bytes));
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub struct Host {
     around: Surroundings,
     tracked: HashMap<ContainerId, Tracked>,
     root: RootFiles,
+    /// Whether block I/O is counted for any container; looked up once for each scrape.
+    io_counted: Option<bool>,
     node: NodeFiles,
     filesystems: Option<filesystems::Table>,
     names: io::Names,
@@ -112,6 +114,8 @@ struct Tracked {
 struct RootFiles {
     v1: Option<v1::Files>,
     v2: Option<v2::Files>,
+    /// Its block I/O is everybody's, not that of a cgroup somewhere below.
+    all_io: bool,
 }
 
 #[derive(Debug, Default)]
@@ -147,6 +151,7 @@ impl Host {
         };
         let mut host = Self {
             root: RootFiles::open(&around.hierarchies),
+            io_counted: None,
             node,
             filesystems: filesystems::Table::open(&around.roots),
             names: io::Names::new(&around.roots.sys),
@@ -192,6 +197,7 @@ impl Host {
     /// # Errors
     /// [`Gone`] when its cgroup has vanished, or it is not tracked.
     pub fn container(&mut self, id: &ContainerId, into: &mut ContainerSample) -> Result<(), Gone> {
+        let io_counted = *self.io_counted.get_or_insert_with(|| self.root.counts_io(&mut self.reading));
         let tracked = self.tracked.get_mut(id).ok_or(Gone)?;
         let mut files = match tracked.files.take() {
             Some(files) => {
@@ -206,6 +212,7 @@ impl Host {
                 }
             },
         };
+        files.follow_io(io_counted);
         if files.read(self.around.tick_ns, &mut self.reading, into).is_err() {
             // The files are dropped here: a handle must not outlive its container, nor half a reading.
             *into = ContainerSample::default();
@@ -224,8 +231,9 @@ impl Host {
         Ok(())
     }
 
-    /// Reads the root cgroup, and the host's network as its own.
+    /// Reads the root cgroup, and the host's network as its own. It comes after the containers and ends their reading.
     pub fn root(&mut self, into: &mut ContainerSample) {
+        self.io_counted = None;
         let cgroup = match &self.root {
             RootFiles { v1: Some(files), .. } => files.read(self.around.tick_ns, &mut self.reading, into),
             RootFiles { v2: Some(files), .. } => files.read(&mut self.reading, into),
@@ -354,12 +362,19 @@ impl RootFiles {
         let top = Path::new("/");
         if hierarchies.unified() {
             let folder = hierarchies.v2.as_ref().and_then(|mount| mount.directory(top));
-            return Self { v1: None, v2: folder.as_deref().map(v2::Files::open) };
+            return Self { v1: None, v2: folder.as_deref().map(v2::Files::open), all_io: false };
         }
         let directories = v1::Directories::find(hierarchies, |controller| controller.map(|_| top));
         let mut files = v1::Files::open(&directories);
         files.follow_limits(&directories, true, true);
-        Self { v1: Some(files), v2: None }
+        files.follow_io(&directories, true);
+        let all_io = hierarchies.v1.get("blkio").is_some_and(roots::Mount::is_v1_root);
+        Self { v1: Some(files), v2: None, all_io }
+    }
+
+    /// Whether containers may have figures of block I/O.
+    fn counts_io(&self, reading: &mut Reading) -> bool {
+        self.v1.as_ref().filter(|_| self.all_io).is_none_or(|files| files.counts_io(reading))
     }
 }
 

@@ -24,32 +24,40 @@ fn rows(bytes: &[u8], wanted: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Ro
         if !wanted(name) {
             return None;
         }
-        let mut columns = [0; 16];
-        let mut words = parse::words(figures.get(1..)?);
-        for column in &mut columns {
-            *column = parse::number(words.next()?)?;
-        }
-        Some(Row { name, columns })
+        Some(Row { name, columns: columns(figures.get(1..)?)? })
     })
+}
+
+/// The sixteen figures of a row, in one pass over its bytes: with a thousand containers the host's table has a thousand rows.
+fn columns(figures: &[u8]) -> Option<[u64; 16]> {
+    let mut columns = [0; 16];
+    let mut rest = figures;
+    for column in &mut columns {
+        let start = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
+        let (number, after) = parse::leading_number(rest.get(start..)?)?;
+        // What follows a figure is a blank or nothing.
+        if after.first().is_some_and(|byte| !matches!(byte, b' ' | b'\t')) {
+            return None;
+        }
+        (*column, rest) = (number, after);
+    }
+    Some(columns)
 }
 
 /// Sets `into` to a container's interfaces without `lo`, reusing names and storage. Returns how many were left out.
 pub(super) fn read(bytes: &[u8], into: &mut Vec<InterfaceCounters>) -> u64 {
-    fill(into, rows(bytes, |name| name != b"lo"), MAX_INTERFACES, |known| known)
+    fill(into, rows(bytes, |name| name != b"lo"), MAX_INTERFACES, |known| known, |_, _| ())
 }
 
 /// Sets `into` to the host's interfaces, `lo` included. Returns how many were left out.
 pub(super) fn read_host(bytes: &[u8], into: &mut Vec<HostNetwork>) -> u64 {
-    let rare = |columns: &[u64; 16]| {
+    let rare = |known: &mut HostNetwork, columns: &[u64; 16]| {
         let [_, _, _, _, rx_fifo, rx_frame, rx_compressed, rx_multicast, _, _, _, _, fifo, colls, carrier, compressed] =
             *columns;
-        ([rx_fifo, rx_frame, rx_compressed, rx_multicast], [fifo, colls, carrier, compressed])
+        known.rx_more = [rx_fifo, rx_frame, rx_compressed, rx_multicast];
+        known.tx_more = [fifo, colls, carrier, compressed];
     };
-    let refused = fill(into, rows(bytes, |_| true), MAX_HOST_INTERFACES, |known| &mut known.counters);
-    for (known, row) in into.iter_mut().zip(rows(bytes, |_| true)) {
-        (known.rx_more, known.tx_more) = rare(&row.columns);
-    }
-    refused
+    fill(into, rows(bytes, |_| true), MAX_HOST_INTERFACES, |known| &mut known.counters, rare)
 }
 
 /// The root's row, out of the host's interfaces: without `lo` and without the host's ends of containers' networks, whose traffic would
@@ -67,6 +75,7 @@ fn fill<'line, Kept: Default>(
     rows: impl Iterator<Item = Row<'line>>,
     ceiling: usize,
     counters: impl Fn(&mut Kept) -> &mut InterfaceCounters,
+    rare: impl Fn(&mut Kept, &[u64; 16]),
 ) -> u64 {
     let mut kept = 0;
     let mut refused = 0;
@@ -78,7 +87,9 @@ fn fill<'line, Kept: Default>(
         if into.len() == kept {
             into.push(Kept::default());
         }
-        let Some(known) = into.get_mut(kept).map(&counters) else { break };
+        let Some(row_kept) = into.get_mut(kept) else { break };
+        rare(row_kept, &row.columns);
+        let known = counters(row_kept);
         if known.name.as_bytes() != row.name {
             known.name = Arc::from(String::from_utf8_lossy(row.name));
         }
@@ -163,6 +174,17 @@ veth1:1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0
         read_host(FILE, &mut interfaces);
         assert_eq!(interfaces.len(), 3);
         assert_eq!((interfaces[1].rx_more, interfaces[1].tx_more), ([3, 4, 5, 6], [11, 12, 13, 14]));
+    }
+
+    #[test]
+    fn rows_with_anything_but_sixteen_figures_are_left_out() {
+        let figures = |last: &str| format!("{}{last}", "7\t ".repeat(15));
+        for (row, expected) in [("8", Some(8)), ("8 9", Some(8)), ("", None), ("8x", None), ("x8", None), ("-8", None)]
+        {
+            assert_eq!(columns(figures(row).as_bytes()).map(|columns| columns[15]), expected, "{row:?}");
+        }
+        assert_eq!(columns(figures("18446744073709551616").as_bytes()), None, "it does not fit");
+        assert_eq!(columns(figures("18446744073709551615").as_bytes()).map(|columns| columns[15]), Some(u64::MAX));
     }
 
     #[test]

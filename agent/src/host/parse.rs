@@ -56,6 +56,13 @@ pub(super) fn number(word: &[u8]) -> Option<u64> {
     })
 }
 
+/// The number a text begins with, and what follows it; `None` without one, or when it does not fit.
+pub(super) fn leading_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
+    let (word, rest) = bytes.split_at_checked(digits)?;
+    Some((number(word)?, rest))
+}
+
 /// A file of one number.
 pub(super) fn single(bytes: &[u8]) -> Option<u64> {
     number(bytes.trim_ascii())
@@ -76,6 +83,14 @@ pub(super) fn flat(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (key, value) = line.split_at_checked(memchr::memchr(b' ', line)?)?;
         Some((key, value.get(1..)?))
     })
+}
+
+/// What remains of a file from the first line with this beginning, which is given with the line end before it; nothing without one.
+pub(super) fn from_line<'bytes>(bytes: &'bytes [u8], beginning: &[u8]) -> &'bytes [u8] {
+    if beginning.get(1..).is_some_and(|first| bytes.starts_with(first)) {
+        return bytes;
+    }
+    memchr::memmem::find(bytes, beginning).and_then(|at| bytes.get(at + 1..)).unwrap_or_default()
 }
 
 /// `major:minor`.
@@ -125,6 +140,15 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_found_at_the_beginning() {
+        assert_eq!(leading_number(b"12 3"), Some((12, b" 3".as_slice())));
+        assert_eq!(leading_number(b"12"), Some((12, b"".as_slice())));
+        for wrong in [b"".as_slice(), b" 1", b"x", b"18446744073709551616 "] {
+            assert_eq!(leading_number(wrong), None);
+        }
+    }
+
+    #[test]
     fn limits_know_every_way_to_say_none() {
         let table: [(&[u8], Option<u64>); 6] = [
             (b"67108864\n", Some(67_108_864)),
@@ -144,6 +168,16 @@ mod tests {
         let rows: Vec<_> = flat(b"cache 4096\nbroken\nrss x\n\nswap 0").collect();
         let row = |key: &'static str, value: &'static str| (key.as_bytes(), value.as_bytes());
         assert_eq!(rows, [row("cache", "4096"), row("rss", "x"), row("swap", "0")]);
+    }
+
+    #[test]
+    fn a_file_goes_on_from_a_line() {
+        let file = b"a 1\nb 2\nba 3\n";
+        let table: [(&[u8], &[u8]); 4] =
+            [(b"\na ", file), (b"\nb", b"b 2\nba 3\n"), (b"\nba ", b"ba 3\n"), (b"\n 1", b"")];
+        for (beginning, expected) in table {
+            assert_eq!(from_line(file, beginning), expected);
+        }
     }
 
     #[test]

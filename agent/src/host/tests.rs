@@ -122,6 +122,33 @@ fn read(host: &mut Host) -> Result<ContainerSample, Gone> {
 }
 
 #[test]
+fn tables_of_block_io_are_open_only_while_the_kernel_counts_it() {
+    let tree = Tree::new();
+    tree.v1();
+    let root = |content: &str| {
+        for name in ["io_service_bytes_recursive", "io_serviced_recursive"] {
+            tree.write(&format!("sys/fs/cgroup/blkio/blkio.throttle.{name}"), content);
+        }
+    };
+    root("Total 0\n");
+    // Not the root of all: what it says is not about the container.
+    let mut below = tree.host();
+    assert_eq!(read(&mut below).unwrap().io.len(), 1);
+    tree.write("sys/fs/cgroup/blkio/release_agent", "\n");
+    let mut host = tree.host();
+    assert_eq!(read(&mut host).unwrap().io, [], "nothing is counted, and nothing is shown as 0");
+    let closed = host.open_handles();
+    root("8:0 Read 0\n8:0 Write 0\n8:0 Total 0\nTotal 0\n");
+    assert_eq!(read(&mut host).unwrap().io, [], "the same scrape");
+    for (content, rows) in [("8:0 Read 0\nTotal 0\n", 1), ("Total 0\n", 0)] {
+        root(content);
+        host.root(&mut ContainerSample::default());
+        assert_eq!(read(&mut host).unwrap().io.len(), rows);
+        assert_eq!(host.open_handles(), closed + 2 * rows);
+    }
+}
+
+#[test]
 fn every_file_of_v1_is_read() {
     let tree = Tree::new();
     tree.v1();

@@ -82,18 +82,15 @@ pub(super) struct Files {
     oom_control: Option<Handle>,
     io_bytes: Option<Handle>,
     io_requests: Option<Handle>,
+    io_followed: bool,
     pids_current: Option<Handle>,
     pressure: pressure::Files,
 }
 
 impl Files {
     /// Opens what is there. A missing file is a controller, an option or a kernel that does not have it. What only limits move
-    /// comes with [`Self::follow_limits`].
+    /// comes with [`Self::follow_limits`], block I/O with [`Self::follow_io`].
     pub(super) fn open(at: &Directories) -> Self {
-        let table = |names: [&str; 3]| {
-            let folder = at.blkio.as_ref()?;
-            names.into_iter().find_map(|name| Handle::single(&folder.join(name)).ok())
-        };
         Self {
             cpu_usage: open(&at.cpuacct, "cpuacct.usage"),
             cpu_stat: open(&at.cpuacct, "cpuacct.stat"),
@@ -104,16 +101,9 @@ impl Files {
             memory_kernel: open(&at.memory, "memory.kmem.usage_in_bytes"),
             memory_failcnt: None,
             oom_control: open(&at.memory, "memory.oom_control"),
-            io_bytes: table([
-                "blkio.throttle.io_service_bytes_recursive",
-                "blkio.throttle.io_service_bytes",
-                "blkio.bfq.io_service_bytes_recursive",
-            ]),
-            io_requests: table([
-                "blkio.throttle.io_serviced_recursive",
-                "blkio.throttle.io_serviced",
-                "blkio.bfq.io_serviced_recursive",
-            ]),
+            io_bytes: None,
+            io_requests: None,
+            io_followed: false,
             pids_current: open(&at.pids, "pids.current"),
             pressure: at.unified.as_ref().map_or_else(pressure::Files::default, |folder| {
                 pressure::Files::open(|resource| folder.join(format!("{resource}.pressure")))
@@ -132,6 +122,37 @@ impl Files {
         };
         follow(&mut self.throttling, cpu, &at.cpu, "cpu.stat");
         follow(&mut self.memory_failcnt, memory, &at.memory, "memory.failcnt");
+    }
+
+    /// Keeps the tables of block I/O open while the kernel counts it for anybody.
+    pub(super) fn follow_io(&mut self, at: &Directories, counted: bool) {
+        if counted == self.io_followed {
+            return;
+        }
+        self.io_followed = counted;
+        let table = |names: [&str; 3]| {
+            let folder = at.blkio.as_ref().filter(|_| counted)?;
+            names.into_iter().find_map(|name| Handle::single(&folder.join(name)).ok())
+        };
+        self.io_bytes = table([
+            "blkio.throttle.io_service_bytes_recursive",
+            "blkio.throttle.io_service_bytes",
+            "blkio.bfq.io_service_bytes_recursive",
+        ]);
+        self.io_requests = table([
+            "blkio.throttle.io_serviced_recursive",
+            "blkio.throttle.io_serviced",
+            "blkio.bfq.io_serviced_recursive",
+        ]);
+    }
+
+    /// Whether block I/O is counted for any cgroup, these being the files of the root. A policy that counts is switched on for a
+    /// device as a whole, and its root has a row for each such device, zeros included; newer kernels leave `blk-throttle` off until
+    /// somebody sets a limit on the device (seen with Linux 6.18). What cannot be read does not say no.
+    pub(super) fn counts_io(&self, reading: &mut Reading) -> bool {
+        let mut tables = [&self.io_bytes, &self.io_requests].into_iter().flatten().peekable();
+        tables.peek().is_none()
+            || tables.any(|table| !matches!(reading.bytes(Some(table)), Ok(Some(bytes)) if !io::has_devices(bytes)))
     }
 
     /// Number of files held.
@@ -210,9 +231,7 @@ impl Files {
             }
         }
         if let Some(bytes) = reading.bytes(self.memory_stat.as_ref())? {
-            // Of forty rows every other one is the cgroup without its children; its first letters save looking at all of it.
-            let wanted = |key: &[u8]| key.starts_with(b"total_") || key.starts_with(b"pg");
-            for (key, value) in parse::flat(bytes).filter(|(key, _)| wanted(key)) {
+            for (key, value) in wanted_of_stat(bytes) {
                 if let Some(field) = stat_field(&mut memory, key) {
                     *field = parse::number(value);
                 }
@@ -222,6 +241,15 @@ impl Files {
             memory.usage.zip(memory.inactive_file).map(|(usage, inactive)| usage.saturating_sub(inactive));
         Ok(memory)
     }
+}
+
+/// The rows of `memory.stat` which may be wanted. Of its forty the first half is the cgroup without its children: two of those are
+/// looked for by name, and rows are gone through one by one only where the second half begins.
+fn wanted_of_stat(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let hierarchy = parse::from_line(bytes, b"\ntotal_");
+    let own = bytes.get(..bytes.len() - hierarchy.len()).unwrap_or_default();
+    let faults = [b"\npgfault ".as_slice(), b"\npgmajfault "].map(|start| parse::from_line(own, start));
+    faults.into_iter().filter_map(|rows| parse::flat(rows).next()).chain(parse::flat(hierarchy))
 }
 
 fn open(folder: &Option<PathBuf>, name: &str) -> Option<Handle> {
@@ -247,4 +275,52 @@ const fn stat_field<'memory>(memory: &'memory mut Memory, key: &[u8]) -> Option<
         b"total_workingset_refault_anon" => &mut memory.workingset_refault_anon,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WANTED: [&[u8]; 4] = [b"pgfault", b"pgmajfault", b"total_rss", b"total_pgfault"];
+
+    /// The rows of [`WANTED`], found the plain way.
+    fn all_of(bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
+        parse::flat(bytes).filter(|(key, _)| WANTED.contains(key)).collect()
+    }
+
+    #[test]
+    fn the_rows_which_are_wanted_are_found() {
+        let file = b"cache 1\nrss 2\npgpgin 3\npgfault 4\npgmajfault 5\ninactive_anon 6\ntotal_rss 7\ntotal_pgfault 8\nsock 9\n";
+        let found: Vec<_> = wanted_of_stat(file).filter(|(key, _)| WANTED.contains(key)).collect();
+        assert_eq!(found, all_of(file));
+        assert_eq!(found.len(), WANTED.len());
+        assert_eq!(wanted_of_stat(b"total_rss 7\n").count(), 1, "nothing stands before");
+        assert_eq!(wanted_of_stat(b"pgfault 7").count(), 1, "nothing stands around");
+        assert_eq!(wanted_of_stat(b"").count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_missed_in_the_order_of_a_kernel(
+            own in prop::collection::vec(prop::sample::select(vec!["cache", "pgpgin", "rss", "swap"]), 0..6),
+            between in prop::bool::ANY,
+            numbers in prop::collection::vec(any::<u64>(), 4),
+        ) {
+            let mut file: String = own.iter().map(|key| format!("{key} 1\n")).collect();
+            file += &format!("pgfault {}\npgmajfault {}\n", numbers[0], numbers[1]);
+            if between {
+                file += "hierarchical_memory_limit 1\n";
+            }
+            file += &format!("total_rss {}\ntotal_swap 0\ntotal_pgfault {}\n", numbers[2], numbers[3]);
+            let found: Vec<_> = wanted_of_stat(file.as_bytes()).filter(|(key, _)| WANTED.contains(key)).collect();
+            prop_assert_eq!(found, all_of(file.as_bytes()));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            wanted_of_stat(&bytes).for_each(drop);
+        }
+    }
 }

@@ -112,7 +112,8 @@ impl Ledger {
             EventKind::Health { status, .. } => self.health_change(time, *status, counters),
             EventKind::StopRequested { signal, .. } => self.stop_request(time, *signal),
             EventKind::Destroyed(_) => self.settle_end(false, counters),
-            EventKind::Created(_) | EventKind::Changed(_) | EventKind::NetworkChanged | EventKind::Other => false,
+            EventKind::Created(_) | EventKind::Changed(_) => false,
+            EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => false,
         };
         self.unasked |= counted;
         counted

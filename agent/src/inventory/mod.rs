@@ -28,6 +28,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod turnover;
 mod watch;
 mod writer;
 

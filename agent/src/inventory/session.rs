@@ -12,6 +12,8 @@
 //! Then the inventory is complete, and events are applied as they come. Each makes its container to be inspected: counters follow
 //! events, but what a container *is* always comes from an inspection.
 
+mod stream;
+
 use std::{
     collections::{HashSet, VecDeque},
     time::Duration,
@@ -24,17 +26,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::{ClockWatch, EngineClock},
+    images::Unanswered,
     ledger::Sight,
     reaction::{Listed, Reaction},
     request::{Answer, Requests},
     schedule::{self, Schedule},
     source::{Source, Trouble},
+    turnover::Turnover,
     watch::Watch,
 };
-use crate::{
-    model::{ContainerId, Event},
-    telemetry::Reason,
-};
+use crate::model::{ContainerId, Event};
 
 /// How far apart the time of a fact, the time of its event and the event's place in the stream may be.
 pub(super) const SLACK: Duration = Duration::from_secs(2);
@@ -73,11 +74,14 @@ enum Stage {
 pub(super) struct Session<'a, S, F> {
     watch: &'a mut Watch<S, F>,
     live: BoxStream<'static, Result<Event, Trouble>>,
+    turnover: Turnover,
     requests: Requests<S>,
     schedule: Schedule,
     stage: Stage,
     held: VecDeque<Event>,
     overrun: bool,
+    /// Since when, by our own clock, it is not known why an event is older than what is known; what comes is held back.
+    doubt: Option<Timestamp>,
     /// Containers whose inspection got no answer while the gap was being closed; a ping says whether that means anything more.
     doubtful: Vec<ContainerId>,
     /// The engine's clock when the session began, and where the live stream begins.
@@ -89,6 +93,7 @@ pub(super) struct Session<'a, S, F> {
     clock_set_back: bool,
     /// The latest moment which the engine's clock is known to have shown.
     newest: Timestamp,
+    images: Unanswered,
     networks_due: Option<Instant>,
     /// The last list of networks failed, and another was asked for.
     networks_retried: bool,
@@ -144,18 +149,21 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         let now = Instant::now();
         Ok(Self {
             live: source.events(horizon, None),
+            turnover: Turnover::new(clock.at(after).max(began)),
             watch,
             requests,
             schedule: Schedule::default(),
             stage,
             held: VecDeque::new(),
             overrun: false,
+            doubt: None,
             doubtful: Vec::new(),
             began,
             horizon,
             clock_watch: told.map(|told| ClockWatch::told(told, now)),
             clock_set_back,
             newest: began,
+            images: Unanswered::default(),
             networks_due: None,
             networks_retried: false,
             tick_due: now + QUIET,
@@ -184,68 +192,6 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         }
     }
 
-    /// An event from the live stream, or its end.
-    fn hear(&mut self, event: Option<Result<Event, Trouble>>) -> Result<(), Trouble> {
-        let closed = || Trouble { text: "the engine closed the event stream".into(), local: false };
-        let event = event.ok_or_else(closed)??;
-        self.heard();
-        if matches!(self.stage, Stage::Live) {
-            self.follow(&event);
-        } else if self.held.len() < MAX_HELD {
-            self.held.push_back(event);
-        } else {
-            self.watch.metrics.refuse(Reason::Events, 1);
-            self.overrun = true;
-        }
-        Ok(())
-    }
-
-    /// An event from the live stream, in its turn.
-    fn follow(&mut self, event: &Event) {
-        if self.clock_set_back && event.time > self.engine_clock() + SLACK {
-            return; // Logged before the clock was set back; its marks were given up with it.
-        }
-        if event.time + SLACK < self.newest {
-            self.set_back(event.time - Duration::from_nanos(1));
-            // Until the engine has said what its clock shows. Rather too late than too early: see `EngineClock`.
-            let now = self.watch.source.clock();
-            if self.watch.clock.at(now) > event.time + SLACK {
-                self.watch.clock = EngineClock::told(event.time + SLACK, now, now);
-            }
-            self.requests.ask_info();
-        } else if event.time > self.engine_clock() + SLACK {
-            self.requests.ask_info();
-        }
-        self.newest = self.newest.max(event.time);
-        self.apply(event);
-    }
-
-    /// The engine's clock shows an earlier time than it did; `to` is before whatever happens from now on.
-    fn set_back(&mut self, to: Timestamp) {
-        tracing::warn!("the engine's clock was set back");
-        self.watch.state.clock_set_back(to);
-        self.newest = to;
-        self.horizon = self.horizon.min(to);
-    }
-
-    /// The engine tells what its clock shows, and what else there is to know of its host.
-    fn informed(&mut self, before: Timestamp, after: Timestamp, info: crate::model::EngineInfo) {
-        self.heard();
-        if let Some(told) = info.system_time {
-            let now = Instant::now();
-            if self.clock_watch.get_or_insert(ClockWatch::told(told, now)).set_back(told, now) {
-                self.set_back(told);
-            }
-            self.newest = self.newest.max(told);
-            self.watch.clock = EngineClock::told(told, before, after);
-        }
-        let info = Some(std::sync::Arc::new(info));
-        if self.watch.state.engine.info.as_deref().map(unclocked) != info.as_deref().map(unclocked) {
-            self.watch.state.engine.info = info;
-            self.watch.state.engine_changed();
-        }
-    }
-
     fn apply(&mut self, event: &Event) {
         if let Some(listener) = &self.watch.listener {
             listener.tell(event);
@@ -263,12 +209,17 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
     fn take(&mut self, answer: Answer) -> Result<(), Trouble> {
         match answer {
             Answer::Looked { id, asked, result } => self.looked(&id, asked, result.map(|found| found.map(|c| *c)))?,
-            Answer::Image { id, result } => {
-                if let Ok(image) = result {
+            Answer::Image { id, result } => match result {
+                Ok(image) => {
                     self.heard();
+                    self.images.forget(&id);
                     self.watch.state.set_image(id, image.and_then(|image| image.created));
                 }
-            }
+                Err(trouble) => {
+                    tracing::debug!(%trouble, image = &*id, "image not asked for");
+                    self.images.failed(&id, Instant::now());
+                }
+            },
             Answer::Networks(result) => match result {
                 Ok(networks) => {
                     self.heard();
@@ -296,8 +247,11 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             }
             Answer::Listed { asked, result } => self.listed(asked, result)?,
             Answer::Informed { before, after, result } => match result {
-                Ok(info) => self.informed(before, after, *info),
-                Err(trouble) => tracing::debug!(%trouble, "the engine does not tell about itself"),
+                Ok(info) => self.informed(before, after, *info)?,
+                Err(trouble) => {
+                    tracing::debug!(%trouble, "the engine does not tell about itself");
+                    self.uninformed()?;
+                }
             },
             Answer::Pinged(result) => {
                 result?;
@@ -390,9 +344,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
         let (absent, asked) = (std::mem::take(absent), *asked);
         self.stage = Stage::Live;
         self.watch.state.caught_up(self.began);
-        for event in std::mem::take(&mut self.held) {
-            self.follow(&event);
-        }
+        self.follow_held();
         self.remove_absent(&absent, asked);
         if self.overrun {
             return Err(Trouble { text: "more events than can be held while catching up".into(), local: false });
@@ -425,6 +377,13 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
                 self.requests.looks.want(&id);
             }
         }
+        for id in self.images.take_due(now) {
+            if self.watch.state.lacks_image(&id) {
+                self.requests.want_image(id);
+            } else {
+                self.images.forget(&id);
+            }
+        }
         if self.networks_due.is_some_and(|due| due <= now) {
             self.networks_due = None;
             self.requests.ask_networks();
@@ -450,7 +409,8 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
 
     fn next_due(&mut self) -> Instant {
         let looks = self.schedule.next().filter(|_| matches!(self.stage, Stage::Live));
-        let own = [Some(self.tick_due), Some(self.list_due), self.networks_due, looks, self.watch.next_due()];
+        let images = self.images.next();
+        let own = [Some(self.tick_due), Some(self.list_due), self.networks_due, images, looks, self.watch.next_due()];
         own.into_iter().flatten().min().unwrap_or(self.tick_due)
     }
 

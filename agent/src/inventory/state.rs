@@ -90,7 +90,7 @@ impl State {
         self.last_event = self.last_event.max(Some(event.time));
         let id = match &event.kind {
             EventKind::NetworkChanged => return Reaction::Networks,
-            EventKind::Other => return Reaction::Nothing,
+            EventKind::Turnover | EventKind::Other => return Reaction::Nothing,
             EventKind::Destroyed(id) => {
                 self.count(id, event);
                 self.remove(id, event.time);
@@ -225,11 +225,14 @@ impl State {
         }
     }
 
+    /// Whether a container is made from an image whose build time was not told yet.
+    pub(super) fn lacks_image(&self, id: &Arc<str>) -> bool {
+        self.images.get(id).is_none() && self.containers.values().any(|tracked| tracked.is_of_image(id))
+    }
+
     /// Takes the build time of an image, `None` when it has none.
     pub(super) fn set_image(&mut self, id: Arc<str>, created: Option<Timestamp>) {
-        let of_image =
-            |tracked: &Tracked| tracked.entry.as_ref().is_some_and(|e| e.container.image_id.as_ref() == Some(&id));
-        for tracked in self.containers.values_mut().filter(|tracked| of_image(tracked)) {
+        for tracked in self.containers.values_mut().filter(|tracked| tracked.is_of_image(&id)) {
             let Some(entry) = tracked.entry.as_mut().filter(|entry| entry.image_created != created) else { continue };
             Arc::make_mut(entry).image_created = created;
             self.changed = true;

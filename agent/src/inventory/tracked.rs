@@ -22,6 +22,11 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
+    /// It was made from this image.
+    pub(super) fn is_of_image(&self, id: &Arc<str>) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.container.image_id.as_ref() == Some(id))
+    }
+
     /// It had done what it was started for, as far as anybody saw.
     pub(super) fn was_completed(&self) -> bool {
         let entry = self.entry.as_ref();

@@ -14,6 +14,7 @@
 //! The file's word stands: a label can have more replaced, more dropped, less let through, and nothing the other way round. A mistake
 //! costs the one label it is in.
 
+pub use super::assemble::Multiline;
 use super::{
     redact::{Builtin, Expression, MAX_REGEX, Names},
     rules::{Matcher, Rate, Rules, Sample},
@@ -26,18 +27,6 @@ pub const MAX_RULES: u16 = 8;
 /// Bytes of a label that are read: an expression and the words around it.
 const MAX_VALUE: usize = MAX_REGEX + 32;
 const PREFIX: &str = "spyhop.logs.";
-
-/// Whether lines are joined to one entry.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Multiline {
-    /// Traces of the known languages.
-    #[default]
-    Auto,
-    /// Never.
-    Off,
-    /// An entry begins where this matches.
-    Start(Expression),
-}
 
 /// How lines are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -101,6 +101,8 @@ pub enum EventKind {
     Destroyed(ContainerId),
     /// A network was made, removed, joined or left.
     NetworkChanged,
+    /// Podman's `log-rotation`: the file behind the stream was changed for another, and events may be missing or come again.
+    Turnover,
     /// Something asked for by mistake or new: ignored, counted.
     Other,
 }

@@ -5,9 +5,11 @@
 //! spyhop.metrics.path=/metrics      spyhop.metrics.2.path=/stats     prometheus.io/port=8080
 //! spyhop.metrics.scheme=http                                         prometheus.io/path=/metrics
 //! spyhop.metrics.interval=30s                                        prometheus.io/scheme=http
+//! spyhop.metrics.server_name=web.example
 //! ```
 //!
-//! A label says which port and which path, never which host: the address is always the container's own. The unnumbered
+//! A label says which port and which path, never which host: the address is always the container's own, and a server name is only what
+//! its certificate has to say. The unnumbered
 //! labels are number 1. Where both spellings stand, spyhop's counts.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -22,6 +24,9 @@ const MAX_PATH: usize = 512;
 
 /// Bounds of a declared interval: a label must not make anybody hammer, nor switch a target off.
 const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+
+/// Longest server name that is read: that of the domain name system.
+const MAX_SERVER_NAME: usize = 253;
 
 const OWN: &str = "spyhop.metrics.";
 const HABITUAL: [&str; 2] = ["prometheus.io/", "prometheus.io."];
@@ -119,6 +124,8 @@ pub struct Declaration {
     pub path: Path,
     /// Scheme; http unless declared.
     pub scheme: Scheme,
+    /// Whose certificate it must show with https: a name or an address; the service's name unless declared.
+    pub server_name: Option<Arc<str>>,
     /// Wished scrape interval, 1 s to 1 h.
     pub interval: Option<Duration>,
     /// Which labels declared it.
@@ -134,6 +141,8 @@ pub enum Mistake {
     Path,
     /// Neither http nor https.
     Scheme,
+    /// Not a name or an address that a certificate can have.
+    ServerName,
     /// Not a duration from 1 s to 1 h.
     Interval,
 }
@@ -152,6 +161,7 @@ struct Words<'a> {
     port: Option<&'a str>,
     path: Option<&'a str>,
     scheme: Option<&'a str>,
+    server_name: Option<&'a str>,
     interval: Option<&'a str>,
 }
 
@@ -186,7 +196,7 @@ pub fn declared(labels: &Labels) -> Declared {
     Declared { declarations, refused }
 }
 
-const WORDS: [&str; 4] = ["port", "path", "scheme", "interval"];
+const WORDS: [&str; 5] = ["port", "path", "scheme", "server_name", "interval"];
 
 /// The habit from elsewhere: a port alone declares nothing, `scrape` must be true.
 #[derive(Default)]
@@ -219,6 +229,7 @@ impl<'a> Words<'a> {
             "port" => &mut self.port,
             "path" => &mut self.path,
             "scheme" => &mut self.scheme,
+            "server_name" => &mut self.server_name,
             _ => &mut self.interval,
         };
         *slot = Some(value);
@@ -235,8 +246,13 @@ impl<'a> Words<'a> {
             Some(word) if word.eq_ignore_ascii_case("https") => Scheme::Https,
             Some(_) => return Err(Mistake::Scheme),
         };
+        let server_name = self.server_name.map(str::trim).map(|name| {
+            let fits = name.len() <= MAX_SERVER_NAME && super::tls::name(name).is_some();
+            if fits { Ok(name.into()) } else { Err(Mistake::ServerName) }
+        });
+        let server_name = server_name.transpose()?;
         let interval = self.interval.map(|text| interval(text.trim()).ok_or(Mistake::Interval)).transpose()?;
-        Ok(Declaration { port, path, scheme, interval, by })
+        Ok(Declaration { port, path, scheme, server_name, interval, by })
     }
 }
 

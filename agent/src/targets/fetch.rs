@@ -14,12 +14,22 @@ use http::{
 use http_body_util::Empty;
 use hyper::{
     body::{Body as _, Incoming},
-    client::conn::http1,
+    client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::AbortHandle, time::Instant};
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::AbortHandle,
+    time::Instant,
+};
 
-use super::{Declaration, Way, body::Body, wire::Wire};
+use super::{
+    Declaration, Scheme, Trust, Way,
+    body::Body,
+    wire::{Allowance, Wire},
+};
 
 /// Buffer of one connection, and with it the largest head of an answer.
 const BUFFER: usize = 32 << 10;
@@ -60,6 +70,9 @@ pub enum FetchError {
     /// The address refused, or the system could not.
     #[error("connect to the target: {0}")]
     Connect(#[source] io::Error),
+    /// It does not speak TLS, or its certificate does not count.
+    #[error("greet the target by TLS: {0}")]
+    Tls(#[source] io::Error),
     /// Nothing at the deadline.
     #[error("the target did not answer in time")]
     Timeout,
@@ -96,20 +109,27 @@ impl Drop for Driver {
     }
 }
 
-/// Asks over a socket that `dialling` makes.
+/// Whom to believe, and whose certificate a target must show.
+pub(super) type Greeting<'a> = (&'a Trust, ServerName<'static>);
+
+/// Asks over a socket that `dialling` makes, by TLS where it is declared.
 pub(super) async fn fetch(
     dialling: impl Future<Output = io::Result<TcpStream>>,
+    tls: Option<Greeting<'_>>,
     declaration: &Declaration,
     way: &Way,
     ask: &Ask,
 ) -> Result<Fetched, FetchError> {
     let head = async {
-        let (wire, allowance) = Wire::new(dialling.await.map_err(FetchError::Connect)?);
-        let mut client = http1::Builder::new();
-        client.max_buf_size(BUFFER).max_headers(MAX_HEADERS);
-        let (mut sender, connection) = client.handshake(TokioIo::new(wire)).await.map_err(FetchError::Broken)?;
-        // What breaks it off is also what the reader of the answer gets.
-        let driver = Driver(tokio::spawn(async move { drop(connection.await) }).abort_handle());
+        let stream = dialling.await.map_err(FetchError::Connect)?;
+        let (mut sender, driver, allowance) = match (declaration.scheme, tls) {
+            (Scheme::Http, _) => open(stream).await?,
+            (Scheme::Https, Some((trust, name))) => {
+                open(trust.greet(stream, name).await.map_err(FetchError::Tls)?).await?
+            }
+            // The list has no such target.
+            (Scheme::Https, None) => return Err(FetchError::Tls(io::ErrorKind::Unsupported.into())),
+        };
         let request = request(declaration, way, ask).map_err(FetchError::Request)?;
         let response = sender.send_request(request).await.map_err(FetchError::Broken)?;
         allowance.body(ask.max_body);
@@ -117,6 +137,20 @@ pub(super) async fn fetch(
     };
     let (response, driver) = tokio::time::timeout_at(ask.deadline, head).await.map_err(|_| FetchError::Timeout)??;
     judge(response, driver, ask)
+}
+
+/// Begins HTTP on a connection.
+async fn open<S>(stream: S) -> Result<(SendRequest<Empty<Bytes>>, Driver, Allowance), FetchError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (wire, allowance) = Wire::new(stream);
+    let mut client = http1::Builder::new();
+    client.max_buf_size(BUFFER).max_headers(MAX_HEADERS);
+    let (sender, connection) = client.handshake(TokioIo::new(wire)).await.map_err(FetchError::Broken)?;
+    // What breaks it off is also what the reader of the answer gets.
+    let driver = Driver(tokio::spawn(async move { drop(connection.await) }).abort_handle());
+    Ok((sender, driver, allowance))
 }
 
 fn request(declaration: &Declaration, way: &Way, ask: &Ask) -> http::Result<Request<Empty<Bytes>>> {

@@ -7,6 +7,7 @@ use super::{
     declare::declared,
     segment,
     standpoint::{NoWay, Standpoint, View, Way},
+    tls,
 };
 use crate::{
     exposition::LabelSet,
@@ -44,7 +45,7 @@ pub enum Unreachable {
     Mistake(Mistake),
     /// There is no way to the container.
     NoWay(NoWay),
-    /// The target wants TLS, which the agent does not speak to targets.
+    /// The target wants TLS, and there are no roots to verify it by, or its service has a name that no certificate has.
     Tls,
 }
 
@@ -55,6 +56,7 @@ impl Unreachable {
             Self::Mistake(Mistake::Port) => "bad_port",
             Self::Mistake(Mistake::Path) => "bad_path",
             Self::Mistake(Mistake::Scheme) => "bad_scheme",
+            Self::Mistake(Mistake::ServerName) => "bad_server_name",
             Self::Mistake(Mistake::Interval) => "bad_interval",
             Self::NoWay(no_way) => no_way.as_str(),
             Self::Tls => "https",
@@ -67,13 +69,16 @@ impl Unreachable {
             Self::Mistake(Mistake::Port) => "the declared port is not a number from 1 to 65535",
             Self::Mistake(Mistake::Path) => "the declared path is not an absolute path of plain characters",
             Self::Mistake(Mistake::Scheme) => "the declared scheme is neither http nor https",
+            Self::Mistake(Mistake::ServerName) => "the declared server name is none that a certificate can have",
             Self::Mistake(Mistake::Interval) => "the declared interval is not a whole duration from 1s to 1h",
             Self::NoWay(NoWay::NoSharedNetwork) => "the agent's container shares no network with it",
             Self::NoWay(NoWay::NoBridge) => "none of its networks is a bridge of this host",
             Self::NoWay(NoWay::NoAddress) => "it has no address",
             Self::NoWay(NoWay::HostNetwork) => "it is on the host's network and the agent is not",
             Self::NoWay(NoWay::RemoteEngine) => "the engine is on another machine",
-            Self::Tls => "it declares https, which the agent does not speak to targets: scrape it directly",
+            Self::Tls => {
+                "it declares https, and targets.ca_file does not say whose certificates count, or no certificate has its name"
+            }
         }
     }
 }
@@ -82,6 +87,12 @@ impl Target {
     /// The way to fetch it over the network; `None` for the agent itself and what cannot be fetched.
     pub fn fetchable(&self) -> Option<(&Declaration, &Way)> {
         self.end.as_ref().ok().filter(|(_, way)| *way != Way::Itself).map(|(declaration, way)| (declaration, way))
+    }
+
+    /// Whose certificate it must show; `None` where it speaks plain HTTP.
+    pub(super) fn server_name(&self) -> Option<rustls::pki_types::ServerName<'static>> {
+        let declaration = self.declaration.as_ref().filter(|found| found.scheme == super::Scheme::Https)?;
+        tls::name(declaration.server_name.as_ref().unwrap_or(&self.entry.container.identity.key.service))
     }
 
     /// What keeps two targets apart, over pictures.
@@ -102,8 +113,8 @@ pub struct List {
 }
 
 impl List {
-    /// What the running containers of a picture declare, seen from a standpoint.
-    pub fn new(snapshot: &Snapshot, standpoint: &Standpoint) -> Self {
+    /// What the running containers of a picture declare, seen from a standpoint, by an agent which can verify certificates or cannot.
+    pub fn new(snapshot: &Snapshot, standpoint: &Standpoint, verifies: bool) -> Self {
         let mut list = Self { host: snapshot.host.clone(), ..Self::default() };
         let view = standpoint.look(snapshot);
         let mut taken = HashSet::new();
@@ -120,7 +131,7 @@ impl List {
                     continue;
                 }
                 let room = list.targets.len() < MAX_TARGETS;
-                let target = if room { list.target(entry, number, declaration, &view) } else { None };
+                let target = if room { list.target(entry, number, declaration, &view, verifies) } else { None };
                 match target.filter(|target| taken.insert(target.proxy_path.clone())) {
                     Some(target) => list.targets.push(target),
                     None => list.refused += 1,
@@ -136,6 +147,7 @@ impl List {
         number: u16,
         declaration: Result<Declaration, Mistake>,
         view: &View<'_>,
+        verifies: bool,
     ) -> Option<Target> {
         let key = &entry.container.identity.key;
         // Names of containers have no colon, and Compose numbers replicas, so that nothing else looks like this.
@@ -151,8 +163,11 @@ impl List {
         ]);
         let end = declaration.clone().map_err(Unreachable::Mistake).and_then(|declaration| {
             let way = view.way(entry, declaration.port).map_err(Unreachable::NoWay)?;
+            let server_name = declaration.server_name.as_ref().unwrap_or(&key.service);
             match declaration.scheme {
-                super::Scheme::Https if way != Way::Itself => Err(Unreachable::Tls),
+                super::Scheme::Https if way != Way::Itself && !(verifies && tls::name(server_name).is_some()) => {
+                    Err(Unreachable::Tls)
+                }
                 _ => Ok((declaration, way)),
             }
         });

@@ -154,7 +154,7 @@ impl Targets {
         let (declaration, way) = target.fetchable()?;
         let began = Instant::now();
         let taking = async {
-            let fetched = fetch::fetch(self.0.dial.dial(way), declaration, way, ask).await?;
+            let fetched = fetch::fetch(self.0.dial.dial(way), self.tls(target), declaration, way, ask).await?;
             read(target, list, fetched, format, ask.max_body, room).await
         };
         let taken = taking.await;

@@ -25,6 +25,7 @@ mod meter;
 mod routes;
 mod segment;
 mod standpoint;
+mod tls;
 mod wire;
 
 use std::{
@@ -49,6 +50,7 @@ pub use list::{List, MAX_TARGETS, Target, Unreachable};
 pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
 pub use standpoint::{NoWay, Standpoint, Vantage, Way};
+pub use tls::Trust;
 
 /// How long a list may be old while the inventory does not change and a target waits for a bridge of this host.
 const LIST_AGE: Duration = Duration::from_secs(2);
@@ -115,6 +117,8 @@ struct Inner {
     standpoint: Standpoint,
     settings: Settings,
     dial: Arc<dyn Dial>,
+    /// `None` speaks no TLS to anybody.
+    trust: Option<Trust>,
     gate: Arc<Gate>,
     metrics: Metrics,
     cached: ArcSwapOption<Cached>,
@@ -136,12 +140,13 @@ impl Targets {
         self.0.standpoint.own_container().map(crate::model::ContainerId::new)
     }
 
-    /// Reads what `reader` shows, sees it from `standpoint` and connects through `dial`.
+    /// Reads what `reader` shows, sees it from `standpoint`, connects through `dial`, and believes whom `trust` says.
     pub fn new(
         reader: Reader,
         standpoint: Standpoint,
         settings: Settings,
         dial: Arc<dyn Dial>,
+        trust: Option<Trust>,
         metrics: Metrics,
     ) -> Self {
         let gate = Gate::new(settings.max_fetches);
@@ -150,6 +155,7 @@ impl Targets {
             standpoint,
             settings,
             dial,
+            trust,
             gate,
             metrics,
             cached: ArcSwapOption::empty(),
@@ -161,7 +167,7 @@ impl Targets {
     /// With an agent that stands on no machine: every target is out of reach, and nothing is ever connected to.
     pub fn unreachable(reader: Reader, metrics: Metrics) -> Self {
         let standpoint = Standpoint::with_roots(false, "/nowhere".as_ref(), "/nowhere".as_ref());
-        Self::new(reader, standpoint, Settings::default(), Arc::new(OwnNetwork), metrics)
+        Self::new(reader, standpoint, Settings::default(), Arc::new(OwnNetwork), None, metrics)
     }
 
     /// What the configuration says.
@@ -179,7 +185,7 @@ impl Targets {
         if let Some(cached) = self.0.cached.load_full().filter(fresh) {
             return Arc::clone(&cached.list);
         }
-        let list = Arc::new(List::new(&snapshot, &self.0.standpoint));
+        let list = Arc::new(List::new(&snapshot, &self.0.standpoint, self.0.trust.is_some()));
         let cached = Cached { generation: snapshot.generation, made: Instant::now(), list: Arc::clone(&list) };
         let before = self.0.cached.swap(Some(Arc::new(cached)));
         // Counted once a picture, however often it is asked for.
@@ -206,6 +212,11 @@ impl Targets {
         fetched
     }
 
+    /// How to greet a target that wants TLS.
+    fn tls(&self, target: &Target) -> Option<fetch::Greeting<'_>> {
+        self.0.trust.as_ref().zip(target.server_name())
+    }
+
     async fn try_fetch(&self, proxy_path: &str, ask: &Ask) -> Result<Fetched, ProxyError> {
         let list = self.list();
         let target = list.find(proxy_path).ok_or(ProxyError::Unknown)?;
@@ -217,7 +228,7 @@ impl Targets {
             self.0.metrics.refuse(Reason::Fetches, 1);
             return Err(ProxyError::Busy);
         };
-        match fetch::fetch(self.0.dial.dial(way), declaration, way, ask).await {
+        match fetch::fetch(self.0.dial.dial(way), self.tls(target), declaration, way, ask).await {
             Ok(mut fetched) => {
                 fetched.body = fetched.body.on_account(Account { place, metrics: self.0.metrics.clone() });
                 Ok(fetched)
@@ -237,6 +248,7 @@ fn outcome(error: &ProxyError) -> TargetOutcome {
         ProxyError::Busy => TargetOutcome::Busy,
         ProxyError::Fetch(error) => match error {
             FetchError::Connect(_) => TargetOutcome::Connect,
+            FetchError::Tls(_) => TargetOutcome::Tls,
             FetchError::Timeout => TargetOutcome::Timeout,
             FetchError::Broken(_) | FetchError::Request(_) => TargetOutcome::Broken,
             FetchError::Status(_) => TargetOutcome::Status,

@@ -1,5 +1,5 @@
 //! A socket that gives out a limited number of bytes: what a target may send before its head is whole, and how much it may
-//! wrap around a body.
+//! wrap around a body. With TLS it is what TLS carries that counts.
 
 use std::{
     io,
@@ -11,10 +11,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes until the head is read; several times the largest head. HTTP allows any number of interim answers before it.
 const BEFORE_BODY: u64 = 256 << 10;
@@ -24,8 +21,8 @@ const WRAPPING: u64 = 8;
 
 /// The socket.
 #[derive(Debug)]
-pub(super) struct Wire {
-    stream: TcpStream,
+pub(super) struct Wire<S> {
+    stream: S,
     allowance: Allowance,
 }
 
@@ -40,14 +37,14 @@ impl Allowance {
     }
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream) -> (Self, Allowance) {
+impl<S> Wire<S> {
+    pub(super) fn new(stream: S) -> (Self, Allowance) {
         let allowance = Allowance(Arc::new(AtomicU64::new(BEFORE_BODY)));
         (Self { stream, allowance: allowance.clone() }, allowance)
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
@@ -59,7 +56,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, data)
     }

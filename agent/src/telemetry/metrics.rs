@@ -122,6 +122,8 @@ label_words! {
         Busy => "busy",
         /// It could not be connected to.
         Connect => "connect",
+        /// It did not speak TLS, or its certificate did not count.
+        Tls => "tls",
         /// It was late.
         Timeout => "timeout",
         /// Its answer was not HTTP, or broke off.

@@ -81,6 +81,40 @@ fn with_the_same_configuration_both_get_in() {
 }
 
 #[test]
+fn a_certificate_of_the_commands_own_lets_it_in() {
+    let (client, key) = certificate(2031);
+    let (target, variables) = start(|folder| {
+        let roots = ("SPYHOP__HTTP__TLS__CLIENT_CA_FILE", folder.file("clients.pem", &client));
+        [tls(folder), vec![roots]].concat()
+    });
+    let file = |name: &str, text: &str| {
+        let path = target.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (stranger, strange_key) = certificate(2031);
+    let identity = file("identity.pem", &format!("{client}{key}"));
+    let strange = file("strange.pem", &format!("{stranger}{strange_key}"));
+    let keyless = file("keyless.pem", &client);
+    let mixed = file("mixed.pem", &format!("{client}{strange_key}"));
+    let own = target.folder.path().join("cert.pem").display().to_string();
+    for (arguments, code, says) in [
+        (&["status", "--client-cert", &identity][..], Some(0), ""),
+        (&["status", "--ca-file", &own, "--client-cert", &identity], Some(0), ""),
+        (&["status"], Some(3), "--client-cert"),
+        (&["status", "--client-cert", &strange], Some(3), "alert"),
+        (&["status", "--client-cert", &keyless], Some(3), "no private key"),
+        (&["status", "--client-cert", &mixed], Some(3), "mixed.pem"),
+        (&["status", "--client-cert", "/nonexistent.pem"], Some(3), "/nonexistent.pem"),
+    ] {
+        let run = spyhop(&target, &variables, arguments);
+        assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.to_lowercase().contains(says), "{arguments:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("PRIVATE KEY"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn with_a_web_configuration_of_prometheus_exporters() {
     let (target, variables) = start(|folder| {
         let (certificate, key) = certificate(2031);

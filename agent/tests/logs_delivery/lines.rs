@@ -29,8 +29,7 @@ fn clock_steps_lose_nothing() {
     assert!(account.missing.is_empty() && account.twice == 0 && account.broken == 0, "{account:?}");
     for stream in ["stdout", "stderr"] {
         let entries = shop.loki.entries("stream", stream);
-        let numbers: Vec<u64> =
-            entries.iter().filter_map(|entry| entry.line.split(' ').nth(1)?.parse().ok()).collect();
+        let numbers: Vec<u64> = entries.iter().filter_map(|entry| entry.line.split(' ').nth(1)?.parse().ok()).collect();
         assert!(numbers.is_sorted(), "{stream}: {numbers:?}");
     }
     assert_eq!(shop.loki.all_discarded(), 0);

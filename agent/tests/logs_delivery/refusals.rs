@@ -77,12 +77,17 @@ fn lines_which_loki_refuses_are_mended_before() {
         let entries = shop.loki.entries("stream", "stderr");
         entries.into_iter().map(|entry| entry.line).collect::<Vec<_>>()
     };
-    eventually("the last line", || holds(stderr().iter().any(|line| line == "the last"), || format!("{:?}", stderr().len())));
+    eventually("the last line", || {
+        holds(stderr().iter().any(|line| line == "the last"), || format!("{:?}", stderr().len()))
+    });
     let lines = stderr();
     let long = lines.iter().find(|line| line.starts_with("long long")).unwrap();
     assert!(long.len() <= 262_144 && long.ends_with("[cut]"), "{} bytes", long.len());
     assert!(lines.iter().any(|line| line == "tomorrow"));
-    assert!(lines.iter().any(|line| line.starts_with("bytes ") && line.ends_with(" here")), "invalid bytes are replaced");
+    assert!(
+        lines.iter().any(|line| line.starts_with("bytes ") && line.ends_with(" here")),
+        "invalid bytes are replaced"
+    );
     assert!(!lines.iter().any(|line| line == "a week ago"));
     let entries = shop.loki.entries("stream", "stderr");
     let tomorrow = entries.iter().find(|entry| entry.line == "tomorrow").unwrap();

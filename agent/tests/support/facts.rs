@@ -40,6 +40,11 @@ impl Facts {
         self.0.remove(&(name.to_owned(), Labels::new()))
     }
 
+    /// Keeps the series that `wanted` says yes to.
+    pub fn retain(&mut self, wanted: impl Fn(&str, &Labels) -> bool) {
+        self.0.retain(|(name, labels), _| wanted(name, labels));
+    }
+
     /// A value noted before.
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         self.0.get(&(name.to_owned(), owned(labels))).copied()
@@ -92,25 +97,40 @@ impl Expected {
         self.0.values().filter(|accepted| accepted.required).count()
     }
 
+    /// Every series that is expected, or may be there.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.0.keys()
+    }
+
     /// Every way in which `samples`, all of one container, differ; `own` are the labels which say whose they are.
     pub fn disagreements<'a>(&self, samples: impl IntoIterator<Item = &'a Sample>, own: &[&str]) -> Vec<String> {
+        self.disagreeing(samples, own).into_values().collect()
+    }
+
+    /// The same, by series.
+    pub fn disagreeing<'a>(
+        &self,
+        samples: impl IntoIterator<Item = &'a Sample>,
+        own: &[&str],
+    ) -> BTreeMap<Key, String> {
         let mut found = BTreeSet::new();
-        let mut wrong = Vec::new();
+        let mut wrong = BTreeMap::new();
         for sample in samples {
             let mut labels = sample.labels.clone();
             labels.retain(|name, _| !own.contains(&name.as_str()));
             let key = (sample.name.clone(), labels);
             match self.0.get(&key) {
-                None => wrong.push(format!("{} should not be there", show(&key, sample.value))),
+                None => drop(wrong.insert(key.clone(), format!("{} should not be there", show(&key, sample.value)))),
                 Some(accepted) if !accepted.takes(sample.value) => {
-                    wrong.push(format!("{} should be {}..{}", show(&key, sample.value), accepted.low, accepted.high));
+                    let Accepted { low, high, .. } = accepted;
+                    wrong.insert(key.clone(), format!("{} should be {low}..{high}", show(&key, sample.value)));
                 }
                 Some(_) => {}
             }
             found.insert(key);
         }
         let missing = self.0.iter().filter(|(key, accepted)| accepted.required && !found.contains(*key));
-        wrong.extend(missing.map(|(key, accepted)| format!("{} is missing", show(key, accepted.low))));
+        wrong.extend(missing.map(|(key, accepted)| (key.clone(), format!("{} is missing", show(key, accepted.low)))));
         wrong
     }
 }

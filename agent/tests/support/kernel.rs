@@ -38,6 +38,12 @@ impl Cgroup {
         Ok(Self { path, folders })
     }
 
+    /// The root of every hierarchy.
+    pub fn root() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the mount table");
+        Self { path: "/".into(), folders: hierarchies(&mounts) }
+    }
+
     /// Whether resources are accounted by cgroup v2 alone.
     pub fn unified(&self) -> bool {
         !self.folders.contains_key("memory") && !self.folders.contains_key("cpu")
@@ -126,7 +132,8 @@ fn pressure(cgroup: &Cgroup, facts: &mut Facts) {
     }
 }
 
-fn network(pid: u32, facts: &mut Facts) -> Result<(), String> {
+/// Counters of every interface but `lo` in the process's network namespace.
+pub fn network(pid: u32, facts: &mut Facts) -> Result<(), String> {
     const COLUMNS: [(&str, usize); 8] = [
         ("receive_bytes", 0),
         ("receive_packets", 1),

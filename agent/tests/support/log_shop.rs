@@ -2,7 +2,11 @@
 
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
 #![allow(unreachable_pub, reason = "the module is private to each binary which includes it")]
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how test support says that a test is wrong")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how test support says that a test is wrong"
+)]
 
 use std::{
     collections::BTreeMap,

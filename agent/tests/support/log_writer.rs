@@ -77,7 +77,8 @@ impl Run {
 /// `run seq crc payload`; letters only in the payload.
 pub fn line(run: &str, seq: u64, payload: usize) -> String {
     let mut text = format!("{run} {seq} ");
-    let body: String = (0..payload as u64).map(|at| char::from(b'a' + ((seq * 31 + at * 7 + at / 13) % 26) as u8)).collect();
+    let body: String =
+        (0..payload as u64).map(|at| char::from(b'a' + ((seq * 31 + at * 7 + at / 13) % 26) as u8)).collect();
     // Letters, not digits: a long row of digits might be somebody's card.
     let crc = crc32fast::hash(format!("{run} {seq} {body}").as_bytes());
     (0..8).for_each(|at| text.push(char::from(b'a' + ((crc >> (4 * at)) & 15) as u8)));

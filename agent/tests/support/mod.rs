@@ -17,6 +17,7 @@ pub mod docker;
 pub mod engine_view;
 pub mod facts;
 pub mod fake_engine;
+pub mod host_view;
 pub mod image;
 pub mod kernel;
 pub mod kernel_v1;

@@ -1,7 +1,7 @@
-//! An engine reached over the network: TCP or TLS with client certificates in front of a unix socket.
+//! What is reached over the network: TCP or TLS in front of an engine's unix socket, TLS in front of an application's port.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,7 +14,7 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},
-    net::{TcpListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixStream},
     runtime::Runtime,
 };
 use tokio_rustls::TlsAcceptor;
@@ -59,6 +59,23 @@ impl Authority {
         }
     }
 
+    /// Itself, as a file of roots has it.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// What an application of that name shows; it asks nobody for a certificate.
+    pub fn application(&self, name: &str) -> ServerConfig {
+        let (certificate, key) = self.sign(name);
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("certificate and key fit")
+    }
+
     /// What an engine of that name shows and asks for.
     pub fn server(&self, name: &str) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -87,28 +104,44 @@ impl Gate {
     /// Opens a port in front of `socket`, with TLS where a configuration is given. On a thread of its own, so that no runtime of a
     /// test touches it.
     pub fn open(socket: &Path, tls: Option<ServerConfig>) -> Self {
+        Self::before(Behind::Engine(socket.to_owned()), tls)
+    }
+
+    /// Opens a port with TLS in front of an application's.
+    pub fn of_application(port: u16, tls: ServerConfig) -> Self {
+        Self::before(Behind::Application(port), Some(tls))
+    }
+
+    fn before(behind: Behind, tls: Option<ServerConfig>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
         listener.set_nonblocking(true).expect("a setting of the port");
-        let (socket, tls) = (socket.to_owned(), tls.map(|config| TlsAcceptor::from(Arc::new(config))));
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         std::thread::spawn(move || {
             let runtime = Runtime::new().expect("a runtime");
-            runtime.block_on(async { serve(TcpListener::from_std(listener).expect("a port"), socket, tls).await });
+            runtime.block_on(async { serve(TcpListener::from_std(listener).expect("a port"), behind, tls).await });
         });
         Self { address }
     }
 }
 
-async fn serve(listener: TcpListener, socket: PathBuf, tls: Option<TlsAcceptor>) {
+/// To whom it leads.
+#[derive(Clone, Debug)]
+enum Behind {
+    Engine(PathBuf),
+    Application(u16),
+}
+
+async fn serve(listener: TcpListener, behind: Behind, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (socket, tls) = (socket.clone(), tls.clone());
+        let (behind, tls) = (behind.clone(), tls.clone());
         tokio::spawn(async move {
             match tls {
-                None => pass(stream, &socket).await,
+                None => pass(stream, &behind).await,
                 // Who is not let in is what the client says.
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        pass(stream, &socket).await;
+                        pass(stream, &behind).await;
                     }
                 }
             }
@@ -116,9 +149,18 @@ async fn serve(listener: TcpListener, socket: PathBuf, tls: Option<TlsAcceptor>)
     }
 }
 
-async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, socket: &Path) {
-    if let Ok(mut engine) = UnixStream::connect(socket).await {
-        // Either side may end it at any time.
-        copy_bidirectional(&mut stream, &mut engine).await.ok();
+async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, behind: &Behind) {
+    // Either side may end it at any time.
+    match behind {
+        Behind::Engine(socket) => {
+            if let Ok(mut engine) = UnixStream::connect(socket).await {
+                copy_bidirectional(&mut stream, &mut engine).await.ok();
+            }
+        }
+        Behind::Application(port) => {
+            if let Ok(mut application) = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await {
+                copy_bidirectional(&mut stream, &mut application).await.ok();
+            }
+        }
     }
 }

@@ -35,7 +35,7 @@ pub(in crate::config) static STATS: Key<Stats> = key(
     kinds::STATS,
     || Stats::Auto,
     "Whether the engine is asked for the figures of containers: `auto` for those whose kernel files cannot be seen, which is so with an \
-     engine elsewhere and with Docker Desktop; `always` in place of the kernel's files.",
+     engine elsewhere and with Docker Desktop, decided at the start; `always` in place of the kernel's files.",
 );
 
 // A question costs the engine some milliseconds. Half of the usual scrape interval and more would only cost twice.

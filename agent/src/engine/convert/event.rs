@@ -29,6 +29,10 @@ pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) ->
             let bare = |kind| Event { time, kind, attributes: Labels::default() };
             of_network(id, &action, attributes).into_iter().map(bare).collect()
         }
+        // Of the type `system`, which the API's list of types does not know.
+        (_, None) if action == "log-rotation" => {
+            vec![Event { time, kind: EventKind::Turnover, attributes: Labels::default() }]
+        }
         _ => vec![Event { time, kind: EventKind::Other, attributes: Labels::default() }],
     }
 }

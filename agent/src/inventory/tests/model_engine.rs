@@ -26,6 +26,8 @@ pub(crate) struct ModelEngine {
     pub(crate) log: Vec<Event>,
     pub(crate) truth: BTreeMap<ServiceKey, ServiceCounters>,
     made: u64,
+    /// What happens is kept and not told: the reader of the stream has not looked since, and its file is being changed.
+    pub(crate) deaf: bool,
 }
 
 impl ModelEngine {
@@ -37,6 +39,7 @@ impl ModelEngine {
             log: Vec::new(),
             truth: BTreeMap::new(),
             made: 0,
+            deaf: false,
         }
     }
 
@@ -215,13 +218,29 @@ impl ModelEngine {
 
     fn push(&mut self, event: Event) {
         self.clock += 1;
-        if event.kind != EventKind::Other {
+        if event.kind != EventKind::Other && !self.deaf {
             self.log.push(event.clone());
         }
         self.ring.push_back(event);
         if self.ring.len() > RING {
             self.ring.pop_front();
         }
+    }
+
+    /// Changes the file behind the stream as Podman does, from the second time on: its marks stand in the new file, the
+    /// stream tells an older mark, unless that is `older` than what was asked for, all that follows it again, and the new one.
+    pub(crate) fn turn_over(&mut self, older: bool) {
+        self.deaf = false;
+        let again: Vec<_> = self.ring.iter().filter(|event| event.kind != EventKind::Other).cloned().collect();
+        let oldest = again.first().map_or(self.now(), |event| event.time);
+        let mark = |time| Event { time, kind: EventKind::Turnover, attributes: Labels::default() };
+        let now = mark(self.now());
+        if !older {
+            self.log.push(mark(oldest));
+        }
+        self.log.extend(again);
+        self.log.push(now.clone());
+        self.ring.push_back(now);
     }
 
     fn truth(&mut self, id: &ContainerId, count: impl FnOnce(&mut ServiceCounters)) {

@@ -178,3 +178,41 @@ async fn a_lost_event_is_made_good_by_the_list() {
     assert_eq!(running.counters("new").starts, 1, "nobody else can have told of it");
     running.stop().await;
 }
+
+/// Podman keeps its events in a file and changes it when it is full: what is told about that time is lost or told twice.
+#[tokio::test(start_paused = true)]
+async fn events_that_are_turned_over_are_neither_lost_nor_counted_twice() {
+    let script = Script::new();
+    let running = Running::start(&script);
+    running.ready().await;
+    let id = script.act(|model| model.create("web", RestartPolicy::No, true));
+    for round in 0..4 {
+        // More than what passes for a clock set back.
+        for _ in 0..5 {
+            script.act(|model| model.start(&id, 1_000));
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            script.act(|model| model.die(&id, 1, false, 1_000));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        script.act(|model| {
+            model.deaf = true;
+            model.start(&id, 1_000);
+            model.die(&id, 3, false, 1_000);
+            model.start(&id, 1_000);
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(state(&running.reader.load(), &id), Some(ContainerState::Exited), "nobody told of it");
+        let attempts = script.lock().attempts.len();
+        script.act(|model| model.turn_over(round % 2 == 0));
+        let seen = |s: &Snapshot| state(s, &id) == Some(ContainerState::Running);
+        running.until(Duration::from_secs(1), "what was not told", seen).await;
+        let truth = script.lock().model.truth.clone();
+        for (key, counters) in truth {
+            assert_eq!(running.counters(&key.service), counters, "round {round}");
+        }
+        assert_eq!(script.lock().attempts.len(), attempts, "the engine is not taken for one that went away");
+        script.act(|model| model.die(&id, 1, false, 1_000));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    running.stop().await;
+}

@@ -65,7 +65,7 @@ pub(super) fn run(pieces: &[Written], settings: &Settings) -> Vec<Entry> {
 
 /// The same with the pieces of some outputs, from a place on.
 pub(super) fn run_from(pieces: &[Written], from: Rank, streams: &[LogStream], settings: &Settings) -> Vec<Entry> {
-    let mut assembler = Assembler::new(*settings);
+    let mut assembler = Assembler::new(settings.clone());
     let mut entries = Vec::new();
     for (piece, number) in pieces.iter().zip(0..) {
         let piece = piece.piece(number);

@@ -28,7 +28,7 @@ mod words;
 use std::time::Duration;
 
 use self::output::Output;
-use super::{Mark, Piece};
+use super::{Mark, Piece, redact::Expression};
 use crate::model::LogStream;
 
 /// Bytes kept of one entry unless the settings say otherwise: Loki refuses lines above 256 KiB (`max_line_size`), and the mark of a cut
@@ -36,7 +36,7 @@ use crate::model::LogStream;
 pub const MAX_LINE_BYTES: usize = (256 << 10) - 1024;
 
 /// How pieces become entries, for one container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The container has a terminal: lines end in CR LF, and the CR is no part of them.
     pub tty: bool,
@@ -66,13 +66,15 @@ impl Default for Settings {
 }
 
 /// Whether lines are joined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Multiline {
     /// Traces and indented lines are joined to the line they belong to.
     #[default]
     Auto,
     /// Each line is an entry.
     Off,
+    /// An entry begins with a line which this matches, and has all that follow.
+    Start(Expression),
 }
 
 /// Gaps are between the engine's times of two lines; holds run from a piece's arrival. The difference is the slack of readers: a piece

@@ -1,13 +1,14 @@
 //! One output of a container: parts become a line, lines an entry.
 
 use super::{
-    Emit, Line, Multiline, Patience, Settings, grammar,
+    Emit, Line, Multiline, Patience, Settings,
+    grammar::{self, State},
     held::{Held, Place, Step, Tail},
     shape::{self, Shape},
     text,
 };
 use crate::{
-    logs::{Mark, Piece},
+    logs::{Mark, Piece, redact::Expression},
     model::LogStream,
 };
 
@@ -128,8 +129,10 @@ impl Output {
     }
 
     fn line(&mut self, line: Whole<'_>, now: u64, rules: &Settings, emit: &mut Emit<'_>) {
-        if rules.multiline == Multiline::Off {
-            return self.show(line, 1, rules, emit);
+        match &rules.multiline {
+            Multiline::Auto => {}
+            Multiline::Off => return self.show(line, 1, rules, emit),
+            Multiline::Start(first) => return self.line_by(first, line, now, rules, emit),
         }
         let (shape, text) = shape::look(line.bytes);
         let fits = line.total <= rules.max_line_bytes as u64;
@@ -151,6 +154,28 @@ impl Output {
         }
         self.held_bytes.extend_from_slice(line.bytes);
         self.held = Some(Held::new(grammar::begin(text), line.place, line.bytes.len(), now));
+    }
+
+    /// Takes a line where somebody has said how entries begin.
+    fn line_by(&mut self, first: &Expression, line: Whole<'_>, now: u64, rules: &Settings, emit: &mut Emit<'_>) {
+        let begins = first.is_match(&String::from_utf8_lossy(line.bytes));
+        let fits = line.total <= rules.max_line_bytes as u64;
+        if let Some(held) = self.held.as_mut().filter(|_| fits && !begins) {
+            let room = self.held_bytes.len() + 1 + line.bytes.len() <= rules.max_line_bytes;
+            if room && held.lines < rules.max_lines && held.reaches(line.place.time, false, &rules.patience) {
+                self.held_bytes.push(b'\n');
+                self.held_bytes.extend_from_slice(line.bytes);
+                (held.arrived, held.newest, held.len) = (now, line.place.time, self.held_bytes.len());
+                (held.lines, held.place.end) = (held.lines + 1, line.place.end);
+                return;
+            }
+        }
+        self.clear(rules, emit);
+        if !fits || !line.ended {
+            return self.show(line, 1, rules, emit);
+        }
+        self.held_bytes.extend_from_slice(line.bytes);
+        self.held = Some(Held::new(State::Text, line.place, line.bytes.len(), now));
     }
 
     /// Adds a line to the entry that is held or to its tails, if it may belong there and there is room.

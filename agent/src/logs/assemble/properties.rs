@@ -72,7 +72,7 @@ fn pieces(longest: usize) -> impl Strategy<Value = Vec<Written>> {
 
 /// As a reader does it: pieces arrive some time after they were written, and what is due is flushed when nothing has come by then.
 fn run_live(pieces: &[Written], delays: &[u64], settings: &Settings) -> Vec<Entry> {
-    let mut assembler = Assembler::new(*settings);
+    let mut assembler = Assembler::new(settings.clone());
     let mut entries = Vec::new();
     let mut emit = |line: Line<'_>| entries.push(Entry::of(line));
     let mut now = 0;

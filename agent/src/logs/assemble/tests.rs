@@ -4,7 +4,10 @@ use super::{
     Assembler, Line, Multiline, Settings,
     fuzz::{Entry, Written, run},
 };
-use crate::model::LogStream;
+use crate::{
+    logs::{Mark, Piece, Position},
+    model::LogStream,
+};
 
 const PART: usize = 16_384;
 
@@ -140,7 +143,7 @@ fn a_terminal_ends_its_lines_with_two_bytes() {
 fn a_line_of_five_megabytes_is_cut_and_costs_no_more_than_the_limit() {
     let line = letters(5_000_000);
     let settings = Settings::default();
-    let mut assembler = Assembler::new(settings);
+    let mut assembler = Assembler::new(settings.clone());
     let mut entries = Vec::new();
     for (part, number) in parts(LogStream::Stdout, 1, &line).iter().zip(0..) {
         assembler.push(part.piece(number), 0, &mut |line: Line<'_>| {
@@ -178,4 +181,25 @@ fn a_line_without_end_moves_on_in_the_end() {
 fn a_character_between_two_parts_is_whole() {
     let piece = |text: &[u8], ended| Written { stream: LogStream::Stdout, time: 1, text: text.to_vec(), ended };
     assert_eq!(texts(&run(&[piece(b"f\xc3", false), piece(b"\xbcr", true)], &Settings::default())), ["für"]);
+}
+
+#[test]
+fn entries_begin_where_somebody_says() {
+    let first = crate::logs::redact::Expression::new(r"^\d{4}-").unwrap();
+    let settings = Settings { multiline: Multiline::Start(first), ..Settings::default() };
+    let mut assembler = Assembler::new(settings);
+    let mut entries = Vec::new();
+    let lines = ["lost head", "2026-01-01 one", "more", "{\"of\":\"it\"}", "2026-01-01 two"];
+    for (number, text) in (0_u64..).zip(lines) {
+        let mark = |offset| Mark {
+            position: Position::File { inode: 1, fingerprint: 1, offset },
+            rank: crate::logs::Rank(0, offset),
+        };
+        let (stream, time) = (LogStream::Stdout, 1_000_000);
+        let (start, end) = (mark(number), mark(number + 1));
+        let piece = Piece { stream, time, text: text.as_bytes(), ended: true, start, end };
+        assembler.push(piece, 0, &mut |line| entries.push(line.text.to_owned()));
+    }
+    assembler.flush_all(&mut |line| entries.push(line.text.to_owned()));
+    assert_eq!(entries, ["lost head", "2026-01-01 one\nmore\n{\"of\":\"it\"}", "2026-01-01 two"]);
 }

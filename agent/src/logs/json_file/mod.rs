@@ -83,12 +83,16 @@ impl Decoder {
 
     /// Everything that dockerd does not write every day.
     fn unusual<'a>(&mut self, bytes: &'a [u8]) -> Result<record::Parsed<'a>, Step<'static>> {
-        let nuls = nuls(bytes);
-        if nuls > 0 {
-            return Err(Step::Corrupt(nuls));
+        let hole = nuls(bytes);
+        if hole > 0 {
+            return Err(Step::Corrupt(hole));
         }
         let Some(end) = memchr(b'\n', bytes) else { return Err(unended(bytes)) };
         let line = bytes.get(..end).unwrap_or_default();
+        // No record that is whole holds a NUL, nor stands before one in the same line.
+        if let Some(at) = memchr(0, line) {
+            return Err(Step::Corrupt(at + nuls(line.get(at..).unwrap_or_default())));
+        }
         if line.len() >= MAX_RECORD {
             return Err(Step::Oversized(
                 memmem::find(line.get(1..).unwrap_or_default(), MARKER).map_or(end + 1, |at| at + 1),
@@ -97,7 +101,7 @@ impl Decoder {
         if let Some(parsed) = record::any(line, &mut self.scratch) {
             return Ok(record::Parsed { used: end + 1, ..parsed });
         }
-        // Half of a record, garbage, or NULs, and perhaps a record behind them.
+        // Half of a record or garbage, and perhaps a record behind them.
         let mut beginnings = memmem::find_iter(line, MARKER).filter(|at| *at > 0).take(MAX_TRIES);
         let mut last = 0;
         let found = beginnings.by_ref().find(|at| {

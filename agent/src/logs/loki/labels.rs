@@ -11,7 +11,8 @@ pub const MAX_NAME: usize = 1024;
 /// Longest value, in bytes (`max_label_value_length`).
 pub const MAX_VALUE: usize = 2048;
 
-/// Labels in Loki's own spelling, so that a stream named in one of its messages can be found again: by name, quoted as Go quotes.
+/// Labels in Loki's own spelling, so that a stream named in one of its messages can be found again: by name, quoted as Go quotes (but
+/// that Go also escapes what it cannot print beyond ASCII).
 ///
 /// Nothing that Loki would refuse comes out: names are bent to letters, digits and `_`, values are shortened to [`MAX_VALUE`], empty
 /// ones left out, of equal names the first is kept, and of all the first [`MAX_LABELS`]. Loki cannot keep U+FFFD, which is what

@@ -33,7 +33,10 @@ pub(super) fn cards(bytes: &[u8], limit: usize, budget: &mut Budget, spans: &mut
         if start >= limit {
             break;
         }
-        let end = groups(bytes, start, spans);
+        let mut end = end_of_groups(bytes, probe);
+        if end - start >= stride {
+            end = groups(bytes, start, spans);
+        }
         if !budget.spend(CANDIDATE / 4 + 4 * (end - start)) {
             return start;
         }
@@ -54,6 +57,22 @@ fn start_of_groups(bytes: &[u8], place: usize) -> usize {
         };
     }
     start
+}
+
+/// Where they end.
+fn end_of_groups(bytes: &[u8], place: usize) -> usize {
+    let rest = bytes.get(place..).unwrap_or_default();
+    let mut before = b'0';
+    let mut length = 0;
+    for byte in rest {
+        let inside = byte.is_ascii_digit() || before.is_ascii_digit() && matches!(byte, b' ' | b'-');
+        if !inside {
+            break;
+        }
+        before = *byte;
+        length += 1;
+    }
+    place + length - usize::from(!before.is_ascii_digit())
 }
 
 /// Reads groups of digits from `start` on and finds the numbers among them; returns where they end.
@@ -111,11 +130,9 @@ fn is_card(bytes: &[u8], groups: &[(usize, usize)]) -> bool {
 /// Not within a word, a hexadecimal number or a decimal fraction.
 fn alone(bytes: &[u8], start: usize, end: usize) -> bool {
     let digit = |i: usize| at(bytes, i).is_ascii_digit();
-    let fraction = start > 1 && at(bytes, start - 1) == b'.' && digit(start - 2);
-    super::bytes::begins(bytes, start)
-        && !word(at(bytes, end))
-        && !fraction
-        && !(at(bytes, end) == b'.' && digit(end + 1))
+    let fraction =
+        start > 1 && at(bytes, start - 1) == b'.' && digit(start - 2) || at(bytes, end) == b'.' && digit(end + 1);
+    super::bytes::begins(bytes, start) && !word(at(bytes, end)) && !fraction
 }
 
 fn luhn(digits: &[u8]) -> bool {
@@ -167,11 +184,9 @@ pub(super) fn vins(bytes: &[u8], limit: usize, any: bool, budget: &mut Budget, s
         }
         let inside = start + escape_at(bytes, start);
         let text = part(bytes, inside, end);
-        if let Some(valid) = vin(text) {
-            if valid || any {
-                let pattern = if any { Builtin::VinAny } else { Builtin::Vin };
-                spans.push(Span::new(pattern, inside, end));
-            }
+        if vin(text).is_some_and(|valid| valid || any) {
+            let pattern = if any { Builtin::VinAny } else { Builtin::Vin };
+            spans.push(Span::new(pattern, inside, end));
         }
         probe = end + VIN;
     }

@@ -19,6 +19,12 @@ use super::error::TailError;
 /// A first record is told apart by this much of it: its time and its text are in there.
 const FINGERPRINT_BYTES: usize = 1024;
 
+/// What is looked at for it at a time, at least twice as much.
+const WINDOW: usize = 4096;
+
+/// Longest hole that is looked behind. What stands behind a longer one is read, and not known again by another process.
+const MAX_HOLE: u64 = 1 << 30;
+
 /// What is read of a packed file at a time.
 const PACKED_BUFFER: usize = 8 << 10;
 
@@ -31,20 +37,13 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Whether what was found is the file that is known. Packing and copying change the inode and leave the first record as it is; a
-    /// hole of NULs at the beginning looks the same in all files, and then the inode must agree. A file known by its first record
-    /// which has none now was emptied: nothing known of it holds any more.
+    /// Whether what was found is the file that is known. Packing and copying change the inode and leave the first record as it is. A
+    /// file known by its first record which has none now was emptied: nothing known of it holds any more.
     pub(super) fn is(&self, known: &Self) -> bool {
         match (self.fingerprint, known.fingerprint) {
-            (Some(found), Some(known_one)) => found == known_one && (found != HOLE || self.inode == known.inode),
-            (None, Some(_)) => false,
+            (found, Some(fingerprint)) => found == Some(fingerprint),
             (_, None) => self.inode == known.inode,
         }
-    }
-
-    /// It begins with a hole of NULs, longer than what files are told apart by.
-    pub(super) fn is_hole(&self) -> bool {
-        self.fingerprint == Some(HOLE)
     }
 }
 
@@ -119,15 +118,43 @@ impl LogFile {
         Ok(self.identity.fingerprint)
     }
 
-    /// Reads the fingerprint anew.
+    /// Reads the fingerprint anew. A hole at the beginning, as emptying leaves it, is passed over: all holes look alike.
     fn fingerprint(&self) -> io::Result<Option<u64>> {
-        let mut head = [0; FINGERPRINT_BYTES];
-        let length = match &self.reader {
-            Reader::Plain(file) => pread_full(file, &mut head, 0)?,
-            // What cannot be unpacked is no file of ours, or one that is being packed.
-            Reader::Packed { file, .. } => Stream::new(unpack(file)?).unpack(&mut head),
+        let mut window = [0; WINDOW];
+        let mut stream = match &self.reader {
+            Reader::Plain(_) => None,
+            Reader::Packed { file, .. } => Some(Stream::new(unpack(file)?)),
         };
-        Ok(fingerprint_of(head.get(..length).unwrap_or_default()))
+        let mut at = 0;
+        while at < MAX_HOLE {
+            let length = match (&self.reader, &mut stream) {
+                (Reader::Plain(file), _) => pread_full(file, &mut window, at)?,
+                // What cannot be unpacked is no file of ours, or one that is being packed.
+                (_, Some(stream)) => stream.unpack(&mut window),
+                _ => 0,
+            };
+            let seen = window.get(..length).unwrap_or_default();
+            let Some(nuls) = seen.iter().position(|byte| *byte != 0) else {
+                match (length, &self.reader) {
+                    (0, _) => return Ok(None),
+                    (_, Reader::Plain(file)) => at = data_from(file, at + u64::try_from(length).unwrap_or_default())?,
+                    _ => at += u64::try_from(length).unwrap_or_default(),
+                }
+                continue;
+            };
+            // The record may not stand in the window to its end.
+            window.copy_within(nuls..length, 0);
+            let (kept, room) = window.split_at_mut_checked(length - nuls).unwrap_or_default();
+            let kept = kept.len();
+            let more = match (&self.reader, &mut stream) {
+                (Reader::Plain(file), _) => pread_full(file, room, at + u64::try_from(length).unwrap_or_default())?,
+                (_, Some(stream)) => stream.unpack(room),
+                _ => 0,
+            };
+            let head = window.get(..(kept + more).min(FINGERPRINT_BYTES)).unwrap_or_default();
+            return Ok(fingerprint_of(head));
+        }
+        Ok(None)
     }
 
     /// Whether the file was emptied or cut since; if so, reading goes on at its beginning, or at its end where the beginning is
@@ -167,11 +194,7 @@ impl LogFile {
     /// Where data begins behind a hole that `offset` stands in; the end when there is none.
     pub(super) fn behind_hole(&self) -> io::Result<u64> {
         match &self.reader {
-            Reader::Plain(file) => match rustix::fs::seek(file, SeekFrom::Data(self.offset)) {
-                Ok(at) => Ok(at.max(self.offset)),
-                Err(Errno::NXIO) => self.size(),
-                Err(_) => Ok(self.offset),
-            },
+            Reader::Plain(file) => data_from(file, self.offset),
             Reader::Packed { .. } => Ok(self.offset),
         }
     }
@@ -281,6 +304,15 @@ fn unpack(file: &File) -> io::Result<MultiGzDecoder<BufReader<Cursor>>> {
     Ok(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BUFFER, cursor)))
 }
 
+/// Where data begins at `offset` or behind it; the end when there is none. As close as the file system knows: a block.
+fn data_from(file: &File, offset: u64) -> io::Result<u64> {
+    match rustix::fs::seek(file, SeekFrom::Data(offset)) {
+        Ok(at) => Ok(at.max(offset)),
+        Err(Errno::NXIO) => Ok(file.metadata()?.len().max(offset)),
+        Err(_) => Ok(offset),
+    }
+}
+
 fn pread_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -312,6 +344,3 @@ const fn fnv(bytes: &[u8]) -> u64 {
     }
     hash
 }
-
-/// The fingerprint of a file that begins with a hole.
-const HOLE: u64 = fnv(&[0; FINGERPRINT_BYTES]);

@@ -16,6 +16,7 @@ mod tests;
 mod wake;
 
 use std::{
+    cmp::Ordering,
     collections::VecDeque,
     fs, io,
     os::unix::fs::MetadataExt,
@@ -272,11 +273,8 @@ impl Tail {
     }
 
     fn newest(&self) -> Option<Newest> {
-        let held = self.chain.back();
-        let held = held.map(|file| Newest { identity: file.identity(), held: true, size: file.size().ok() });
-        held.or_else(|| {
-            self.resting.as_ref().map(|it| Newest { identity: it.identity, held: false, size: Some(it.offset) })
-        })
+        let held = self.chain.back().map(|file| Newest { identity: file.identity(), held: true });
+        held.or_else(|| self.resting.as_ref().map(|resting| Newest { identity: resting.identity, held: false }))
     }
 
     /// Looks for files behind the newest one known, and holds them.
@@ -311,8 +309,13 @@ impl Tail {
             }
         } else {
             // Gone. All that is there came after it, but for what somebody left lying from before.
-            let written = self.written();
-            walk.files.retain(|file| file.written() >= written);
+            // The clock of files stands still for milliseconds: in a storm the next file is as old as the last, at rest it is not.
+            let (written, held) = (self.written(), newest.held);
+            walk.files.retain(|file| match file.written().cmp(&written) {
+                Ordering::Less => false,
+                Ordering::Equal => held || file.identity().inode == inode,
+                Ordering::Greater => true,
+            });
             if progress.missing || walk.files.is_empty() {
                 return Ok(());
             }
@@ -415,7 +418,6 @@ struct Newest {
     identity: Identity,
     /// It is open, so that its inode cannot be used again.
     held: bool,
-    size: Option<u64>,
 }
 
 impl Newest {
@@ -423,9 +425,7 @@ impl Newest {
         if self.held && !found.is_packed() {
             return found.identity().inode == self.identity.inode;
         }
-        // All holes look alike: for a packed one the length has to do.
-        let hole = found.is_packed() && found.identity().is_hole() && self.identity.is_hole();
-        found.identity().is(&self.identity) || (hole && self.held && found.size().ok() == self.size)
+        found.identity().is(&self.identity)
     }
 }
 

@@ -523,7 +523,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
     /// Whatever happens in whatever order, every record comes exactly once and in order, as long as it is not deleted before somebody looks.
     #[test]
     fn every_record_once(max_files in 1u32..5, packs in any::<bool>(), steps in steps()) {
@@ -575,7 +575,8 @@ proptest! {
         }
         dockerd.write(1);
         reading.all();
-        prop_assert_eq!(reading.numbers, (0..dockerd.written).collect::<Vec<_>>());
+        let odd: Vec<_> = reading.numbers.windows(2).filter(|two| two[0] + 1 != two[1]).collect();
+        prop_assert!(odd.is_empty() && reading.numbers.len() as u64 == dockerd.written, "{odd:?} of {}", dockerd.written);
         // A resting file that was emptied and then packed is known by nothing any more.
         prop_assert!(reading.sum.rotations_missed == 0 || emptied);
     }

@@ -9,7 +9,7 @@ use std::{
 use super::{
     super::{
         board::ServiceLog,
-        declare::{LineFormat, Multiline, Policy},
+        declare::{LineFormat, Policy},
         followers::TOO_MANY,
         loki::{self, Metadata},
         parse::Hint,
@@ -260,10 +260,7 @@ fn assembly(policy: &Policy, tty: bool, max_line_bytes: usize) -> assemble::Sett
         tty,
         // Marks of redaction lengthen a line.
         max_line_bytes: max_line_bytes.saturating_sub(MAX_GROWTH + MARKS).max(1024),
-        multiline: match policy.multiline {
-            Multiline::Auto => assemble::Multiline::Auto,
-            Multiline::Off | Multiline::Start(_) => assemble::Multiline::Off,
-        },
+        multiline: policy.multiline.clone(),
         ..assemble::Settings::default()
     }
 }

@@ -177,9 +177,10 @@ fn describe(event: &Event) -> Option<String> {
         EventKind::Health { id, .. } => (id, "info", "health_status"),
         EventKind::Changed(id) => (id, "info", "change"),
         EventKind::Destroyed(id) => (id, "info", "destroy"),
-        EventKind::NetworkChanged | EventKind::Other => return None,
+        EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => return None,
     };
-    let name = event.attributes.get("name").unwrap_or_default();
+    // What networks tell of their members comes without the member's name, and says nothing the container's own events do not.
+    let name = event.attributes.get("name").filter(|name| !name.is_empty())?;
     let identity = Identity::from_labels(&event.attributes, name);
     let described = Described {
         level,
@@ -222,7 +223,7 @@ mod tests {
         );
         let mut recent = VecDeque::new();
         assert!(is_new(&mut recent, 1, &text) && !is_new(&mut recent, 1, &text) && is_new(&mut recent, 2, &text));
-        (0..5000).for_each(|time| drop(is_new(&mut recent, time, "flood")));
+        assert_eq!((0..5000).filter(|time| is_new(&mut recent, *time, "flood")).count(), 5000);
         assert!(recent.len() <= REMEMBERED);
         assert_eq!(describe(&Event { kind: EventKind::NetworkChanged, ..event }), None);
     }

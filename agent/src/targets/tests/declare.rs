@@ -38,6 +38,19 @@ fn numbers_make_several() {
 }
 
 #[test]
+fn a_server_name_is_a_name_or_an_address() {
+    let name = |name: &str| one(&[("spyhop.metrics.port", "443"), ("spyhop.metrics.server_name", name)]);
+    for text in ["web", "metrics.example", "a_b", " web ", "10.0.0.1", "fd00::1"] {
+        assert_eq!(name(text).unwrap().server_name.as_deref(), Some(text.trim()), "{text:?}");
+    }
+    let long = ["x".repeat(60).as_str(); 5].join(".");
+    for text in ["", "a b", "a:443", "https://a", "-a", "a..b", "ä", "a\r\nb", "[::1]", &long] {
+        assert_eq!(name(text), Err(Mistake::ServerName), "{text:?}");
+    }
+    assert_eq!(one(&[("spyhop.metrics.port", "443")]).unwrap().server_name, None);
+}
+
+#[test]
 fn what_is_numbered_oddly_is_left_out_and_counted() {
     for number in ["0", "17", "01", "+1", "-1", "x", "", "99999999999"] {
         let key = format!("spyhop.metrics.{number}.port");

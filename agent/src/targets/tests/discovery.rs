@@ -17,7 +17,7 @@ fn list(entries: Vec<crate::inventory::Entry>) -> List {
     let entries = [own].into_iter().chain(entries).collect();
     let networks = vec![network("monitoring", "bridge", "172.20.0.0/16")];
     let standpoint = Standpoint::with_roots(true, root.path(), root.path()).listening_on(9477);
-    List::new(&snapshot(entries, networks), &standpoint)
+    List::new(&snapshot(entries, networks), &standpoint, false)
 }
 
 fn document(list: &List, mode: Mode, agent: &Agent) -> Value {

@@ -33,7 +33,7 @@ fn paths_depend_on_nothing_but_replica_and_number() {
     let two = compose("shop", "web", "2", &[PORT]);
     let all = vec![container("a", &one, &[]), container("b", &two, &[]), container("lone", &[PORT], &[])];
     let paths = |entries: Vec<Entry>| {
-        let list = List::new(&snapshot(entries, Vec::new()), &nowhere());
+        let list = List::new(&snapshot(entries, Vec::new()), &nowhere(), false);
         list.targets.iter().map(|target| target.proxy_path.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(paths(all), ["/proxy/shop/web/1", "/proxy/shop/web/1:3", "/proxy/shop/web/2", "/proxy/-/lone/1"]);
@@ -48,7 +48,7 @@ fn only_running_containers_that_declare_are_listed() {
     let mut paused = container("paused", &[PORT], &[]);
     paused.container.state = ContainerState::Paused;
     let entries = vec![stopped, paused, container("silent", &[], &[]), container("speaks", &[PORT], &[])];
-    let list = List::new(&snapshot(entries, Vec::new()), &nowhere());
+    let list = List::new(&snapshot(entries, Vec::new()), &nowhere(), false);
     assert_eq!(list.targets.len(), 1);
     let target = list.find("/proxy/-/speaks/1").unwrap();
     assert_eq!(target.labels.as_str(), r#"host="whale",project="",service="speaks",replica="1",target="1""#);
@@ -65,7 +65,7 @@ fn what_is_out_of_reach_or_wrong_says_why() {
         container("far", &[PORT], &[("x", "172.30.0.2")]),
         container("wrong", &[("spyhop.metrics.port", "80@10.0.0.1")], &[]),
     ];
-    let list = List::new(&snapshot(entries, vec![network("x", "overlay", "172.30.0.0/16")]), &nowhere());
+    let list = List::new(&snapshot(entries, vec![network("x", "overlay", "172.30.0.0/16")]), &nowhere(), false);
     let reasons: Vec<_> = list.targets.iter().map(|target| target.end.as_ref().unwrap_err().as_str()).collect();
     assert_eq!(reasons, ["no_bridge", "bad_port"]);
     assert!(list.targets.iter().all(|target| target.fetchable().is_none()));
@@ -81,7 +81,7 @@ fn colliding_long_and_doubled_declarations_are_refused_and_counted() {
         container("long", &compose("shop", &long, "1", &[PORT]), &[]),
         container("twice", &[PORT, ("spyhop.metrics.2.port", "80"), ("spyhop.metrics.99.port", "82")], &[]),
     ];
-    let list = List::new(&snapshot(entries, Vec::new()), &nowhere());
+    let list = List::new(&snapshot(entries, Vec::new()), &nowhere(), false);
     let names: Vec<_> = list.targets.iter().map(|target| &*target.entry.container.name).collect();
     assert_eq!((names, list.refused), (vec!["a", "a", "twice"], 4));
 }
@@ -89,6 +89,6 @@ fn colliding_long_and_doubled_declarations_are_refused_and_counted() {
 #[test]
 fn targets_have_a_ceiling() {
     let entries = (0..MAX_TARGETS + 5).map(|n| container(&format!("c{n}"), &[PORT], &[])).collect();
-    let list = List::new(&snapshot(entries, Vec::new()), &nowhere());
+    let list = List::new(&snapshot(entries, Vec::new()), &nowhere(), false);
     assert_eq!((list.targets.len(), list.refused), (MAX_TARGETS, 5));
 }

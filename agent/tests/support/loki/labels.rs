@@ -45,8 +45,11 @@ pub fn selector(text: &str) -> Result<(Vec<Matcher>, &str), String> {
     }
 }
 
-/// Labels of a stream, and the name which stands twice in them. Empty values count as absent, and `service_name` is added as Loki does.
-pub fn labels(text: &str) -> Result<(Vec<(String, String)>, Option<String>), String> {
+/// Labels by name, and the name which stands twice in them.
+pub type Labels = (Vec<(String, String)>, Option<String>);
+
+/// Labels of a stream. Empty values count as absent, and `service_name` is added as Loki does.
+pub fn labels(text: &str) -> Result<Labels, String> {
     let matchers = match text {
         "" => Vec::new(),
         text => selector(text)?.0,

@@ -30,7 +30,10 @@ impl Entry {
 }
 
 /// Streams with their labels as they came, and the length before compression.
-pub fn decode(body: &[u8]) -> Result<(Vec<(String, Vec<Entry>)>, usize), String> {
+pub type Decoded = (Vec<(String, Vec<Entry>)>, usize);
+
+/// Reads a body; the error is what Loki says.
+pub fn decode(body: &[u8]) -> Result<Decoded, String> {
     let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(|_| "snappy: corrupt input".to_owned())?;
     let push = PushRequest::decode(&plain[..]).map_err(|_| "unexpected EOF".to_owned())?;
     let metadata = fields(&plain, 1).map(|stream| fields(stream, 2).map(pairs).collect::<Vec<_>>());

@@ -51,7 +51,10 @@ pub fn push(head: &Head<'_>, body: &[u8], limits: &Limits, store: &mut Store, no
     }
 }
 
-fn read(head: &Head<'_>, body: &[u8]) -> Result<(Vec<(Stream, Vec<Entry>)>, usize), String> {
+/// Streams with their entries, and the length before compression.
+type Read = (Vec<(Stream, Vec<Entry>)>, usize);
+
+fn read(head: &Head<'_>, body: &[u8]) -> Result<Read, String> {
     match head.content_encoding {
         None | Some("" | "snappy") => {}
         Some("gzip") => return Err("gzip: invalid header".to_owned()),

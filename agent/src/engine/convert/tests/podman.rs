@@ -35,7 +35,7 @@ fn of(kind: &EventKind) -> Option<&ContainerId> {
         EventKind::Created(id) | EventKind::Started(id) | EventKind::Oom(id) | EventKind::Changed(id) => Some(id),
         EventKind::Died { id, .. } | EventKind::StopRequested { id, .. } | EventKind::Health { id, .. } => Some(id),
         EventKind::Destroyed(id) => Some(id),
-        EventKind::NetworkChanged | EventKind::Other => None,
+        EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => None,
     }
 }
 
@@ -49,7 +49,7 @@ fn word(kind: &EventKind) -> String {
         EventKind::Health { status, .. } => status.as_str().into(),
         EventKind::Changed(_) => "changed".into(),
         EventKind::Destroyed(_) => "destroyed".into(),
-        EventKind::NetworkChanged | EventKind::Other => "other".into(),
+        EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => "other".into(),
     }
 }
 
@@ -144,4 +144,12 @@ fn lists_and_facts_as_recorded() {
 fn info_of(text: &str) -> crate::model::EngineInfo {
     let value: Value = serde_json::from_str(text).expect("recorded answers are JSON");
     info(&lenient::mend::<api::SystemInfo>(value).expect("facts"))
+}
+
+#[test]
+fn a_file_of_events_that_was_changed_is_told_of() {
+    // As 5.8 tells it to who asks for the type `system`.
+    let mark = r#"{"status":"log-rotation","Type":"system","Action":"log-rotation","Actor":{"ID":"","Attributes":{"image":"","io.podman.event.rotate":"end","name":"/run/libpod/events/events.log","podId":""}},"scope":"local","time":1795842706,"timeNano":1795842706754064713}"#;
+    let [event] = told(mark).try_into().expect("one event");
+    assert_eq!((event.kind, event.time.as_second()), (EventKind::Turnover, 1_795_842_706));
 }

@@ -115,6 +115,10 @@ fn judge(key: &[u8], password: bool) -> Option<Class> {
     }
     let plain = part(&plain, 0, length);
     if !password {
+        // The working directory of a process.
+        if matches!(key, b"PWD" | b"OLDPWD") {
+            return None;
+        }
         // Most keys that get here end in other letters: comparing the last one first is most of the work saved.
         let last = plain.last();
         let found = ENDS.iter().find(|(end, _)| end.last() == last && plain.ends_with(end));

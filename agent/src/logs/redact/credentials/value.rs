@@ -23,9 +23,8 @@ pub(super) fn after(bytes: &[u8], key: &Key, json: bool, spans: &mut Vec<Span>) 
     let quoted_key = matches!(at(bytes, slashes), b'"' | b'\'');
     let from = spaces(bytes, if quoted_key { slashes + 1 } else { key.end });
     let span = |(start, end): (usize, usize)| Span::new(Builtin::Credentials, start, end).from(key.start);
-    let (from, equals) = match separator(bytes, from) {
-        Some(found) => found,
-        None => return unseparated(bytes, key, class, from, json).map(span),
+    let Some((from, equals)) = separator(bytes, from) else {
+        return unseparated(bytes, key, class, from, json).map(span);
     };
     if matches!(class, Class::Signature) && !equals || class == Class::Cookie && equals && !quoted_key {
         return None;
