@@ -38,7 +38,7 @@ impl Yard {
         let project = docker.unique("logs");
         let loki = Receiver::usual();
         let more = format!(
-            "loki:\n  url: {}\nlogs:\n  batch_wait: 100ms\n  events: false\n  own: false\n  include: [\"{project}*\"]\n",
+            "loki:\n  url: {}\nlogs:\n  batch_wait: 100ms\n  events: false\n  own: false\n  include: [name={project}*]\n",
             loki.url()
         );
         let home = Home::with(&binary(), docker.socket(), &more);
