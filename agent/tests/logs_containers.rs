@@ -88,10 +88,13 @@ impl Yard {
         eventually("these lines", || {
             let texts = self.texts(service, stream);
             let short = |texts: &[String]| {
-                let heads = texts.iter().map(|text| format!("{}:{}", text.len(), text.chars().take(30).collect::<String>()));
+                let heads =
+                    texts.iter().map(|text| format!("{}:{}", text.len(), text.chars().take(30).collect::<String>()));
                 heads.take(12).collect::<Vec<_>>()
             };
-            holds(texts == wanted, || format!("{} {stream}: {:?} instead of {:?}", service, short(&texts), short(wanted)))
+            holds(texts == wanted, || {
+                format!("{} {stream}: {:?} instead of {:?}", service, short(&texts), short(wanted))
+            })
         });
     }
 
@@ -190,7 +193,8 @@ fn a_container_that_is_stopped_and_started_goes_on() {
         yard.give(&format!("part{part}"), &mut run, 200);
     }
     // Each run prints the next part.
-    let script = "trap 'exit 0' TERM; n=0; test -e /n && n=$(cat /n); cat /lines/part$n; echo $((n + 1)) >/n; sleep 1000 & wait";
+    let script =
+        "trap 'exit 0' TERM; n=0; test -e /n && n=$(cat /n); cat /lines/part$n; echo $((n + 1)) >/n; sleep 1000 & wait";
     let container = yard.container("again", script).start();
     let printed = |parts: usize| {
         eventually("the container has printed", || {
@@ -310,8 +314,18 @@ fn a_driver_that_keeps_nothing_is_left_alone() {
 #[test]
 fn a_trace_of_a_real_program_is_one_entry() {
     let Some(yard) = Yard::or_skip() else { return };
-    let python = ["Traceback (most recent call last):", "  File \"a.py\", line 1, in <module>", "    f()", "ValueError: no whale"];
-    let java = ["java.lang.IllegalStateException: no whale", "\tat a.B.c(B.java:1)", "Caused by: java.io.IOException: sea", "\t... 3 more"];
+    let python = [
+        "Traceback (most recent call last):",
+        "  File \"a.py\", line 1, in <module>",
+        "    f()",
+        "ValueError: no whale",
+    ];
+    let java = [
+        "java.lang.IllegalStateException: no whale",
+        "\tat a.B.c(B.java:1)",
+        "Caused by: java.io.IOException: sea",
+        "\t... 3 more",
+    ];
     yard.put("python", &(python.join("\n") + "\n"));
     yard.put("java", &(java.join("\n") + "\n"));
     let script = "for n in 1 2 3; do cat /lines/python; echo between; cat /lines/java >&2; done; sleep 1000";

@@ -127,8 +127,7 @@ fn two_agents_do_not_share_a_state() {
 fn two_agents_with_a_state_each_both_ship() {
     let mut shop = Shop::open(&["web"]);
     let loki = Receiver::usual();
-    let home =
-        support::agent::Home::with(&binary(), &shop.engine.socket(), &shop::settings(&loki.url(), "", ""));
+    let home = support::agent::Home::with(&binary(), &shop.engine.socket(), &shop::settings(&loki.url(), "", ""));
     let second = home.start();
     shop.write(200);
     shop.complete();

@@ -67,7 +67,7 @@ impl Bench {
 
     fn push_of(&self, stream: usize, output: LogStream, from: u64, to: u64) {
         let origin = self.origin(stream);
-        let mut builder = Builder::new(Arc::clone(&self.streams[stream]), Vec::new());
+        let mut builder = Builder::new(Arc::clone(&self.streams[stream]), 0);
         for number in from..to {
             let time = i64::try_from(number).unwrap();
             let text = format!("@@{number}@@{}", "x".repeat(usize::try_from(number * 37 % 150).unwrap()));
@@ -136,8 +136,7 @@ impl Bench {
 fn open(folder: &TempDir, limits: Limits, bytes: Option<u64>, board: &Board, origins: &Origins) -> Queue {
     let (store, cursors) = match bytes {
         Some(max_bytes) => {
-            let limits =
-                spool::Limits { max_bytes, max_age: Duration::from_secs(86_400), segment_bytes: 1 << 20 };
+            let limits = spool::Limits { max_bytes, max_age: Duration::from_secs(86_400), segment_bytes: 1 << 20 };
             let store = Store::open(&folder.path().join("spool"), limits).unwrap().0;
             (Some(store), Cursors::open(&folder.path().join("positions")).unwrap())
         }
