@@ -126,7 +126,8 @@ impl Sender<'_> {
     /// The body of a push; empty where it is larger than any push may be, which is answered like by Loki.
     fn body(&mut self, items: &[Item]) -> Option<bytes::Bytes> {
         let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
-        let body = blocking(|| self.pusher.body(streams)).ok();
+        // A mebibyte at most, a millisecond or two: another thread for it would cost as much.
+        let body = self.pusher.body(streams).ok();
         self.pusher.shrink(SPARE);
         body
     }

@@ -175,6 +175,11 @@ impl Running {
         drop(self);
     }
 
+    /// Leaves the removal to the engine (`--rm`).
+    pub fn disowned(self) -> String {
+        self.disown()
+    }
+
     /// Leaves the removal to the caller.
     pub(super) fn disown(mut self) -> String {
         self.owned = false;
