@@ -112,6 +112,11 @@ impl Yard {
     }
 }
 
+/// Whether the container has said what it has to say.
+fn said(yard: &Yard, container: &Running) -> Result<String, String> {
+    yard.docker.cli(&["exec", &container.id, "sh", "-c", "test -e /said"])
+}
+
 fn wait_for_end(container: &Running) {
     container.act(&["wait"]);
 }
@@ -123,9 +128,12 @@ fn a_storm_of_rotation_is_followed() {
     let mut run = Run::new("storm");
     yard.give("storm", &mut run, 20_000);
     let container = yard
-        .container("storm", "cat /lines/storm; sleep 1000")
+        .container("storm", "echo here; until test -e /go; do sleep 0.1; done; cat /lines/storm; sleep 1000")
         .options(&["--log-driver", "json-file", "--log-opt", "max-size=64k", "--log-opt", "max-file=20"])
         .start();
+    // What is rotated away before anybody knows of the container is another matter.
+    yard.has("storm", "stdout", &["here".to_owned()]);
+    container.exec("touch /go");
     yard.complete("storm", &run);
     container.remove();
 }
@@ -161,7 +169,7 @@ fn a_line_without_an_end_is_a_line() {
     container.act(&["start"]);
     yard.has("fragment", "stdout", &["foo".to_owned(), "bar".to_owned()]);
     let killed = yard.container("killed", "printf 'half a li'; touch /said; sleep 1000").start();
-    eventually("it has spoken", || yard.docker.cli(&["exec", &killed.id, "test", "-e", "/said"]));
+    eventually("it has spoken", || said(&yard, &killed));
     killed.act(&["kill"]);
     let (_, took) = within(Duration::from_secs(5), "the fragment", || {
         let texts = yard.texts("killed", "stdout");
@@ -194,7 +202,7 @@ fn a_container_that_is_stopped_and_started_goes_on() {
     let container = yard.container("again", script).start();
     let printed = |parts: usize| {
         eventually("the container has printed", || {
-            let n = yard.docker.cli(&["exec", &container.id, "cat", "/n"])?;
+            let n = yard.docker.cli(&["exec", &container.id, "sh", "-c", "cat /n"])?;
             holds(n.trim() == parts.to_string(), || format!("{n} of {parts}"))
         });
     };
@@ -262,7 +270,7 @@ fn a_removed_container_is_read_to_its_end() {
     yard.loki.refuse();
     yard.give("gone", &mut run, 5000);
     let container = yard.container("gone", "cat /lines/gone; touch /said; sleep 1000").start();
-    eventually("it has spoken", || yard.docker.cli(&["exec", &container.id, "test", "-e", "/said"]));
+    eventually("it has spoken", || said(&yard, &container));
     container.remove();
     yard.loki.listen();
     yard.complete("gone", &run);
