@@ -31,7 +31,7 @@ use crate::{
     host::{Host, Roots},
     http,
     inventory::{self, Listener},
-    logs::{Handle, Pipeline},
+    logs::{Handle, Pipeline, board::Board},
     memory, secret,
     targets::{OwnNetwork, Standpoint, Targets, Trust},
     telemetry::{Metrics, log},
@@ -98,9 +98,6 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let trust = target_trust(&config, &sources).context("targets.ca_file")?;
     let targets = declared_targets(&config, is_local, listener.address().port(), &reader, trust, &metrics);
     let shutdown = CancellationToken::new();
-    let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
-    let scraper = start_collectors(&config, &reader, &targets, &metrics, &figures);
-
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
     let around = crate::logs::Surroundings {
@@ -111,6 +108,10 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     };
     let pipeline = logs::start(&config, &sources, around, &failure)?;
     let reading = pipeline.as_ref().map(Pipeline::handle);
+    let counted = pipeline.as_ref().map(Pipeline::board).cloned();
+    let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
+    let settings = collector_settings(&config, &targets, counted.as_ref());
+    let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
         log.tap(move |line| reading.own_line(line));
     }
@@ -119,6 +120,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         scraper: scraper.clone(),
         inventory: reader,
         targets: targets.clone(),
+        logs: counted.clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -130,7 +132,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     // Nothing waits for its end: it holds nothing that could be lost.
     drop(part(keeper.follow(others, shutdown.clone()), &failure));
 
-    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading };
+    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -206,8 +208,9 @@ fn target_trust(config: &Config, sources: &Sources) -> anyhow::Result<Option<Tru
 }
 
 /// What of the configuration the collectors take; also after a reload.
-fn collector_settings(config: &Config, targets: &Targets) -> collectors::Settings {
+fn collector_settings(config: &Config, targets: &Targets, logs: Option<&Board>) -> collectors::Settings {
     collectors::Settings {
+        logs: logs.cloned(),
         targets: Some(targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
@@ -218,8 +221,8 @@ fn collector_settings(config: &Config, targets: &Targets) -> collectors::Setting
 
 fn start_collectors(
     config: &Config,
+    settings: collectors::Settings,
     reader: &inventory::Reader,
-    targets: &Targets,
     metrics: &Metrics,
     figures: &figures::Wanted<'_>,
 ) -> Scraper {
@@ -229,7 +232,6 @@ fn start_collectors(
     for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
         tracing::info!(collector, "not available here: its series are absent");
     }
-    let settings = collector_settings(config, targets);
     match figures.board(config, &host) {
         Some(board) => {
             figures.start(&board, reader);

@@ -1,6 +1,6 @@
 //! Where lines go, from the configuration, and the pipeline that sends them there.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
@@ -32,10 +32,22 @@ pub(super) fn start(
     let destinations =
         config.loki.iter().map(|loki| destination(loki, &secrets).with_context(|| loki.section.to_owned()));
     let destinations = destinations.collect::<anyhow::Result<Vec<_>>>()?;
+    let destinations = apart(destinations);
     for destination in &destinations {
         tracing::info!(destination = destination.name, "logs are sent");
     }
     Ok(Some(Pipeline::start(config.logs.clone(), destinations, around, failed).context("logs")?))
+}
+
+/// Tenants of one Loki are destinations of one host and port: those that come later are called by their section too.
+fn apart(mut destinations: Vec<Destination>) -> Vec<Destination> {
+    let mut taken = BTreeSet::new();
+    for destination in &mut destinations {
+        if !taken.insert(destination.name.clone()) {
+            destination.name = format!("{} ({})", destination.name, destination.folder);
+        }
+    }
+    destinations
 }
 
 fn destination(loki: &Loki, secrets: &Path) -> anyhow::Result<Destination> {

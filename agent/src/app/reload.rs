@@ -6,7 +6,7 @@ use super::access::Files;
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
-    logs::Handle,
+    logs::{Handle, board::Board},
     targets::Targets,
     telemetry::log,
 };
@@ -22,6 +22,8 @@ pub(super) struct Reload {
     pub(super) files: mpsc::Sender<Files>,
     /// Whoever reads logs.
     pub(super) reading: Option<Handle>,
+    /// What it counts.
+    pub(super) counted: Option<Board>,
 }
 
 impl Reload {
@@ -36,7 +38,7 @@ impl Reload {
         };
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
-        self.scraper.configure(super::collector_settings(&loaded, &self.targets));
+        self.scraper.configure(super::collector_settings(&loaded, &self.targets, self.counted.as_ref()));
         if let Some(reading) = &self.reading {
             reading.configure(loaded.logs.clone());
         }

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Settings, Source, cpu, io, itself, lifecycle, limits, machine, memory, network, node, node_devices, pressure,
+    Settings, Source, cpu, io, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, pressure,
     reading::Reading, service, state, targets,
 };
 use crate::{
@@ -139,6 +139,9 @@ impl<S: Source> Collector<S> {
         }
         if let Some(declared) = self.settings.targets.as_ref().filter(|_| wanted(Group::Target)) {
             targets::write(declared, page);
+        }
+        if let Some(board) = self.settings.logs.as_ref().filter(|_| wanted(Group::Logs)) {
+            logs::write(board, reading, page);
         }
         itself::write(reading, &self.settings, page);
         page.registry(self.metrics.registry());

@@ -18,6 +18,7 @@ mod itself;
 mod labels;
 mod lifecycle;
 mod limits;
+mod logs;
 mod machine;
 mod memory;
 mod network;

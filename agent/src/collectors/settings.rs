@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::{model::metric::Group, targets::Targets};
+use crate::{logs::board::Board, model::metric::Group, targets::Targets};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Settings {
     pub hidden_interfaces: NamePatterns,
     /// What containers declare; `None` leaves the group out.
     pub targets: Option<Targets>,
+    /// What the log pipeline counts; `None` while logs go nowhere, which leaves the group out.
+    pub logs: Option<Board>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -31,6 +33,7 @@ impl Default for Settings {
             labels: NamePatterns::identity(),
             hidden_interfaces: NamePatterns::new(HIDDEN_INTERFACES),
             targets: None,
+            logs: None,
             build: Build::default(),
         }
     }

@@ -335,7 +335,7 @@ pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
     kinds::GROUPS,
     || BTreeSet::from(Group::ALL),
     "Groups of families on the page: `container` and `machine` are cAdvisor's names, `node` node_exporter's, `service` the rest about \
-     containers, `target` the endpoints they declare. `agent` is always on.",
+     containers, `target` the endpoints they declare, `logs` what is sent to Loki. `agent` is always on.",
 )
 .reloads();
 

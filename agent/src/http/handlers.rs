@@ -167,7 +167,12 @@ async fn respond<S: Scrape>(
     }
     let app = &shared.app;
     let snapshot = app.inventory.load();
-    let view = api::View { snapshot: &snapshot, host: snapshot.host.as_deref(), now: Timestamp::now() };
+    let view = api::View {
+        snapshot: &snapshot,
+        host: snapshot.host.as_deref(),
+        logs: app.logs.as_ref(),
+        now: Timestamp::now(),
+    };
     let filter = api::Filter::from_query(request.uri.query());
     match route.endpoint {
         Endpoint::Metrics => metrics(shared, request, caller).await,
@@ -178,6 +183,7 @@ async fn respond<S: Scrape>(
         Endpoint::Ready => ready(&snapshot, admission),
         Endpoint::Containers => Answer::json(StatusCode::OK, &view.containers(&filter)),
         Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
+        Endpoint::Logs => Answer::json(StatusCode::OK, &view.logs(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,

@@ -37,6 +37,7 @@ use std::{
 use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
     inventory,
+    logs::board::Board,
     targets::Targets,
     telemetry,
 };
@@ -99,6 +100,8 @@ pub struct App<S> {
     pub inventory: inventory::Reader,
     /// The endpoints which containers declare.
     pub targets: Targets,
+    /// What the log pipeline counts; `None` while logs go nowhere.
+    pub logs: Option<Board>,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

@@ -25,6 +25,12 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Services,
         "Expected services with their replicas and counters; `project=NAME` and `service=NAME` ask for some only.",
     ),
+    route(
+        "/api/v1/logs",
+        "logs",
+        Endpoint::Logs,
+        "Where logs go, how far each service is, and what was left out; `project=NAME` and `service=NAME` ask for some services only.",
+    ),
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
     route(
         "/sd",
@@ -87,6 +93,7 @@ pub(super) enum Endpoint {
     Ready,
     Containers,
     Services,
+    Logs,
     Version,
     Discovery,
     Proxy,

@@ -8,12 +8,18 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
+
+use jiff::Timestamp;
 
 use crate::model::ServiceKey;
 
 /// More services than this share one set of counters, under empty names.
 const MAX_SERVICES: usize = 4096;
+
+/// Destinations whose waiting lines are told apart: as many as the configuration has.
+const DESTINATIONS: usize = 3;
 
 /// A number that only grows, or a gauge.
 #[derive(Debug, Default)]
@@ -51,10 +57,6 @@ macro_rules! words {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
-
-            const fn index(self) -> usize {
-                self as usize
-            }
         }
     };
 }
@@ -90,6 +92,13 @@ words! {
         SpoolDamaged => "spool_damaged",
         /// Nowhere to keep them while Loki was away.
         NoSpool => "no_spool",
+    }
+}
+
+impl Dropped {
+    /// Whether somebody asked for it, in the file or by a container's label; all others are losses.
+    pub const fn is_asked_for(self) -> bool {
+        matches!(self, Self::Rule | Self::Level | Self::Sampled | Self::RateLines | Self::RateSize)
     }
 }
 
@@ -134,8 +143,8 @@ pub struct ServiceLog {
     pub redactions: Number,
     /// Bytes of log files not read yet.
     pub behind_bytes: Number,
-    /// Time of the oldest line that was read and not acknowledged, in nanoseconds since 1970; 0 without one.
-    oldest: AtomicI64,
+    /// Time of the oldest line that was read and not acknowledged, by destination, in nanoseconds since 1970; 0 without one.
+    oldest: [AtomicI64; DESTINATIONS],
     /// The engine may drop messages before anybody sees them.
     pub lossy_upstream: AtomicBool,
 }
@@ -147,36 +156,44 @@ impl ServiceLog {
 
     /// Counts lines left out.
     pub fn drop_lines(&self, reason: Dropped, lines: u64) {
-        if let Some(count) = self.dropped.get(reason.index()) {
+        if let Some(count) = self.dropped.get(reason as usize) {
             count.add(lines);
         }
     }
 
     /// Lines left out for this reason.
     pub fn dropped(&self, reason: Dropped) -> u64 {
-        self.dropped.get(reason.index()).map_or(0, Number::get)
+        self.dropped.get(reason as usize).map_or(0, Number::get)
     }
 
     /// Counts places where lines may be missing.
     pub fn gap(&self, gap: Gap, times: u64) {
-        if let Some(count) = self.gaps.get(gap.index()) {
+        if let Some(count) = self.gaps.get(gap as usize) {
             count.add(times);
         }
     }
 
     /// Places where lines may be missing.
     pub fn gaps(&self, gap: Gap) -> u64 {
-        self.gaps.get(gap.index()).map_or(0, Number::get)
+        self.gaps.get(gap as usize).map_or(0, Number::get)
     }
 
-    /// Takes the time of the oldest line that waits; `None` when none does.
-    pub fn set_oldest(&self, time: Option<i64>) {
-        self.oldest.store(time.unwrap_or(0), Ordering::Relaxed);
+    /// Takes the time of the oldest line that waits for this destination; `None` when none does.
+    pub fn set_oldest(&self, destination: usize, time: Option<i64>) {
+        if let Some(oldest) = self.oldest.get(destination) {
+            oldest.store(time.unwrap_or(0), Ordering::Relaxed);
+        }
     }
 
-    /// The time of the oldest line that waits.
+    /// The time of the oldest line that waits for any destination.
     pub fn oldest(&self) -> Option<i64> {
-        Some(self.oldest.load(Ordering::Relaxed)).filter(|time| *time != 0)
+        self.oldest.iter().map(|time| time.load(Ordering::Relaxed)).filter(|time| *time != 0).min()
+    }
+
+    /// The age of that line; `None` when nothing waits, and 0 under a clock that was set back.
+    pub fn lag(&self, now: Timestamp) -> Option<Duration> {
+        let age = now.as_nanosecond().saturating_sub(self.oldest()?.into()).max(0);
+        Some(Duration::from_nanos(u64::try_from(age).unwrap_or(u64::MAX)))
     }
 }
 
@@ -196,7 +213,7 @@ pub struct DestinationLog {
     pub name: String,
     /// Pushes by how they ended, in the order of [`Outcome::ALL`].
     pushes: [Number; Outcome::ALL.len()],
-    /// Bytes on the wire.
+    /// Bytes of pushes as they left, those sent again included.
     pub sent_bytes: Number,
     /// Lines acknowledged.
     pub sent_lines: Number,
@@ -221,10 +238,26 @@ pub struct DestinationLog {
 /// Why a destination takes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// Word for the label: `unreachable`, `refused`, `rate_limited`, `configuration`, `blocked`.
-    pub kind: &'static str,
+    /// Why in a word.
+    pub kind: TroubleKind,
     /// Text for people.
     pub text: String,
+}
+
+words! {
+    /// Why a destination takes nothing, in a word.
+    TroubleKind {
+        /// It cannot be reached, or does not answer in time.
+        Unreachable => "unreachable",
+        /// It answers that it cannot at present.
+        Unavailable => "unavailable",
+        /// It wants less, slower.
+        RateLimited => "rate_limited",
+        /// Credentials, address, tenant or rights are wrong, here or there.
+        Configuration => "configuration",
+        /// Ingestion is blocked for this tenant.
+        Blocked => "blocked",
+    }
 }
 
 words! {
@@ -268,14 +301,25 @@ impl DestinationLog {
 
     /// Counts a push.
     pub fn push(&self, outcome: Outcome) {
-        if let Some(count) = self.pushes.get(outcome.index()) {
+        if let Some(count) = self.pushes.get(outcome as usize) {
             count.add(1);
         }
     }
 
     /// Pushes that ended so.
     pub fn pushes(&self, outcome: Outcome) -> u64 {
-        self.pushes.get(outcome.index()).map_or(0, Number::get)
+        self.pushes.get(outcome as usize).map_or(0, Number::get)
+    }
+
+    /// When something was last acknowledged; `None` before.
+    pub fn acknowledged_at(&self) -> Option<Timestamp> {
+        time(&self.last_ack)
+    }
+
+    /// How long the oldest in the spool has been there; `None` for an empty one.
+    pub fn spool_age(&self, now: Timestamp) -> Option<Duration> {
+        let age = now.duration_since(time(&self.spool_oldest)?);
+        Some(Duration::try_from(age).unwrap_or_default())
     }
 
     /// Says why nothing is sent; `None` when all is well.
@@ -287,6 +331,12 @@ impl DestinationLog {
     pub fn trouble(&self) -> Option<Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Milliseconds since 1970 as a time; `None` for 0.
+fn time(ms: &Number) -> Option<Timestamp> {
+    let ms = i64::try_from(ms.get()).ok().filter(|ms| *ms > 0)?;
+    Timestamp::from_millisecond(ms).ok()
 }
 
 /// An error and its causes.
@@ -387,6 +437,20 @@ mod tests {
         board.service(&key("web")).drop_lines(Dropped::RateLines, 4);
         assert_eq!(board.service(&key("web")).dropped(Dropped::RateLines), 7);
         assert_eq!(board.service(&key("web")).dropped(Dropped::Rule), 0);
+    }
+
+    #[test]
+    fn the_lag_is_that_of_the_destination_furthest_behind() {
+        let (log, now) = (ServiceLog::default(), Timestamp::from_second(1_000).unwrap());
+        assert_eq!(log.lag(now), None);
+        log.set_oldest(0, Some(990_000_000_000));
+        log.set_oldest(2, Some(400_000_000_000));
+        log.set_oldest(DESTINATIONS, Some(1));
+        assert_eq!(log.lag(now), Some(Duration::from_secs(600)));
+        log.set_oldest(2, None);
+        assert_eq!(log.lag(now), Some(Duration::from_secs(10)));
+        log.set_oldest(0, Some(2_000_000_000_000));
+        assert_eq!(log.lag(now), Some(Duration::ZERO), "the clock was set back");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     blocking::blocking,
-    board::{Dropped, Outcome, Trouble, chain},
+    board::{Dropped, Outcome, Trouble, TroubleKind, chain},
     loki::{self, Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
@@ -126,6 +126,9 @@ impl Sender<'_> {
         let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
         let body = blocking(|| self.pusher.body(streams)).ok();
         self.pusher.shrink(SPARE);
+        // Counted when it leaves: what has no answer has cost the network all the same.
+        let bytes = body.as_ref().map_or(0, bytes::Bytes::len);
+        self.queue.log().sent_bytes.add(u64::try_from(bytes).unwrap_or(u64::MAX));
         body
     }
 
@@ -182,6 +185,10 @@ impl Sender<'_> {
             Verdict::Hold => Some(after.unwrap_or(Duration::ZERO).max(self.hold.wait())),
             _ => None,
         };
+        if sorted.verdict == Verdict::Drop || !sorted.refusals.is_empty() {
+            let words = answer.as_ref().map_or("", |answer| first_line(&answer.body));
+            tracing::warn!(target: TARGET, destination = log.name, words, "log lines are refused");
+        }
         let Some(wait) = wait else {
             if sorted.verdict.is_final() {
                 log.last_ack.set(u64::try_from(wall_ms()).unwrap_or(0));
@@ -192,7 +199,7 @@ impl Sender<'_> {
         self.paused = Some(now + wait);
         let trouble = trouble(sorted, answer);
         if !self.doubtful || log.trouble().is_none_or(|known| known.kind != trouble.kind) {
-            let (kind, reason) = (trouble.kind, trouble.text.as_str());
+            let (kind, reason) = (trouble.kind.as_str(), trouble.text.as_str());
             tracing::warn!(target: TARGET, destination = log.name, kind, reason, "log lines are kept back");
         }
         self.doubtful = true;
@@ -258,12 +265,12 @@ const fn dropped(reason: Reason) -> Dropped {
 
 fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Trouble {
     let kind = match (answer, sorted.verdict, sorted.reason) {
-        (Err(SendError::Material { .. }), ..) => "configuration",
-        (Err(_), ..) => "unreachable",
-        (Ok(_), Verdict::Slower, _) => "rate_limited",
-        (Ok(_), _, Some(Reason::Blocked)) => "blocked",
-        (Ok(_), Verdict::Hold, _) => "configuration",
-        (Ok(_), ..) => "unavailable",
+        (Err(SendError::Material { .. }), ..) => TroubleKind::Configuration,
+        (Err(_), ..) => TroubleKind::Unreachable,
+        (Ok(_), Verdict::Slower, _) => TroubleKind::RateLimited,
+        (Ok(_), _, Some(Reason::Blocked)) => TroubleKind::Blocked,
+        (Ok(_), Verdict::Hold, _) => TroubleKind::Configuration,
+        (Ok(_), ..) => TroubleKind::Unavailable,
     };
     let text = match answer {
         Ok(answer) => format!("status {}: {}", answer.status, first_line(&answer.body)),

@@ -26,13 +26,16 @@ pub enum Group {
     Service,
     /// `spyhop_target_*`: the endpoints which containers declare, and with `metrics.merge` what these expose.
     Target,
+    /// `spyhop_logs_*`: lines read and sent, and what became of the others. Absent while logs go nowhere.
+    Logs,
     /// The agent's own health: `spyhop_*` and `process_*`. Always on.
     Agent,
 }
 
 impl Group {
     /// Every group, in the order of the page.
-    pub const ALL: [Self; 6] = [Self::Container, Self::Machine, Self::Node, Self::Service, Self::Target, Self::Agent];
+    pub const ALL: [Self; 7] =
+        [Self::Container, Self::Machine, Self::Node, Self::Service, Self::Target, Self::Logs, Self::Agent];
 
     /// The word in `?collect[]=` and in the file.
     pub const fn as_str(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Group {
             Self::Node => "node",
             Self::Service => "service",
             Self::Target => "target",
+            Self::Logs => "logs",
             Self::Agent => "agent",
         }
     }

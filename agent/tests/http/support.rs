@@ -78,6 +78,7 @@ impl Server {
             scraper: at_scraper,
             inventory: at_inventory,
             targets,
+            logs: None,
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),

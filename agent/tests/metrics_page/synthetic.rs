@@ -1,12 +1,16 @@
 //! A host that never changes: every value on its page is known, and every family of the catalogue has one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use spyhop::{
     collectors::{Build, Collector, Moment, NamePatterns, Origin, ProcessSample, Settings, Source},
     host::{Gone, Target},
     inventory::{EngineStatus, Reader, ServiceEntry, Snapshot},
+    logs::board::{Board, Dropped, Gap, Outcome as Push, Reading, Trouble, TroubleKind},
     model::{
         ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network, ServiceCounters,
         ServiceKey,
@@ -34,6 +38,7 @@ pub(crate) fn collector() -> Collector<Kernel> {
     let metrics = metrics();
     let settings = Settings {
         targets: Some(targets(&reader, &metrics)),
+        logs: Some(logs()),
         labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()
@@ -50,6 +55,40 @@ fn targets(reader: &Reader, metrics: &Metrics) -> Targets {
     let duration = Duration::from_millis(125);
     targets.note(vec![Verdict { labels, up: true, duration, samples: 7, left_out: 0 }]);
     targets
+}
+
+/// Two destinations, one of which is away; a service whose lines wait for it, and one that has not said a word.
+fn logs() -> Board {
+    let board = Board::new(["loki:3100", "logs.example.org"].map(str::to_owned));
+    let [first, second] = board.destinations() else { panic!("two were given") };
+    first.push(Push::Ok);
+    first.sent_lines.add(90);
+    first.sent_bytes.add(4096);
+    first.last_ack.set(1_700_003_610_250);
+    second.push(Push::Retry);
+    second.queued_bytes.set(2048);
+    second.spool_bytes.set(8192);
+    second.spool_limit.set(1 << 30);
+    second.spool_oldest.set(1_700_003_015_000);
+    let trouble = Trouble { kind: TroubleKind::Unreachable, text: "connection refused".into() };
+    second.set_trouble(Some(trouble));
+    let web = board.service(&ServiceKey { project: "shop".into(), service: "web".into() });
+    web.read_lines.add(100);
+    web.read_bytes.add(20_000);
+    web.sent_lines.add(90);
+    web.drop_lines(Dropped::Rule, 10);
+    web.gap(Gap::RotationsMissed, 1);
+    web.corrupt_bytes.add(17);
+    web.cut_lines.add(2);
+    web.restamped_lines.add(3);
+    web.redactions.add(4);
+    web.behind_bytes.set(512);
+    web.set_oldest(1, Some(1_700_003_014_500_000_000));
+    web.lossy_upstream.store(true, Ordering::Relaxed);
+    board.service(&ServiceKey { project: "shop".into(), service: "job".into() });
+    let none = Reading { source: "none", reason: "driver_none".into() };
+    board.set_readings([Reading { source: "file", reason: String::new() }, none]);
+    board
 }
 
 /// Fifteen seconds a scrape.

@@ -218,6 +218,11 @@ impl Spool {
         self.lanes.values().filter_map(|lane| Some(lane.front()?.oldest_ms)).min()
     }
 
+    /// Time of the oldest record of this lane, in milliseconds since 1970; `None` when it has none.
+    pub fn lane_oldest_ms(&self, key: &[u8]) -> Option<i64> {
+        Some(self.lanes.get(key)?.front()?.oldest_ms)
+    }
+
     /// Every lane that is not empty, in the order of keys.
     pub fn lanes(&self) -> impl Iterator<Item = Lane<'_>> {
         self.lanes.iter().map(|(key, segments)| {

@@ -80,6 +80,12 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
             "For every endpoint that a running container declares by label ([scraping.md](scraping.md)). `target` is the last part of its \
              path below `/proxy`. With `metrics.merge` the endpoints' own series follow on the page, with the same labels added.",
         ),
+        Group::Logs => (
+            "Logs on their way to Loki",
+            "For every service whose lines are read, and for every destination ([logs.md](logs.md)); absent while no destination is given. All \
+             reasons of a service are there from its first line on, at 0, so that `increase` sees the first drop. Counters belong to the agent's \
+             process: they begin at 0 with it.",
+        ),
         Group::Agent => ("The agent", "Always on."),
     }
 }

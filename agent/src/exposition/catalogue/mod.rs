@@ -7,6 +7,7 @@ pub mod agent;
 pub mod container;
 pub mod io;
 mod left_out;
+pub mod logs;
 pub mod machine;
 mod markdown;
 pub mod memory;
@@ -46,7 +47,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 10] = [
+    let tables: [&[&'static Family]; 11] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -55,6 +56,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         node_memory::FAMILIES,
         service::FAMILIES,
         target::FAMILIES,
+        logs::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -78,6 +80,8 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
         Group::Service if family.name.starts_with("spyhop_service_") => &["host", "project", "service"],
         Group::Service => &["host"],
         Group::Target => &["host", "project", "service", "replica", "target"],
+        Group::Logs if matches!(family.labels, ["destination" | "source", ..]) => &["host"],
+        Group::Logs => &["host", "project", "service"],
         Group::Node | Group::Agent => &[],
     }
 }

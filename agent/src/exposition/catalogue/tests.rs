@@ -76,6 +76,7 @@ fn prefixes_say_the_group() {
             Group::Node => &["node_"],
             Group::Service => &["spyhop_container_", "spyhop_service_", "spyhop_network_"],
             Group::Target => &["spyhop_target_"],
+            Group::Logs => &["spyhop_logs_"],
             Group::Agent => &["spyhop_", "process_"],
         };
         assert!(prefixes.iter().any(|prefix| family.name.starts_with(prefix)), "{}", family.name);

@@ -6,6 +6,7 @@
 
 mod container;
 mod engine;
+pub(in crate::http) mod logs;
 mod service;
 
 use std::borrow::Cow;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::query;
-use crate::{inventory::Snapshot, model::ServiceKey};
+use crate::{inventory::Snapshot, logs::board::Board, model::ServiceKey};
 
 pub(super) use engine::{AGENT_VERSION, Engine};
 
@@ -23,6 +24,8 @@ pub(super) use engine::{AGENT_VERSION, Engine};
 pub(super) struct View<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) host: Option<&'a str>,
+    /// `None` while logs go nowhere.
+    pub(super) logs: Option<&'a Board>,
     pub(super) now: Timestamp,
 }
 
@@ -116,6 +119,11 @@ impl<'a> View<'a> {
         let services = self.snapshot.services.iter().filter(|service| filter.matches(&service.key));
         let services = services.map(|entry| service::Service::new(entry)).collect();
         Services { host: self.host, engine: self.engine(), services }
+    }
+
+    /// Where logs go and how far they are; of services those that match.
+    pub(super) fn logs(&self, filter: &Filter<'_>) -> logs::Logs<'a> {
+        logs::Logs::new(self, filter)
     }
 
     /// Who is asked, and who is behind.

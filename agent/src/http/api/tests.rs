@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     http::routes,
     inventory::{EngineStatus, Entry, ServiceEntry},
+    logs::board::{Dropped, Outcome, Reading, Trouble, TroubleKind},
     model::{
         Attachment, Container, ContainerId, ContainerState, EngineInfo, EngineVersion, Health, HealthCheck,
         HealthResult, HealthStatus, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, PublishedPort,
@@ -169,7 +170,39 @@ pub(in crate::http) fn snapshot() -> Snapshot {
 
 /// A picture looked at 1.5 s after the engine was last heard.
 pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
-    View { snapshot, host: Some("harbour"), now: time("2026-03-01T12:00:01.5Z") }
+    View { snapshot, host: Some("harbour"), logs: None, now: time("2026-03-01T12:00:01.5Z") }
+}
+
+/// One Loki that takes lines, one that is away, and the service's lines.
+pub(in crate::http) fn board() -> Board {
+    let board = Board::new(["loki:3100", "logs.example.org"].map(str::to_owned));
+    let [first, second] = board.destinations() else { panic!("two were given") };
+    first.push(Outcome::Ok);
+    first.sent_lines.add(41_230);
+    first.sent_bytes.add(1_204_224);
+    first.last_ack.set(1_772_366_400_250);
+    second.push(Outcome::Retry);
+    for log in [first, second] {
+        log.spool_limit.set(1 << 30);
+    }
+    second.queued_bytes.set(65_536);
+    second.spool_bytes.set(8_388_608);
+    second.spool_oldest.set(1_772_365_801_500);
+    let text = "connect to logs.example.org: connection refused".to_owned();
+    second.set_trouble(Some(Trouble { kind: TroubleKind::Unreachable, text }));
+    let web = board.service(&key("shop", "web"));
+    web.read_lines.add(41_250);
+    web.read_bytes.add(9_865_120);
+    web.sent_lines.add(41_230);
+    web.drop_lines(Dropped::Rule, 20);
+    web.redactions.add(3);
+    web.set_oldest(1, Some(1_772_365_796_500_000_000));
+    board.service(&key("", "forgotten"));
+    board.set_readings([
+        Reading { source: "file", reason: String::new() },
+        Reading { source: "none", reason: "driver_none".into() },
+    ]);
+    board
 }
 
 fn json(value: &impl Serialize) -> Value {
@@ -193,6 +226,7 @@ fn the_documentation_is_in_step() {
     let mut expected = put(&found, "routes", &routes::markdown());
     for (name, value) in [
         ("containers", serde_json::to_string_pretty(&view.containers(&web)).unwrap()),
+        ("logs", serde_json::to_string_pretty(&View { logs: Some(&board()), ..view }.logs(&web)).unwrap()),
         ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
         ("version", pretty(&Version { revision: None, ..view.version() })),
         ("health", pretty(&view.health(true))),
@@ -249,7 +283,7 @@ fn what_is_not_known_is_left_out() {
     );
     assert_eq!(container["limits"], serde_json::json!({}));
     let nothing = json(
-        &View { host: None, snapshot: &Snapshot::default(), now: time("2026-03-01T12:00:00Z") }
+        &View { host: None, snapshot: &Snapshot::default(), logs: None, now: time("2026-03-01T12:00:00Z") }
             .containers(&Filter::default()),
     );
     assert_eq!(nothing, serde_json::json!({"engine": {"connected": false}, "containers": []}));
@@ -262,6 +296,8 @@ fn nowhere_is_a_null_nor_a_label() {
     for value in [
         json(&view.containers(&Filter::default())),
         json(&view.services(&Filter::default())),
+        json(&View { logs: Some(&board()), ..view }.logs(&Filter::default())),
+        json(&view.logs(&Filter::default())),
         json(&view.version()),
         json(&view.health(true)),
     ] {
@@ -333,4 +369,20 @@ fn a_clock_set_back_makes_no_negative_age() {
     let snapshot = snapshot();
     let view = View { now: time("2026-03-01T11:00:00Z"), ..view(&snapshot) };
     assert_eq!(view.engine().age_seconds, Some(0.0));
+}
+
+#[test]
+fn logs_are_told_by_service_and_by_destination() {
+    let (snapshot, board) = (snapshot(), board());
+    let view = View { logs: Some(&board), ..view(&snapshot) };
+    let answer = json(&view.logs(&Filter::from_query(Some("service=web"))));
+    assert_eq!(answer["destinations"][1]["trouble"]["kind"], "unreachable");
+    assert_eq!(answer["destinations"][1]["spool"]["oldest_age_seconds"], 600.0);
+    assert_eq!(answer["destinations"][0]["state"], "ok");
+    assert_eq!(answer["services"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["services"][0]["dropped_lines"], serde_json::json!({"rule": 20}));
+    assert_eq!(answer["services"][0]["lag_seconds"], 605.0);
+    assert_eq!(answer["sources"][1], serde_json::json!({"source": "none", "reason": "driver_none", "containers": 1}));
+    let off = json(&View { logs: None, ..view }.logs(&Filter::default()));
+    assert_eq!(off, serde_json::json!({"host": "harbour", "destinations": [], "services": [], "sources": []}));
 }

@@ -1,6 +1,7 @@
 //! The page for people at `/`: written on the server, readable without scripts, nothing loaded but its own style sheet.
 
 mod html;
+mod logs;
 
 use std::fmt::{self, Write};
 
@@ -45,6 +46,7 @@ fn write_page(page: &mut String, view: &View<'_>) -> fmt::Result {
     write_engine(page, view)?;
     page.push_str("</header>\n<main>\n");
     write_counts(page, view)?;
+    logs::write(page, view)?;
     write_containers(page, view)?;
     page.push_str("</main>\n");
     write_links(page)?;

@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    http::api::tests::{bare, full, snapshot, view},
+    http::api::tests::{bare, board, full, snapshot, view},
     inventory::Snapshot,
-    model::{ContainerId, RestartPolicy},
+    logs::board::{Trouble, TroubleKind},
+    model::{ContainerId, RestartPolicy, ServiceKey},
 };
 
 /// The page of a host with these containers.
@@ -124,4 +125,24 @@ fn ages_are_said_in_their_largest_unit() {
     ] {
         assert_eq!(Age(SignedDuration::from_secs(seconds)).to_string(), expected);
     }
+}
+
+#[test]
+fn logs_are_shown_where_they_go_somewhere() {
+    let (snapshot, board) = (snapshot(), board());
+    assert!(!index(&view(&snapshot)).contains("id=\"logs\""), "nothing is said of logs which go nowhere");
+    let page = index(&View { logs: Some(&board), ..view(&snapshot) });
+    for part in [
+        "<th scope=\"row\"><bdi>loki:3100</bdi></th><td class=\"good\">ok</td><td class=\"number\">41230</td>",
+        "<td class=\"bad\">kept back: connect to logs.example.org: connection refused</td>",
+        "<td class=\"number\">64 KiB</td><td class=\"number\">8 MiB</td>",
+        "<bdi>web</bdi></td><td class=\"warn\">10 min old</td><td class=\"number\">0</td>",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let [_, second] = board.destinations() else { panic!("two were given") };
+    second.set_trouble(Some(Trouble { kind: TroubleKind::Blocked, text: "<script>".into() }));
+    board.service(&ServiceKey { project: "shop".into(), service: "web".into() }).set_oldest(1, None);
+    let page = index(&View { logs: Some(&board), ..view(&snapshot) });
+    assert!(page.contains("kept back: &lt;script&gt;") && page.contains("Nothing is late, lost or missing."), "{page}");
 }

@@ -8,6 +8,7 @@
 //! is refused holds up no other. Memory is for the seconds between reading and acknowledging; what waits longer goes to disk.
 //! Nobody waits here: the worker asks for [`Room`] and leaves lines in the container's own file while there is none.
 
+mod age;
 mod cursors;
 mod lane;
 mod pace;
@@ -31,7 +32,7 @@ use self::{
     pace::Pace,
 };
 use super::{
-    board::{Board, DestinationLog, Dropped},
+    board::{Board, DestinationLog, Dropped, ServiceLog},
     chunk::{Chunk, Progress},
     stream::{Origins, Stream},
 };
@@ -148,6 +149,8 @@ struct Inner {
     log: Arc<DestinationLog>,
     board: Board,
     origins: Origins,
+    /// Services whose oldest waiting line is shown.
+    lagging: Vec<Arc<ServiceLog>>,
 }
 
 impl Queue {
@@ -171,6 +174,7 @@ impl Queue {
             log: Arc::clone(&log),
             board: board.clone(),
             origins,
+            lagging: Vec::new(),
         };
         inner.recover();
         Self(Arc::new(Shared { index, inner: Mutex::new(inner), arrived: Notify::new(), log }))
@@ -526,12 +530,12 @@ impl Inner {
         }
         if let Some(store) = &mut self.store {
             let (expired, done) = store.tend(wall_ms);
-            self.log.spool_oldest.set(store.oldest_ms().and_then(|time| u64::try_from(time).ok()).unwrap_or(0));
             if let Err(error) = done {
                 self.log.spool_failed(&error, "tend the spool");
             }
             self.lose(&expired);
         }
+        self.show_age();
         self.publish();
     }
 
@@ -550,7 +554,10 @@ impl Inner {
         self.publish();
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        if self.bytes == 0 && self.store.as_ref().is_none_or(Store::is_empty) {
+            self.show_nothing();
+        }
         self.log.queued_bytes.set(u64::try_from(self.bytes).unwrap_or(u64::MAX));
         if let Some(store) = &self.store {
             self.log.spool_bytes.set(store.bytes());

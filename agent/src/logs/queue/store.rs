@@ -204,6 +204,12 @@ impl Store {
         self.spool.oldest_ms()
     }
 
+    /// When the oldest of this stream was written, in nanoseconds since 1970; `None` when nothing of it is here.
+    pub(super) fn lane_oldest(&self, labels: &str) -> Option<i64> {
+        let (key, _) = self.lanes.get(labels)?;
+        Some(self.spool.lane_oldest_ms(key)?.saturating_mul(1_000_000))
+    }
+
     fn forget_empty(&mut self) {
         let waiting = &mut self.waiting;
         self.lanes.retain(|labels, (_, numbers)| {
