@@ -7,8 +7,10 @@ use std::{
 
 use super::{error::TailError, file::LogFile};
 
-/// Names looked at where the engine does not say how many files it keeps.
+/// Names looked at where nobody says how many files the engine keeps; further ones as long as there are files.
 const USUAL_FILES: u32 = 5;
+/// Names in a row without a file, behind which there is none: during a rotation one may be missing, and the one before it.
+const NAMES_WITHOUT: u32 = 2;
 /// Names looked at, at most.
 const MAX_FILES: u32 = 1000;
 /// Files kept open at most: the oldest unread ones. The rest is found again by its name when their turn comes.
@@ -19,6 +21,8 @@ pub(super) const MAX_OPEN: usize = 16;
 pub(super) struct FileSet {
     path: PathBuf,
     last: u32,
+    /// Looked at whether there are files or not.
+    sure: u32,
 }
 
 /// What was found, up to the file that ended the walk.
@@ -35,7 +39,8 @@ pub(super) struct Walk {
 impl FileSet {
     pub(super) fn new(path: &Path, max_files: Option<u32>) -> Self {
         // One more than is kept: during a rotation the oldest may still be there.
-        Self { path: path.to_owned(), last: max_files.unwrap_or(USUAL_FILES).clamp(1, MAX_FILES) }
+        let last = max_files.unwrap_or(MAX_FILES).clamp(1, MAX_FILES);
+        Self { path: path.to_owned(), last, sure: max_files.map_or(USUAL_FILES, |_| last) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -48,8 +53,16 @@ impl FileSet {
     /// is missed unless it is deleted, and one seen twice is the same as the one before.
     pub(super) fn walk(&self, mut stop: impl FnMut(u64, &LogFile) -> bool) -> Result<Walk, TailError> {
         let mut walk = Walk::default();
+        let mut without = 0;
         for number in 0..=self.last {
-            let Some(file) = self.open(number)? else { continue };
+            let Some(file) = self.open(number)? else {
+                without += 1;
+                if number > self.sure && without >= NAMES_WITHOUT {
+                    break;
+                }
+                continue;
+            };
+            without = 0;
             if walk.files.front().is_some_and(|newer| file.identity().is(&newer.identity())) {
                 continue;
             }

@@ -394,6 +394,21 @@ fn a_record_larger_than_the_buffer_is_read_and_one_beyond_the_bound_is_not() {
 }
 
 #[test]
+fn files_are_found_although_nobody_says_how_many_are_kept() {
+    let mut dockerd = Dockerd::new(40, false);
+    let mut reading = Reading::of(&dockerd);
+    reading.tail = Tail::open(&dockerd.path(), None, &[]).unwrap();
+    for _ in 0..30 {
+        dockerd.write(5);
+        dockerd.rotate();
+    }
+    dockerd.write(5);
+    reading.all();
+    reading.has(0..155);
+    assert_eq!(reading.sum.rotations_missed, 0);
+}
+
+#[test]
 fn a_deleted_file_is_read_on_while_it_is_held() {
     let mut dockerd = Dockerd::new(3, false);
     dockerd.write(5);

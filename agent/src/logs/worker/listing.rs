@@ -94,7 +94,9 @@ impl Worker {
         let number = known.unwrap_or_else(|| self.adopt(snapshot, entry, &policy));
         let followers = &mut self.followers;
         let source = self.sources.get_mut(&number)?;
-        let ended = !container.has_processes() && container.state != ContainerState::Restarting;
+        // Read and not started: its start was heard of before the inventory knew.
+        let goes_on = matches!(container.state, ContainerState::Restarting | ContainerState::Created);
+        let ended = !container.has_processes() && !goes_on;
         if source.ended != ended {
             source.ended = ended;
             source.caught_up = !matches!(source.reader, Reader::File(_) | Reader::Awaited { .. });
