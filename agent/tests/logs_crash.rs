@@ -27,7 +27,7 @@ const CHUNK: usize = (64 << 10) / 200;
 #[test]
 fn a_kill_repeats_what_was_on_its_way_and_no_more() {
     const KILLS: usize = 25;
-    let logs = ["web", "db"].map(|name| (name, LogFile::rotating(Some(256 << 10), 4, true), 4));
+    let logs = ["web", "db"].map(|name| (name, LogFile::rotating(Some(512 << 10), 10, true), 10));
     let mut shop = Shop::of(logs.into(), Receiver::usual(), "", "");
     for kill in 0..KILLS {
         let before = shop.loki.count();
@@ -127,8 +127,7 @@ fn two_agents_do_not_share_a_state() {
 fn two_agents_with_a_state_each_both_ship() {
     let mut shop = Shop::open(&["web"]);
     let loki = Receiver::usual();
-    let home =
-        support::agent::Home::with(&binary(), &shop.engine.socket(), &shop::settings(&loki.url(), "", ""));
+    let home = support::agent::Home::with(&binary(), &shop.engine.socket(), &shop::settings(&loki.url(), "", ""));
     let second = home.start();
     shop.write(200);
     shop.complete();

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// [23] Holes of NULs and records torn in half, the next one glued to them: every record that is whole arrives once.
+/// [23] Holes of NULs and records torn in half, the next one glued to them: every whole record arrives once, all other bytes are counted.
 #[test]
 fn damage_costs_nothing_but_itself() {
     let mut shop = Shop::open(&["web"]);
@@ -25,6 +25,8 @@ fn damage_costs_nothing_but_itself() {
         shop.write(10);
     }
     shop.complete();
+    let corrupt = 3 * (19 + 100) + 1 + 4096 + (2 << 20);
+    assert_eq!(shop.counted("spyhop_logs_corrupt_bytes_total", "web", &[]), f64::from(corrupt));
 }
 
 /// [24] `truncate -s 0` under a writer that goes on at its old place, twice: every line written once it was emptied arrives, none twice.
@@ -105,5 +107,6 @@ fn a_storm_of_rotation_is_followed() {
             shop.service("web").log.rotate();
         }
         shop.complete();
+        assert_eq!(shop.counted("spyhop_logs_gaps_total", "web", &[("reason", "rotations_missed")]), 0.0);
     }
 }

@@ -136,8 +136,7 @@ impl Bench {
 fn open(folder: &TempDir, limits: Limits, bytes: Option<u64>, board: &Board, origins: &Origins) -> Queue {
     let (store, cursors) = match bytes {
         Some(max_bytes) => {
-            let limits =
-                spool::Limits { max_bytes, max_age: Duration::from_secs(86_400), segment_bytes: 1 << 20 };
+            let limits = spool::Limits { max_bytes, max_age: Duration::from_secs(86_400), segment_bytes: 1 << 20 };
             let store = Store::open(&folder.path().join("spool"), limits).unwrap().0;
             (Some(store), Cursors::open(&folder.path().join("positions")).unwrap())
         }
