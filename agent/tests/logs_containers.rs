@@ -323,7 +323,20 @@ fn a_driver_that_keeps_nothing_is_left_alone() {
     kept.remove();
 }
 
-/// [28] Traces of the demo service end to end: each is one entry.
+/// [26] The driver `local` has no file that anybody may read: the engine is asked, and nothing is lost or comes twice.
+#[test]
+fn a_driver_without_files_is_read_through_the_engine() {
+    let Some(yard) = Yard::or_skip() else { return };
+    let mut run = Run::new("local");
+    yard.give("local", &mut run, 300);
+    let container = yard.container("local", "cat /lines/local; sleep 1000").options(&["--log-driver", "local"]).start();
+    yard.complete("local", &run);
+    let through = |source: &str| yard.agent.scrape().value("spyhop_logs_source_containers", &[("source", source)]);
+    assert_eq!((through("api"), through("file").unwrap_or(0.0)), (Some(1.0), 0.0));
+    container.remove();
+}
+
+/// [28] Traces as programs print them, on both outputs: each is one entry.
 #[test]
 fn a_trace_of_a_real_program_is_one_entry() {
     let Some(yard) = Yard::or_skip() else { return };

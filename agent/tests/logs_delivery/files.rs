@@ -4,9 +4,9 @@ use std::{fs, os::unix::fs::MetadataExt as _};
 
 use crate::{
     loki::Receiver,
-    shop::Shop,
+    shop::{Service, Shop, container},
     support::{
-        log_writer::LogFile,
+        log_writer::{LogFile, Run},
         wait::{eventually, holds},
     },
 };
@@ -109,4 +109,23 @@ fn a_storm_of_rotation_is_followed() {
         shop.complete();
         assert_eq!(shop.counted("spyhop_logs_gaps_total", "web", &[("reason", "rotations_missed")]), 0.0);
     }
+}
+
+/// [21] The engine is away: its containers' files are read on; back, it is asked again, and a container it has got meanwhile is read too.
+#[test]
+fn files_are_read_on_without_their_engine() {
+    let mut shop = Shop::open(&["web"]);
+    shop.write(50);
+    shop.complete();
+    shop.engine.stop();
+    shop.write(50);
+    shop.complete();
+    let mut log = LogFile::new();
+    let mut run = Run::new("late-run");
+    log.write(&mut run, 20);
+    shop.engine.add(container("late", &log, 1));
+    shop.engine.restart();
+    shop.services.insert("late".to_owned(), Service { log, run });
+    shop.write(50);
+    shop.complete();
 }
