@@ -134,37 +134,6 @@ fn a_restart_loop_is_counted_run_by_run() {
     });
 }
 
-/// Podman without journald keeps its events in a file of a megabyte, and changes it for one with the younger half when it is full:
-/// a few lives with labels of this size are enough.
-#[test]
-fn a_file_of_events_that_is_full_costs_no_count() {
-    const LIVES: u32 = 24;
-    let Some(scene) = Scene::or_skip(Turn::Shared) else { return };
-    let (who, of) = (replica("lifecycle", "wordy", "1"), service("lifecycle", "wordy"));
-    let wordy = scene.docker.container("wordy").compose("lifecycle", "wordy", 1).label("words", &"x".repeat(20_000));
-    let container = wordy.start();
-    for _ in 1..LIVES {
-        container.act(&["kill"]);
-        container.act(&["wait"]);
-        container.act(&["start"]);
-    }
-    container.act(&["pause"]);
-    eventually("every life", || {
-        let page = scene.agent.scrape();
-        page.expect("spyhop_service_starts_total", &of, LIVES.into())?;
-        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), (LIVES - 1).into())?;
-        page.expect("spyhop_container_state", &and(&who, "state", "paused"), 1.0)
-    });
-    container.act(&["unpause"]);
-    container.act(&["kill"]);
-    promptly("the last", || {
-        let page = scene.agent.scrape();
-        page.expect("spyhop_service_starts_total", &of, LIVES.into())?;
-        page.expect("spyhop_service_exits_total", &and(&of, "class", "signal"), LIVES.into())
-    });
-    assert_eq!(scene.agent.scrape().value("spyhop_engine_reconnects_total", &[]), Some(0.0));
-}
-
 #[test]
 fn a_pause_keeps_the_series() {
     let Some(scene) = Scene::or_skip(Turn::Shared) else { return };

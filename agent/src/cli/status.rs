@@ -2,6 +2,8 @@
 //!
 //! The answer is read leniently: every field may be missing, so that this command also works on an agent of another version.
 
+mod logs;
+
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -106,24 +108,26 @@ pub(super) fn run(arguments: StatusArguments) -> Exit {
         return answer(&format!("{}\n", String::from_utf8_lossy(&response.body).trim_end()));
     }
     match serde_json::from_slice(&response.body) {
-        Ok(page) => answer(&render(&page, Timestamp::now())),
+        Ok(page) => answer(&render(&page, &logs::lines(&door), Timestamp::now())),
         Err(error) => fail(&format!("the answer is not what an agent says: {error}")),
     }
 }
 
-fn render(page: &Page, now: Timestamp) -> String {
+fn render(page: &Page, logs: &str, now: Timestamp) -> String {
     let containers = page.containers.as_deref().unwrap_or_default();
     let rows: Vec<Vec<String>> = containers.iter().map(|container| row(container, now)).collect();
     let mut text = heading(page, containers.len());
+    text.push_str(logs);
+    text.push('\n');
     text.push_str(&table::render(&HEADING, &rows));
     text
 }
 
-/// Host, engine and, when it is not heard, how old the rest is.
+/// Host, engine and, when it is not heard, how old the rest is; a line each.
 fn heading(page: &Page, containers: usize) -> String {
     let host = harmless(page.host.as_deref().unwrap_or("unknown host"), MAX_CELL);
     let containers = format!("{containers} container{}", if containers == 1 { "" } else { "s" });
-    let Some(engine) = &page.engine else { return format!("{host}, {containers}\n\n") };
+    let Some(engine) = &page.engine else { return format!("{host}, {containers}\n") };
     let version = engine.version.as_deref().map(|version| format!(" {}", harmless(version, MAX_CELL)));
     let mut text = format!("{host}, engine{}, {containers}\n", version.unwrap_or_default());
     if engine.connected == Some(false) {
@@ -137,7 +141,6 @@ fn heading(page: &Page, containers: usize) -> String {
             None => ".\n".to_owned(),
         });
     }
-    text.push('\n');
     text
 }
 
@@ -202,7 +205,7 @@ mod tests {
     use super::*;
 
     fn rendered(json: &str) -> String {
-        render(&serde_json::from_str(json).unwrap(), "2026-01-02T00:00:00Z".parse().unwrap())
+        render(&serde_json::from_str(json).unwrap(), "", "2026-01-02T00:00:00Z".parse().unwrap())
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn limits(asked: &Limits, into: &mut ContainerSample) {
         cpu_quota_us: asked.cpu_cores.map(quota),
         cpu_period_us: asked.cpu_cores.map(|_| CPU_PERIOD_US),
         cpu_shares: asked.cpu_shares,
-        memory_known: into.memory.usage.is_some(),
+        memory_known: into.memory.usage.or(into.memory.working_set).is_some(),
         memory_limit_bytes: asked.memory_bytes,
         memory_reservation_bytes: asked.memory_reservation_bytes,
         ..Spec::default()

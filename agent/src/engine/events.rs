@@ -87,7 +87,9 @@ async fn open(engine: &Engine, since: Timestamp, until: Option<Timestamp>) -> Re
 }
 
 async fn ask(engine: &Engine, since: Timestamp, until: Option<Timestamp>) -> Result<Incoming, Error> {
-    let uri: Uri = query(since, until).parse().map_err(|_| Error::InvalidId { request: request() })?;
+    let uri: Uri = query(since, until, engine.transport().is_podman())
+        .parse()
+        .map_err(|_| Error::InvalidId { request: request() })?;
     let transport = engine.transport();
     let sent = transport.get(&Method::GET, &uri).await;
     let response = sent.map_err(|error| Error::broken(request(), transport.address(), error.into()))?;
@@ -148,12 +150,19 @@ fn request() -> Request {
 }
 
 /// Path and query; both times with nanoseconds, both ends of the window included by the engine.
-fn query(since: Timestamp, until: Option<Timestamp>) -> String {
+///
+/// Podman stops reading its file of events as soon as `until` has passed, however far it has come (versions 4.3 to 5.8): a window of the
+/// past ends after a few of its events. Its own `stream=false` reads to the end of the file, and more than was asked for.
+fn query(since: Timestamp, until: Option<Timestamp>, podman: bool) -> String {
     let time = |time: Timestamp| {
         let time = time.max(Timestamp::UNIX_EPOCH);
         format!("{}.{:09}", time.as_second(), time.subsec_nanosecond())
     };
-    let until = until.map(|until| format!("&until={}", time(until))).unwrap_or_default();
+    let until = match until {
+        None => String::new(),
+        Some(_) if podman => "&stream=false".to_owned(),
+        Some(until) => format!("&until={}", time(until)),
+    };
     let escaped: String = FILTERS.chars().map(escape).collect();
     format!("/events?since={}{until}&filters={escaped}", time(since))
 }
@@ -173,12 +182,14 @@ mod tests {
     #[test]
     fn the_query_is_what_the_engine_expects() {
         let since = Timestamp::new(1_795_253_396, 5).unwrap();
-        let path = query(since, Some(Timestamp::new(1_795_253_400, 0).unwrap()));
+        let path = query(since, Some(Timestamp::new(1_795_253_400, 0).unwrap()), false);
         assert!(path.starts_with(
             "/events?since=1795253396.000000005&until=1795253400.000000000&filters=%7B%22type%22%3A%5B%22"
         ));
         assert!(path.parse::<Uri>().is_ok());
-        assert!(query(Timestamp::MIN, None).starts_with("/events?since=0.000000000&filters="));
+        let podman = query(since, Some(Timestamp::new(1_795_253_400, 0).unwrap()), true);
+        assert!(podman.starts_with("/events?since=1795253396.000000005&stream=false&filters="));
+        assert!(query(Timestamp::MIN, None, true).starts_with("/events?since=0.000000000&filters="));
     }
 
     #[test]

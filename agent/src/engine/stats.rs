@@ -25,14 +25,15 @@ use http::{HeaderValue, Method, Uri};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::{Engine, Error, error::Request, transport::is_id};
+use super::{
+    Engine, Error,
+    error::Request,
+    transport::{PODMAN_VERSION, is_id},
+};
 use crate::{
     model::{ContainerId, ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids},
     telemetry::{EngineCall, Outcome, Reason},
 };
-
-/// Podman's own version, on each of its answers.
-const PODMAN_VERSION: &str = "libpod-api-version";
 
 /// Devices and interfaces of one container beyond this are left out and counted.
 const MAX_ROWS: usize = 64;

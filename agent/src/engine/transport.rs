@@ -8,7 +8,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -68,6 +68,9 @@ pub(super) fn is_id(id: &str) -> bool {
     (1..=256).contains(&id.len()) && id.chars().all(fits) && !id.chars().all(|c| c == '.')
 }
 
+/// Podman's own version, on each of its answers.
+pub(super) const PODMAN_VERSION: &str = "libpod-api-version";
+
 /// Cheap to clone; all clones share the version.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
@@ -76,6 +79,8 @@ pub(super) struct Transport {
     host: HeaderValue,
     /// Bits of the negotiated version, 0 before there is one.
     version: Arc<AtomicU32>,
+    /// The last answer bore [`PODMAN_VERSION`].
+    podman: Arc<AtomicBool>,
 }
 
 impl Transport {
@@ -85,7 +90,7 @@ impl Transport {
             tcp => tcp.to_string().strip_prefix("tcp://").and_then(|host| HeaderValue::from_str(host).ok()),
         };
         let host = host.unwrap_or(HeaderValue::from_static("engine"));
-        Self { endpoint, host, version: Arc::default() }
+        Self { endpoint, host, version: Arc::default(), podman: Arc::default() }
     }
 
     pub(super) const fn address(&self) -> &Address {
@@ -116,7 +121,14 @@ impl Transport {
         // The task ends by itself: at the end of the answer, when the answer is dropped, or when this future is dropped.
         // What breaks it off is also what the reader of the answer gets.
         tokio::spawn(async move { drop(connection.await) });
-        sender.send_request(request).await.map_err(io::Error::other)
+        let answer = sender.send_request(request).await.map_err(io::Error::other)?;
+        self.podman.store(answer.headers().contains_key(PODMAN_VERSION), Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Whether the engine which answered last is Podman.
+    pub(super) fn is_podman(&self) -> bool {
+        self.podman.load(Ordering::Relaxed)
     }
 
     fn request(&self, route: &Route, uri: &Uri) -> http::Result<http::Request<Empty<Bytes>>> {

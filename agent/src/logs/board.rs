@@ -213,7 +213,7 @@ pub struct DestinationLog {
     pub name: String,
     /// Pushes by how they ended, in the order of [`Outcome::ALL`].
     pushes: [Number; Outcome::ALL.len()],
-    /// Bytes of pushes as they left, those sent again included.
+    /// Bytes of pushes that had an answer, compressed, those sent again included.
     pub sent_bytes: Number,
     /// Lines acknowledged.
     pub sent_lines: Number,

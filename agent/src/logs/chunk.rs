@@ -103,10 +103,10 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    /// An empty chunk; `buffer` is used for its entries.
-    pub(super) fn new(stream: Arc<Stream>, mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
-        Self { stream, entries: buffer, lines: 0, first: i64::MAX, last: i64::MIN, progress: Vec::new() }
+    /// An empty chunk, with room for about so many bytes.
+    pub(super) fn new(stream: Arc<Stream>, bytes: usize) -> Self {
+        let entries = Vec::with_capacity(bytes.min(2 * CHUNK_BYTES));
+        Self { stream, entries, lines: 0, first: i64::MAX, last: i64::MIN, progress: Vec::new() }
     }
 
     /// Where the next entry is to be encoded; [`Self::took`] must follow.

@@ -72,6 +72,8 @@ struct Sender<'a> {
 struct Ended {
     items: Vec<Item>,
     answer: Result<Answer, SendError>,
+    /// Bytes of its body.
+    bytes: u64,
 }
 
 impl Sender<'_> {
@@ -124,15 +126,16 @@ impl Sender<'_> {
     /// The body of a push; empty where it is larger than any push may be, which is answered like by Loki.
     fn body(&mut self, items: &[Item]) -> Option<bytes::Bytes> {
         let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
-        let body = blocking(|| self.pusher.body(streams)).ok();
+        // A mebibyte at most, a millisecond or two: another thread for it would cost as much.
+        let body = self.pusher.body(streams).ok();
         self.pusher.shrink(SPARE);
-        // Counted when it leaves: what has no answer has cost the network all the same.
-        let bytes = body.as_ref().map_or(0, bytes::Bytes::len);
-        self.queue.log().sent_bytes.add(u64::try_from(bytes).unwrap_or(u64::MAX));
         body
     }
 
-    fn settle(&mut self, Ended { items, answer }: Ended) {
+    fn settle(&mut self, Ended { items, answer, bytes }: Ended) {
+        if answer.is_ok() {
+            self.queue.log().sent_bytes.add(bytes);
+        }
         let mut sorted = match &answer {
             Ok(answer) => loki::sort(answer.status, &answer.body, items.len()),
             Err(error) => unanswered(error),
@@ -221,11 +224,12 @@ impl Sender<'_> {
 pub(super) const TARGET: &str = "spyhop::logs::sender";
 
 async fn push(client: &Client, body: Option<bytes::Bytes>, items: Vec<Item>) -> Ended {
+    let bytes = body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
     let answer = match body {
         Some(body) => client.post(body, loki::CONTENT_TYPE, Some(loki::CONTENT_ENCODING)).await,
         None => Ok(Answer { status: 413, retry_after: None, body: String::new() }),
     };
-    Ended { items, answer }
+    Ended { items, answer, bytes }
 }
 
 /// No answer is a server that is away, or one that takes us for somebody else.

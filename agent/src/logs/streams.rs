@@ -34,6 +34,8 @@ struct Open {
     since: Instant,
     /// Newest time sent.
     newest: i64,
+    /// Bytes of the chunk before: as much as the next one will want.
+    usual: usize,
 }
 
 /// See the head of this file.
@@ -66,7 +68,7 @@ impl Streams {
         {
             return Slot { at: *at, stream: Arc::clone(&open.stream) };
         }
-        let open = Open { stream: Arc::clone(stream), builder: None, mask: 0, since: now, newest: i64::MIN };
+        let open = Open { stream: Arc::clone(stream), builder: None, mask: 0, since: now, newest: i64::MIN, usual: 0 };
         let free = self.open.iter().position(Option::is_none);
         let at = free.unwrap_or(self.open.len());
         match self.open.get_mut(at) {
@@ -105,8 +107,8 @@ impl Streams {
             (open.mask, open.since) = (mask, now);
             self.oldest.get_or_insert(now);
         }
-        let stream = &open.stream;
-        Some(open.builder.get_or_insert_with(|| Builder::new(Arc::clone(stream), Vec::new())))
+        let (stream, usual) = (&open.stream, open.usual);
+        Some(open.builder.get_or_insert_with(|| Builder::new(Arc::clone(stream), usual)))
     }
 
     /// To be called when a line of this time went into a stream's chunk: a full one is closed.
@@ -170,6 +172,7 @@ impl Streams {
 
 fn close(open: &mut Open, queues: &[Queue], now: Instant) {
     let Some(builder) = open.builder.take().filter(|builder| !builder.is_empty()) else { return };
+    open.usual = builder.len();
     let chunk: Arc<Chunk> = Arc::new(builder.close());
     for queue in queues.iter().filter(|queue| open.mask & (1 << queue.index()) != 0) {
         queue.push(Arc::clone(&chunk), now);

@@ -32,7 +32,7 @@ super::families! { Logs;
     DESTINATION_SENT_LINES: Counter "spyhop_logs_destination_sent_lines_total" "" ["destination"]
         "Entries which the destination has acknowledged.";
     DESTINATION_SENT_BYTES: Counter "spyhop_logs_destination_sent_bytes_total" "" ["destination"]
-        "Bytes of pushes as they went over the network, compressed; those sent again count again.";
+        "Bytes of pushes which the destination has answered, compressed; those sent again count again.";
     LAST_ACK: Gauge "spyhop_logs_last_ack_timestamp_seconds" "seconds" ["destination"]
         "When the destination last acknowledged something, in Unix seconds; absent before.";
     TROUBLE: Gauge "spyhop_logs_destination_trouble" "" ["destination", "kind"]

@@ -10,7 +10,7 @@ impl Inner {
     pub(super) fn show_age(&mut self) {
         let mut oldest: HashMap<*const ServiceLog, (&Arc<ServiceLog>, i64)> = HashMap::new();
         for (labels, lane) in &self.lanes {
-            // On disk only, it is the time of writing: seconds after the line's own, and known without reading.
+            // What an earlier process left on disk has the time of writing until it is read: later than the line's own, and cheap.
             let in_memory = lane.memory.front().map(|front| front.chunk.first);
             let on_disk = || self.store.as_ref().and_then(|store| store.lane_oldest(labels));
             let Some(time) = in_memory.or_else(on_disk) else { continue };
@@ -115,6 +115,7 @@ mod tests {
         let late = now + Limits::default().stall_after;
         first.tend(late, wall);
         assert!(board.destinations()[0].spool_oldest.get() >= wall.try_into().unwrap());
+        assert_eq!((first.0.log.queued_bytes.get(), board.service(&key()).oldest()), (0, Some(300)), "on disk alone");
         first.close();
         drop(first);
 

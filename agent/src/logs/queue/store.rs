@@ -36,6 +36,8 @@ struct Numbers {
     added: u64,
     /// Where the one in front stands, once it was shown.
     front: Option<Place>,
+    /// Time of the oldest line in the one in front, in nanoseconds since 1970, where it was seen by this process.
+    first: Option<i64>,
 }
 
 /// See the head of this file.
@@ -108,6 +110,9 @@ impl Store {
         written?;
         let lane = self.lanes.entry(Arc::clone(&stream.labels)).or_insert((key, Numbers::default()));
         let number = lane.1.added;
+        if lane.1.taken == lane.1.added {
+            lane.1.first = Some(chunk.first);
+        }
         lane.1.added += 1;
         self.waiting.insert(Arc::clone(&stream.labels));
         Ok((number, evicted))
@@ -132,6 +137,9 @@ impl Store {
         let Some((kept, number)) = kept.zip(number) else { return Ok(None) };
         let meta = Meta::decode(&kept.meta);
         let (first, last) = meta.as_ref().map_or((0, 0), |meta| (meta.first, meta.last));
+        if let Some((_, numbers)) = self.lanes.get_mut(&stream.labels) {
+            numbers.first = Some(first).filter(|first| *first > 0);
+        }
         let progress = meta.map(|meta| meta.progress).unwrap_or_default();
         let progress = progress.into_iter().map(|(id, output, end, lines)| {
             let origin = origins.of(&id);
@@ -154,7 +162,7 @@ impl Store {
         }
         let popped = place.map_or(Ok(false), |place| self.spool.pop(&key, place));
         if let Some((_, numbers)) = self.lanes.get_mut(labels) {
-            (numbers.taken, numbers.front) = (numbers.taken + 1, None);
+            (numbers.taken, numbers.front, numbers.first) = (numbers.taken + 1, None, None);
         }
         self.forget_empty();
         popped.map(drop)
@@ -204,10 +212,11 @@ impl Store {
         self.spool.oldest_ms()
     }
 
-    /// When the oldest of this stream was written, in nanoseconds since 1970; `None` when nothing of it is here.
+    /// Time of the oldest line of this stream, in nanoseconds since 1970, or when it was written where it has not been looked at yet;
+    /// `None` when nothing of it is here.
     pub(super) fn lane_oldest(&self, labels: &str) -> Option<i64> {
-        let (key, _) = self.lanes.get(labels)?;
-        Some(self.spool.lane_oldest_ms(key)?.saturating_mul(1_000_000))
+        let (key, numbers) = self.lanes.get(labels)?;
+        numbers.first.or_else(|| Some(self.spool.lane_oldest_ms(key)?.saturating_mul(1_000_000)))
     }
 
     fn forget_empty(&mut self) {
@@ -226,7 +235,7 @@ impl Store {
 fn lose(lanes: &mut HashMap<Arc<str>, (Arc<[u8]>, Numbers)>, lost: Lost<'_>) -> Option<Evicted> {
     let (labels, service) = parse_key(lost.key)?;
     if let Some((_, numbers)) = lanes.get_mut(labels) {
-        (numbers.taken, numbers.front) = ((numbers.taken + lost.records).min(numbers.added), None);
+        (numbers.taken, numbers.front, numbers.first) = ((numbers.taken + lost.records).min(numbers.added), None, None);
     }
     let progress = lost.meta.and_then(Meta::decode).map(|meta| meta.progress).unwrap_or_default();
     let reason = match lost.why {

@@ -67,7 +67,7 @@ impl Bench {
 
     fn push_of(&self, stream: usize, output: LogStream, from: u64, to: u64) {
         let origin = self.origin(stream);
-        let mut builder = Builder::new(Arc::clone(&self.streams[stream]), Vec::new());
+        let mut builder = Builder::new(Arc::clone(&self.streams[stream]), 0);
         for number in from..to {
             let time = i64::try_from(number).unwrap();
             let text = format!("@@{number}@@{}", "x".repeat(usize::try_from(number * 37 % 150).unwrap()));

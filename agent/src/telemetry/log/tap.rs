@@ -11,7 +11,7 @@ use super::Shared;
 pub(super) type Take = Box<dyn Fn(String) + Send + Sync>;
 
 /// Parts whose lines are about shipping lines.
-const KEPT_BACK: [&str; 2] = ["spyhop::logs", "spyhop::delivery"];
+const KEPT_BACK: [&str; 2] = ["logs", "delivery"];
 
 /// Makes a line's writer.
 pub(super) struct Writer(pub(super) Arc<Shared>);
@@ -24,7 +24,8 @@ impl<'a> MakeWriter<'a> for Writer {
     }
 
     fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line<'a> {
-        if KEPT_BACK.iter().any(|part| meta.target().starts_with(part)) {
+        let part = meta.target().split("::").nth(1).unwrap_or_default();
+        if KEPT_BACK.contains(&part) {
             return Line { take: None, bytes: Vec::new() };
         }
         self.make_writer()

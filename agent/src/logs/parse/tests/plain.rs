@@ -67,7 +67,7 @@ fn levels_before_messages() {
         ("panic: runtime error: invalid memory address or nil pointer dereference", "critical"),
         ("fatal error: all goroutines are asleep - deadlock!", "fatal"),
         // Rust.
-        ("2026-11-28T05:29:05.000000Z  INFO spyhop::app: started in 7ms", "info"),
+        ("2026-11-28T05:29:05.000000Z  INFO shop::app: started in 7ms", "info"),
         ("2026-11-28T05:29:05.000000Z ERROR x: y", "error"),
         ("[2026-11-28T05:29:05Z WARN  app] x", "warn"),
         ("thread 'main' panicked at src/main.rs:7:5:", "error"),
