@@ -124,7 +124,7 @@ fn wait_for_end(container: &Running) {
     container.act(&["wait"]);
 }
 
-/// [14] Rotation at 64 KiB, some thirty times a second: loss 0.
+/// [14] Rotation at 64 KiB, some seven times a second: loss 0.
 #[test]
 fn a_storm_of_rotation_is_followed() {
     let Some(yard) = Yard::or_skip() else { return };
@@ -133,7 +133,7 @@ fn a_storm_of_rotation_is_followed() {
         yard.give(&format!("storm{part}"), &mut run, 200);
     }
     // What is rotated away before anybody knows of the container is another matter. The pause leaves an unoptimised reader its share.
-    let script = "echo here; until test -e /go; do sleep 0.1; done; for n in $(seq 60); do cat /lines/storm$n; sleep 0.02; done; sleep 1000";
+    let script = "echo here; until test -e /go; do sleep 0.1; done; for n in $(seq 60); do cat /lines/storm$n; sleep 0.1; done; sleep 1000";
     let container = yard
         .container("storm", script)
         .options(&["--log-driver", "json-file", "--log-opt", "max-size=64k", "--log-opt", "max-file=20"])
@@ -316,12 +316,27 @@ fn a_driver_that_keeps_nothing_is_left_alone() {
     let kept = yard.container("kept", "cat /lines/kept; sleep 1000").start();
     yard.complete("kept", &run);
     assert!(yard.texts("none", "stdout").is_empty());
+    let unread = |page: support::page::Page| page.require("spyhop_logs_source_containers", &[("source", "none")]);
+    assert_eq!(unread(yard.agent.scrape()), Ok(1.0));
     assert!(!yard.agent.log().contains("read a log file"), "{}", yard.agent.log());
     none.remove();
     kept.remove();
 }
 
-/// [28] Traces of the demo service end to end: each is one entry.
+/// [26] The driver `local` has no file that anybody may read: the engine is asked, and nothing is lost or comes twice.
+#[test]
+fn a_driver_without_files_is_read_through_the_engine() {
+    let Some(yard) = Yard::or_skip() else { return };
+    let mut run = Run::new("local");
+    yard.give("local", &mut run, 300);
+    let container = yard.container("local", "cat /lines/local; sleep 1000").options(&["--log-driver", "local"]).start();
+    yard.complete("local", &run);
+    let through = |source: &str| yard.agent.scrape().value("spyhop_logs_source_containers", &[("source", source)]);
+    assert_eq!((through("api"), through("file").unwrap_or(0.0)), (Some(1.0), 0.0));
+    container.remove();
+}
+
+/// [28] Traces as programs print them, on both outputs: each is one entry.
 #[test]
 fn a_trace_of_a_real_program_is_one_entry() {
     let Some(yard) = Yard::or_skip() else { return };

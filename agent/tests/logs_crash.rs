@@ -27,7 +27,7 @@ const CHUNK: usize = (64 << 10) / 200;
 #[test]
 fn a_kill_repeats_what_was_on_its_way_and_no_more() {
     const KILLS: usize = 25;
-    let logs = ["web", "db"].map(|name| (name, LogFile::rotating(Some(256 << 10), 4, true), 4));
+    let logs = ["web", "db"].map(|name| (name, LogFile::rotating(Some(512 << 10), 10, true), 10));
     let mut shop = Shop::of(logs.into(), Receiver::usual(), "", "");
     for kill in 0..KILLS {
         let before = shop.loki.count();

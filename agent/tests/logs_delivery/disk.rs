@@ -101,7 +101,7 @@ fn a_full_disk_leaves_lines_where_they_are() {
     assert_eq!(told, 1, "told once");
 }
 
-/// [12] The spool is full and logs are rotated away: the oldest lines give way, in one piece; what came before and after is there, in order.
+/// [12] The spool is full and logs are rotated away: the oldest lines give way, in one piece and counted; what came before and after is there.
 #[test]
 fn a_full_spool_gives_up_the_oldest() {
     let log = LogFile::rotating(Some(128 << 10), 5, false);
@@ -125,4 +125,5 @@ fn a_full_spool_gives_up_the_oldest() {
     let (first, last) = (account.missing[0], account.missing[account.missing.len() - 1]);
     assert_eq!(last - first + 1, account.missing.len() as u64, "the oldest in one piece: {:?}", account.missing.len());
     assert!(account.found > 300, "{}", account.found);
+    assert_eq!(shop.dropped("web", "spool_full"), account.missing.len() as f64);
 }

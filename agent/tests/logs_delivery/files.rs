@@ -4,14 +4,14 @@ use std::{fs, os::unix::fs::MetadataExt as _};
 
 use crate::{
     loki::Receiver,
-    shop::Shop,
+    shop::{Service, Shop, container},
     support::{
-        log_writer::LogFile,
+        log_writer::{LogFile, Run},
         wait::{eventually, holds},
     },
 };
 
-/// [23] Holes of NULs and records torn in half, the next one glued to them: every record that is whole arrives once.
+/// [23] Holes of NULs and records torn in half, the next one glued to them: every whole record arrives once, all other bytes are counted.
 #[test]
 fn damage_costs_nothing_but_itself() {
     let mut shop = Shop::open(&["web"]);
@@ -25,6 +25,8 @@ fn damage_costs_nothing_but_itself() {
         shop.write(10);
     }
     shop.complete();
+    let corrupt = 3 * (19 + 100) + 1 + 4096 + (2 << 20);
+    assert_eq!(shop.counted("spyhop_logs_corrupt_bytes_total", "web", &[]), f64::from(corrupt));
 }
 
 /// [24] `truncate -s 0` under a writer that goes on at its old place, twice: every line written once it was emptied arrives, none twice.
@@ -105,5 +107,25 @@ fn a_storm_of_rotation_is_followed() {
             shop.service("web").log.rotate();
         }
         shop.complete();
+        assert_eq!(shop.counted("spyhop_logs_gaps_total", "web", &[("reason", "rotations_missed")]), 0.0);
     }
+}
+
+/// [21] The engine is away: its containers' files are read on; back, it is asked again, and a container it has got meanwhile is read too.
+#[test]
+fn files_are_read_on_without_their_engine() {
+    let mut shop = Shop::open(&["web"]);
+    shop.write(50);
+    shop.complete();
+    shop.engine.stop();
+    shop.write(50);
+    shop.complete();
+    let mut log = LogFile::new();
+    let mut run = Run::new("late-run");
+    log.write(&mut run, 20);
+    shop.engine.add(container("late", &log, 1));
+    shop.engine.restart();
+    shop.services.insert("late".to_owned(), Service { log, run });
+    shop.write(50);
+    shop.complete();
 }

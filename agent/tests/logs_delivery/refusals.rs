@@ -92,6 +92,9 @@ fn lines_which_loki_refuses_are_mended_before() {
     let entries = shop.loki.entries("stream", "stderr");
     let tomorrow = entries.iter().find(|entry| entry.line == "tomorrow").unwrap();
     assert!(tomorrow.metadata.iter().any(|(name, _)| name == "original_timestamp"), "{tomorrow:?}");
+    let counted = |metric: &str| shop.counted(metric, "web", &[]);
+    assert_eq!(shop.dropped("web", "too_old"), 1.0);
+    assert_eq!((counted("spyhop_logs_cut_lines_total"), counted("spyhop_logs_restamped_lines_total")), (1.0, 1.0));
     assert_eq!(shop.loki.all_discarded(), 0);
 }
 
@@ -114,6 +117,7 @@ fn lines_refused_for_good_are_missing_and_no_other() {
     assert_eq!(account.missing, long.iter().copied().collect::<Vec<_>>());
     assert_eq!((account.twice, account.disorder, account.broken), (0, 0, 0));
     assert_eq!(shop.loki.discarded("line_too_long"), long.len() as u64, "each was sent once");
+    assert_eq!(shop.dropped("web", "too_large"), long.len() as f64);
 }
 
 /// [7] A push of several streams is not read because of one: it is sent in parts, and that one's chunk alone is lost.
@@ -139,6 +143,8 @@ fn one_bad_stream_costs_its_own_lines_only() {
     });
     let (first, last) = (lost.0[0], lost.0[lost.0.len() - 1]);
     assert_eq!(last - first + 1, lost.0.len() as u64, "one chunk: {:?}", lost.0);
+    let counted: f64 = ["web", "db", "cache"].iter().map(|name| shop.dropped(name, "refused")).sum();
+    assert_eq!(counted, lost.0.len() as f64);
 }
 
 /// [8] Not allowed, not found, blocked with a status of success: everything is held, nothing hammered, loss 0 and nothing twice once it is mended.
@@ -155,8 +161,11 @@ fn what_somebody_has_to_mend_costs_nothing() {
         let log = shop.agent().log();
         holds(log.contains("log lines are kept back") && log.contains("401"), || log)
     });
+    let trouble = || shop.agent().scrape().value("spyhop_logs_destination_trouble", &[("kind", "configuration")]);
+    assert_eq!(trouble(), Some(1.0), "somebody can be woken");
     fs::write(&token, "right").unwrap();
     shop.complete();
+    assert_eq!(trouble(), Some(0.0));
     for fault in [(403, "Forbidden\n"), (404, "404 page not found\n"), (260, "ingestion blocked for user 'fake'\n")] {
         shop.loki.always(Some(Fault::status(fault.0, fault.1)));
         let before = shop.loki.pushes();
@@ -198,6 +207,7 @@ fn a_line_that_is_too_large_alone_is_given_up_alone() {
     shop.write(100);
     let account = shop.settle_less(1).remove("web").unwrap();
     assert_eq!(account.missing, [large]);
+    assert_eq!(shop.dropped("web", "too_large"), 1.0);
     assert_eq!((account.twice, account.disorder), (0, 0));
 }
 

@@ -185,6 +185,19 @@ impl Shop {
         }
     }
 
+    /// The agent's own count of one service, 0 where it has none.
+    #[track_caller]
+    pub fn counted(&self, metric: &str, service: &str, more: &[(&str, &str)]) -> f64 {
+        let labels = [&[("service", service)], more].concat();
+        self.agent().scrape().value(metric, &labels).unwrap_or(0.0)
+    }
+
+    /// Lines of a service which the agent says it left out for this reason.
+    #[track_caller]
+    pub fn dropped(&self, service: &str, reason: &str) -> f64 {
+        self.counted("spyhop_logs_dropped_lines_total", service, &[("reason", reason)])
+    }
+
     /// Where the agent keeps the spool.
     pub fn spool(&self) -> PathBuf {
         self.home.config().with_file_name("state").join("logs/loki/spool")

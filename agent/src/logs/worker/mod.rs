@@ -273,6 +273,8 @@ impl Worker {
             Message::Batch(_, batch) => {
                 source.told_all = false;
                 batch.iter().for_each(|piece| source.take(piece, &mut self.shaper, &mut self.streams));
+                // What the engine had to tell: a line that may go on waits for its time from now on, not for the container's end.
+                source.caught_up = true;
             }
             Message::Gaps(_, times) => source.whose.service.gap(Gap::PositionLost, times),
             Message::Ended(_) => source.told_all = true,
