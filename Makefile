@@ -47,7 +47,7 @@ test: cargo lab ## set up the real parts, then run every test
 	@compose/lab/image.sh $(DEBUG)/spyhop spyhop:test
 	@compose/lab/image.sh $(DEBUG)/spyhop-demo spyhop-demo:test
 	@compose/lab/deb.sh $(DEBUG)/spyhop $(CURDIR)/dist/test.deb
-	SPYHOP_DEB=$(CURDIR)/dist/test.deb \
+	SPYHOP_DEB=$(CURDIR)/dist/test.deb SPYHOP_PATIENCE=$${SPYHOP_PATIENCE:-3} \
 	SPYHOP_REQUIRE_ENGINE=1 SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox SPYHOP_PROMTOOL=$(SPYHOP_CACHE)/bin/promtool-2 \
 	cargo test --workspace --no-fail-fast $(CARGO_FLAGS)
 

@@ -138,7 +138,10 @@ impl Worker {
         };
         let who =
             Who { id: &container.id, name: &container.name, identity: &container.identity, replica: &entry.replica };
-        self.add_source(snapshot, &who, policy, container.log.tty, reader)
+        let number = self.add_source(snapshot, &who, policy, container.log.tty, reader);
+        // Now, not in its turn: a container that is removed with its end leaves nothing but what is held open.
+        self.open_awaited(number);
+        number
     }
 
     /// A source of its own for a container.
