@@ -81,7 +81,7 @@ fn monstrous_lines_hold_up_nobody() {
 fn a_trace_is_one_entry_across_rotation_and_restart() {
     let mut shop = Shop::open(&["web"]);
     let trace = ["java.lang.IllegalStateException: no whale", "\tat a.B.c(B.java:1)", "\tat a.B.d(B.java:2)"];
-    let mut tell = |shop: &mut Shop, from: usize, to: usize| {
+    let tell = |shop: &mut Shop, from: usize, to: usize| {
         for line in &trace[from..to] {
             let service = shop.service("web");
             service.log.record("stderr", &format!("{line}\n"), now());
