@@ -233,7 +233,8 @@ impl Host {
 
     /// Reads the root cgroup, and the host's network as its own. It comes after the containers and ends their reading.
     pub fn root(&mut self, into: &mut ContainerSample) {
-        self.io_counted = None;
+        // A scrape right after another one is a scrape of its own.
+        (self.io_counted, self.interfaces_read) = (None, None);
         let cgroup = match &self.root {
             RootFiles { v1: Some(files), .. } => files.read(self.around.tick_ns, &mut self.reading, into),
             RootFiles { v2: Some(files), .. } => files.read(&mut self.reading, into),
