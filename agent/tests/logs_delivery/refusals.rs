@@ -246,7 +246,7 @@ fn churn_makes_no_streams() {
                 run.account(entries.map(|entry| entry.line).collect::<Vec<_>>().iter().map(String::as_str)).missing
             };
             eventually("the oldest container's lines", || {
-                let first = (u64::from(number) - 20) * 3;
+                let first = (u64::from(number) - 19) * 3;
                 let missing: Vec<_> = seen().into_iter().filter(|missing| *missing < first).collect();
                 holds(missing.is_empty(), || format!("{missing:?}"))
             });
