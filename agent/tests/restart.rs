@@ -70,7 +70,8 @@ fn what_happened_meanwhile_is_counted() {
     promptly("both", || {
         let page = agent.scrape();
         page.expect("spyhop_service_starts_total", &of, 1.0)?;
-        page.expect("spyhop_service_starts_total", &left, 1.0)
+        page.expect("spyhop_service_starts_total", &left, 1.0)?;
+        page.expect("spyhop_service_replicas_expected", &left, 1.0)
     });
     agent.terminate();
     container.act(&["kill"]);

@@ -55,6 +55,10 @@ const LIST_PERIOD: Duration = Duration::from_secs(300);
 /// Joining and leaving networks comes in bursts; the list is asked for once for all of them.
 const NETWORKS_DELAY: Duration = Duration::from_millis(200);
 
+/// A list of networks that failed is asked for again after this, so many times.
+const NETWORKS_RETRY: Duration = Duration::from_millis(500);
+const NETWORKS_RETRIES: u32 = 5;
+
 /// A container that could not be inspected is tried again after this.
 const LOOK_RETRY: Duration = Duration::from_secs(5);
 
@@ -95,8 +99,8 @@ pub(super) struct Session<'a, S, F> {
     newest: Timestamp,
     images: Unanswered,
     networks_due: Option<Instant>,
-    /// The last list of networks failed, and another was asked for.
-    networks_retried: bool,
+    /// Lists of networks that failed since the last good one.
+    networks_failed: u32,
     tick_due: Instant,
     list_due: Instant,
     last_heard: Instant,
@@ -165,7 +169,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             newest: began,
             images: Unanswered::default(),
             networks_due: None,
-            networks_retried: false,
+            networks_failed: 0,
             tick_due: now + QUIET,
             list_due: now + LIST_PERIOD,
             last_heard: now,
@@ -223,14 +227,16 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             Answer::Networks(result) => match result {
                 Ok(networks) => {
                     self.heard();
-                    self.networks_retried = false;
+                    self.networks_failed = 0;
                     self.watch.state.set_networks(networks);
                 }
                 Err(trouble) => {
                     tracing::debug!(%trouble, "networks not listed");
-                    // Once: Podman fails when a container goes while it lists; whoever is not allowed to ask never will be.
-                    if !std::mem::replace(&mut self.networks_retried, true) {
-                        self.networks_due.get_or_insert_with(|| Instant::now() + LOOK_RETRY);
+                    // Podman fails when a container goes while it lists, several times where many go. Not for ever: whoever is not
+                    // allowed to ask never will be.
+                    self.networks_failed = self.networks_failed.saturating_add(1);
+                    if self.networks_failed <= NETWORKS_RETRIES {
+                        self.networks_due.get_or_insert_with(|| Instant::now() + NETWORKS_RETRY);
                     }
                 }
             },

@@ -197,6 +197,8 @@ impl<S: Source, F: Fn()> Watch<S, F> {
     async fn finish(mut self) {
         // Also when no count has changed: the next start has less to ask the engine for.
         if self.sessions > 0 {
+            // What services are expected to have is counted with each picture, and the last one may be older than the last event.
+            drop(self.state.picture());
             self.save();
         }
         if let Some(writer) = self.writer.take() {
