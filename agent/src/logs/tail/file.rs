@@ -2,19 +2,18 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufReader, Read},
+    io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
     time::SystemTime,
 };
 
-use flate2::bufread::MultiGzDecoder;
 use rustix::{
     fs::{OFlags, SeekFrom},
     io::{Errno, pread},
 };
 
-use super::error::TailError;
+use super::{error::TailError, packed::Stream};
 
 /// A first record is told apart by this much of it: its time and its text are in there.
 const FINGERPRINT_BYTES: usize = 1024;
@@ -24,9 +23,6 @@ const WINDOW: usize = 4096;
 
 /// Longest hole that is looked behind. What stands behind a longer one is read, and not known again by another process.
 const MAX_HOLE: u64 = 1 << 30;
-
-/// What is read of a packed file at a time.
-const PACKED_BUFFER: usize = 8 << 10;
 
 /// Which file it is, under whatever name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,23 +54,18 @@ pub(super) struct LogFile {
     pub(super) serial: u64,
     /// Everything before `offset` was NULs.
     pub(super) hollow: bool,
+    /// Times of the first and the last record; none unless it was read from its beginning.
+    pub(super) times: Option<(i64, i64)>,
+    /// It may not be the next one after the one before it.
+    pub(super) doubtful: bool,
+    /// In doubt: the last record's time before it, and the longest pause that leaves none. Both in nanoseconds.
+    pub(super) after: Option<(i64, i64)>,
 }
 
 #[derive(Debug)]
 enum Reader {
     Plain(File),
     Packed { file: File, stream: Option<Box<Stream>> },
-}
-
-/// An unpacking under way.
-struct Stream {
-    decoder: MultiGzDecoder<BufReader<Cursor>>,
-    /// Bytes unpacked so far.
-    at: u64,
-    /// The last of them, which are not done with.
-    carry: Vec<u8>,
-    /// It could not be unpacked to its end.
-    faulty: bool,
 }
 
 impl LogFile {
@@ -91,7 +82,8 @@ impl LogFile {
         }
         let reader = if packed { Reader::Packed { file, stream: None } } else { Reader::Plain(file) };
         let identity = Identity { inode: metadata.ino(), fingerprint: None };
-        let mut opened = Self { reader, identity, offset: 0, serial: 0, hollow: true };
+        let (times, after) = (None, None);
+        let mut opened = Self { reader, identity, offset: 0, serial: 0, hollow: true, times, doubtful: false, after };
         opened.identity.fingerprint = opened.fingerprint().map_err(sort)?;
         Ok(opened)
     }
@@ -123,7 +115,7 @@ impl LogFile {
         let mut window = [0; WINDOW];
         let mut stream = match &self.reader {
             Reader::Plain(_) => None,
-            Reader::Packed { file, .. } => Some(Stream::new(unpack(file)?)),
+            Reader::Packed { file, .. } => Some(Stream::of(file)?),
         };
         let mut at = 0;
         while at < MAX_HOLE {
@@ -184,7 +176,7 @@ impl LogFile {
             Reader::Packed { file, stream } => {
                 let stream = match stream {
                     Some(stream) => stream,
-                    None => stream.insert(Box::new(Stream::new(unpack(file)?))),
+                    None => stream.insert(Box::new(Stream::of(file)?)),
                 };
                 Ok(stream.fill(buffer, self.offset))
             }
@@ -239,71 +231,6 @@ impl LogFile {
     }
 }
 
-impl Stream {
-    const fn new(decoder: MultiGzDecoder<BufReader<Cursor>>) -> Self {
-        Self { decoder, at: 0, carry: Vec::new(), faulty: false }
-    }
-
-    /// Unpacks; what comes before a fault is good, the fault is remembered.
-    fn unpack(&mut self, room: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while let Some(room) = room.get_mut(filled..).filter(|room| !room.is_empty() && !self.faulty) {
-            match self.decoder.read(room) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.faulty = true,
-            }
-        }
-        self.at += u64::try_from(filled).unwrap_or_default();
-        filled
-    }
-
-    fn fill(&mut self, buffer: &mut [u8], offset: u64) -> usize {
-        let begins = self.at.saturating_sub(u64::try_from(self.carry.len()).unwrap_or_default());
-        let done = usize::try_from(offset.saturating_sub(begins)).unwrap_or(usize::MAX).min(self.carry.len());
-        self.carry.drain(..done);
-        while self.at < offset {
-            // The first time only: up to the place where another process stopped.
-            let wanted = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(buffer.len());
-            if self.unpack(buffer.get_mut(..wanted).unwrap_or_default()) == 0 {
-                return 0;
-            }
-        }
-        let carried = self.carry.len().min(buffer.len());
-        let (head, room) = buffer.split_at_mut_checked(carried).unwrap_or_default();
-        head.copy_from_slice(self.carry.get(..carried).unwrap_or_default());
-        let read = self.unpack(room);
-        self.carry.extend_from_slice(room.get(..read).unwrap_or_default());
-        carried + read
-    }
-}
-
-impl std::fmt::Debug for Stream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("at", &self.at).finish_non_exhaustive()
-    }
-}
-
-/// Reads a file from its beginning, whoever else reads it.
-struct Cursor {
-    file: File,
-    at: u64,
-}
-
-impl Read for Cursor {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = pread_full(&self.file, buffer, self.at)?;
-        self.at += u64::try_from(read).unwrap_or_default();
-        Ok(read)
-    }
-}
-
-fn unpack(file: &File) -> io::Result<MultiGzDecoder<BufReader<Cursor>>> {
-    let cursor = Cursor { file: file.try_clone()?, at: 0 };
-    Ok(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BUFFER, cursor)))
-}
-
 /// Where data begins at `offset` or behind it; the end when there is none. As close as the file system knows: a block.
 fn data_from(file: &File, offset: u64) -> io::Result<u64> {
     match rustix::fs::seek(file, SeekFrom::Data(offset)) {
@@ -313,7 +240,7 @@ fn data_from(file: &File, offset: u64) -> io::Result<u64> {
     }
 }
 
-fn pread_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(super) fn pread_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
         match pread(file, room, offset + u64::try_from(filled).unwrap_or_default()) {

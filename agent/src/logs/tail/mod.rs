@@ -10,52 +10,30 @@
 
 mod error;
 mod file;
+mod packed;
+mod pass;
+mod search;
 mod set;
 #[cfg(test)]
 mod tests;
 mod wake;
 
-use std::{
-    cmp::Ordering,
-    collections::VecDeque,
-    fs, io,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{collections::VecDeque, fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use self::{
-    file::{Identity, LogFile},
-    set::{FileSet, MAX_OPEN, Walk},
+    file::LogFile,
+    pass::{CHUNK, Pass, pass},
+    search::{ONE_BREATH, Resting, Wanted},
+    set::{FileSet, Walk},
 };
-use super::{
-    Mark, Piece, Position, Rank,
-    json_file::{Decoder, MAX_RECORD, Step},
-};
+use super::{Piece, Position, Rank, json_file::MAX_RECORD};
 
 pub use error::TailError;
+pub use pass::Buffer;
 pub use wake::{Armed, Wake};
 
-/// What is read at a time. Larger reads cost cache misses, smaller ones system calls.
-const CHUNK: usize = 128 << 10;
 /// Least that is read at a time, whatever budget is left.
 const LEAST: usize = 16 << 10;
-/// dockerd unlinks a file and makes the next one in the same breath. Longer than this between the two: there was another. A packed file
-/// was unlinked earlier, and a gap is told where, by chance, exactly as many rotations passed as files are kept.
-const ONE_BREATH: Duration = Duration::from_millis(10);
-
-/// What reading needs beside a [`Tail`]; one serves all of them.
-#[derive(Debug)]
-pub struct Buffer {
-    bytes: Vec<u8>,
-    decoder: Decoder,
-}
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self { bytes: vec![0; CHUNK], decoder: Decoder::default() }
-    }
-}
 
 /// What one call of [`Tail::read`] has done. All counts are of this call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +52,7 @@ pub struct Progress {
     pub skipped_records: u64,
     /// Files read to their end and left.
     pub rotations: u32,
-    /// Gaps: files have come and gone unseen, how many is not known.
+    /// Gaps: files have come and gone unseen, or may have; how many is not known.
     pub rotations_missed: u32,
     /// The file was emptied or cut by somebody; what had not been read of it is lost.
     pub truncations: u32,
@@ -84,20 +62,12 @@ pub struct Progress {
     pub behind_bytes: u64,
 }
 
-/// A file whose handle was given back.
-#[derive(Debug)]
-struct Resting {
-    identity: Identity,
-    offset: u64,
-    serial: u64,
-    written: Option<SystemTime>,
-}
-
 /// One container's files, and the place reading has come to.
 #[derive(Debug)]
 pub struct Tail {
     set: FileSet,
-    keeps_one: bool,
+    /// Files the engine keeps.
+    kept: u32,
     /// Oldest first. Empty only while `resting` is there.
     chain: VecDeque<LogFile>,
     resting: Option<Resting>,
@@ -118,6 +88,9 @@ impl Tail {
         let wanted: Vec<_> = resume.iter().filter_map(|position| Wanted::new(*position)).collect();
         let mut found: Vec<Option<(u64, u64)>> = vec![None; wanted.len()];
         let walk = set.walk(|before, file| {
+            if before == 0 {
+                found.fill(None);
+            }
             for (wanted, found) in wanted.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
                 if file.identity().is(&wanted.identity) {
                     *found = Some((before, wanted.offset_in(file)));
@@ -140,15 +113,7 @@ impl Tail {
         let resumed =
             wanted.iter().zip(&ranks).filter_map(|(wanted, rank)| Some((wanted.position, (*rank)?))).collect();
         let lost = ranks.iter().any(Option::is_none);
-        Ok(Self {
-            set,
-            keeps_one: max_files.unwrap_or(1) <= 1,
-            chain,
-            resting: None,
-            resumed,
-            lost,
-            breath: ONE_BREATH,
-        })
+        Ok(Self { set, kept: max_files.unwrap_or(1).max(1), chain, resting: None, resumed, lost, breath: ONE_BREATH })
     }
 
     /// A position given to [`Self::open`] stands in no file that is left: what came after it is lost in part.
@@ -196,8 +161,11 @@ impl Tail {
             match passed.map_err(|error| TailError::sort(self.set.path(), error))? {
                 Pass::Read => least = LEAST,
                 Pass::Longer => least = (least * 2).clamp(CHUNK, MAX_RECORD),
-                // Others were seen behind it before it was read: then this is its end.
-                Pass::End if self.chain.len() > 1 => self.leave_front(&mut progress),
+                // Others were seen behind it before it was read: then this is its end. Whatever came since must be held soon.
+                Pass::End if self.chain.len() > 1 => {
+                    self.leave_front(&mut progress);
+                    self.refresh(&mut progress)?;
+                }
                 // There may be others by now, and a last record of before they came.
                 Pass::End => {
                     self.refresh(&mut progress)?;
@@ -225,12 +193,14 @@ impl Tail {
             }
             _ => {
                 // Not found: then everything there is counts, which is what will be read.
-                let counted = self.set.walk(|_, file| {
+                let mut newer = 0;
+                let counted = self.set.walk(|before, file| {
+                    newer = if before == 0 { 0 } else { newer };
                     let stop = newest.is(file);
-                    behind += if stop { 0 } else { file.left() };
+                    newer += if stop { 0 } else { file.left() };
                     stop
                 });
-                drop(counted);
+                behind += counted.map_or(0, |_| newer);
             }
         }
         behind
@@ -248,7 +218,7 @@ impl Tail {
     pub fn suspend(&mut self, ended: bool) -> bool {
         let [file] = self.chain.make_contiguous() else { return false };
         // An empty file has nothing to be known again by.
-        let findable = !self.keeps_one && file.identity().fingerprint.is_some();
+        let findable = self.kept > 1 && file.identity().fingerprint.is_some();
         if file.is_packed() || file.size().ok() != Some(file.offset) || !(findable || ended) {
             return false;
         }
@@ -272,93 +242,17 @@ impl Tail {
         self.set.path()
     }
 
-    fn newest(&self) -> Option<Newest> {
-        let held = self.chain.back().map(|file| Newest { identity: file.identity(), held: true });
-        held.or_else(|| self.resting.as_ref().map(|resting| Newest { identity: resting.identity, held: false }))
-    }
-
-    /// Looks for files behind the newest one known, and holds them.
-    fn refresh(&mut self, progress: &mut Progress) -> Result<(), TailError> {
-        // It may have been empty when it was opened, and be known by nothing but its first record soon.
-        if let Some(Err(error)) = self.chain.back_mut().map(LogFile::ensure_fingerprint) {
-            return Err(TailError::sort(self.set.path(), error));
-        }
-        let Some(newest) = self.newest() else { return Ok(()) };
-        let inode = newest.identity.inode;
-        progress.missing = false;
-        match fs::symlink_metadata(self.set.path()) {
-            Ok(name) if name.ino() == inode && newest.held => return Ok(()),
-            Ok(name) if self.resting.as_ref().is_some_and(|it| name.ino() == inode && name.len() == it.offset) => {
-                return Ok(());
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => progress.missing = true,
-            Err(error) => return Err(TailError::sort(self.set.path(), error)),
-        }
-        if self.chain.len() >= MAX_OPEN {
-            return Ok(());
-        }
-        let mut walk = self.set.walk(|_, file| newest.is(file))?;
-        let mut serial = self.serial();
-        if walk.stopped {
-            // The one we know: held already, or to be held again.
-            let known = walk.files.pop_front();
-            if let (Some(mut file), Some(resting)) = (known, self.resting.take()) {
-                (file.offset, file.serial, file.hollow) = (resting.offset, resting.serial, resting.offset == 0);
-                self.chain.push_back(file);
-            }
-        } else {
-            // Gone. All that is there came after it, but for what somebody left lying from before.
-            // The clock of files stands still for milliseconds: in a storm the next file is as old as the last, at rest it is not.
-            let (written, held) = (self.written(), newest.held);
-            walk.files.retain(|file| match file.written().cmp(&written) {
-                Ordering::Less => false,
-                Ordering::Equal => held || file.identity().inode == inode,
-                Ordering::Greater => true,
-            });
-            if progress.missing || walk.files.is_empty() {
-                return Ok(());
-            }
-            // The same inode with another beginning, and nobody held it: emptied, as far as can be told.
-            let emptied = !newest.held && walk.files.front().is_some_and(|file| file.identity().inode == inode);
-            progress.truncations += u32::from(emptied);
-            progress.rotations_missed += u32::from(!emptied && self.missed(&walk.files));
-            self.resting = None;
-        }
-        let room = MAX_OPEN.saturating_sub(self.chain.len());
-        for mut file in walk.files.into_iter().take(room) {
-            serial += 1;
-            file.serial = serial;
-            self.chain.push_back(file);
-        }
-        Ok(())
-    }
-
-    /// Whether files came and went between the newest one known, which has no name any more, and those found. The rotation that
-    /// took its name away made the newest of them, unless there was another rotation since.
-    fn missed(&self, found: &VecDeque<LogFile>) -> bool {
-        let unlinked = self.chain.back().and_then(LogFile::renamed);
-        let made = found.back().and_then(LogFile::made);
-        match unlinked.zip(made) {
-            Some((unlinked, made)) => made.duration_since(unlinked).is_ok_and(|later| later > self.breath),
-            None => true,
-        }
-    }
-
-    fn serial(&self) -> u64 {
-        let held = self.chain.back().map(|file| file.serial);
-        held.or(self.resting.as_ref().map(|resting| resting.serial)).unwrap_or_default()
-    }
-
-    fn written(&self) -> Option<SystemTime> {
-        self.chain.back().map_or_else(|| self.resting.as_ref().and_then(|it| it.written), LogFile::written)
-    }
-
     fn leave_front(&mut self, progress: &mut Progress) {
         if let Some(front) = self.chain.pop_front() {
             // Half a record that nobody will write to its end.
             progress.corrupt_bytes += if front.is_packed() { 0 } else { front.left() };
             progress.broken_files += u32::from(front.is_faulty());
+            // A file that fills in a while leaves, when it is missed, a pause as long as that while.
+            if let (Some(next), Some((first, last))) =
+                (self.chain.front_mut().filter(|next| next.doubtful), front.times)
+            {
+                next.after = Some((last, last.saturating_sub(first) / 2));
+            }
             progress.rotations += 1;
         }
     }
@@ -376,133 +270,4 @@ impl Tail {
         later.for_each(|(_, rank)| rank.0 += 1);
         Ok(())
     }
-}
-
-impl Buffer {
-    fn shrink(&mut self) {
-        if self.bytes.len() > CHUNK {
-            self.bytes = vec![0; CHUNK];
-        }
-        self.decoder.shrink();
-    }
-}
-
-/// A file that a position stands in.
-struct Wanted {
-    position: Position,
-    identity: Identity,
-    offset: u64,
-}
-
-impl Wanted {
-    const fn new(position: Position) -> Option<Self> {
-        match position {
-            Position::File { inode, fingerprint, offset } => {
-                Some(Self { position, identity: Identity { inode, fingerprint: Some(fingerprint) }, offset })
-            }
-            Position::Time { .. } => None,
-        }
-    }
-
-    /// A file that was cut, with its beginning left, goes on at its end.
-    fn offset_in(&self, file: &LogFile) -> u64 {
-        match file.size() {
-            Ok(size) if !file.is_packed() => self.offset.min(size),
-            _ => self.offset,
-        }
-    }
-}
-
-/// The newest file known.
-struct Newest {
-    identity: Identity,
-    /// It is open, so that its inode cannot be used again.
-    held: bool,
-}
-
-impl Newest {
-    fn is(&self, found: &LogFile) -> bool {
-        if self.held && !found.is_packed() {
-            return found.identity().inode == self.identity.inode;
-        }
-        found.identity().is(&self.identity)
-    }
-}
-
-/// How a look at the bytes of a file ended.
-enum Pass {
-    /// There may be more.
-    Read,
-    /// A record is longer than what was read.
-    Longer,
-    /// At the end of the file, as it was.
-    End,
-}
-
-/// Reads up to `wanted` bytes of a file and hands on the records in them.
-fn pass(
-    file: &mut LogFile,
-    buffer: &mut Buffer,
-    wanted: usize,
-    take: &mut dyn FnMut(Piece<'_>),
-    progress: &mut Progress,
-) -> io::Result<Pass> {
-    if buffer.bytes.len() < wanted {
-        buffer.bytes.resize(wanted, 0);
-    }
-    let room = buffer.bytes.get_mut(..wanted).unwrap_or_default();
-    let filled = file.fill(room)?;
-    let bytes = room.get(..filled).unwrap_or_default();
-    // Whoever has seen a whole record finds a fingerprint.
-    let fingerprint = file.ensure_fingerprint()?.unwrap_or_default();
-    let inode = file.identity().inode;
-    let (begin, mut at) = (file.offset, 0);
-    let mark = |at: usize| {
-        let offset = begin + u64::try_from(at).unwrap_or_default();
-        Mark { position: Position::File { inode, fingerprint, offset }, rank: Rank(file.serial, offset) }
-    };
-    let mut hollow = file.hollow;
-    let mut end = mark(0);
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        match buffer.decoder.step(rest) {
-            Step::Record { record, used } => {
-                let start = if at == 0 { mark(0) } else { end };
-                at += used;
-                end = mark(at);
-                let (stream, time, text, ended) = (record.stream, record.time, record.text, record.ended);
-                take(Piece { stream, time, text, ended, start, end });
-                progress.records += 1;
-                hollow = false;
-            }
-            Step::Corrupt(used) => {
-                // A hole from the beginning on is what emptying a file leaves that is written to at its old end.
-                hollow &= rest.first() == Some(&0);
-                progress.corrupt_bytes += if hollow { 0 } else { u64::try_from(used).unwrap_or_default() };
-                at += used;
-                end = mark(at);
-            }
-            Step::Oversized(used) => {
-                progress.skipped_records += 1;
-                progress.corrupt_bytes += u64::try_from(used).unwrap_or_default();
-                hollow = false;
-                at += used;
-                end = mark(at);
-            }
-            Step::More => break,
-        }
-    }
-    let nothing_but_nuls = filled > 0 && at == filled && bytes.iter().all(|byte| *byte == 0);
-    progress.bytes += u64::try_from(at).unwrap_or_default();
-    (file.offset, file.hollow) = (end.rank.1, hollow);
-    if nothing_but_nuls {
-        let behind = file.behind_hole()?;
-        progress.corrupt_bytes += if hollow { 0 } else { behind.saturating_sub(file.offset) };
-        file.offset = behind;
-    }
-    Ok(match filled < wanted {
-        true => Pass::End,
-        false if at == 0 => Pass::Longer,
-        false => Pass::Read,
-    })
 }

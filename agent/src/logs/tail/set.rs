@@ -2,6 +2,8 @@
 
 use std::{
     collections::VecDeque,
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +15,8 @@ const USUAL_FILES: u32 = 5;
 const NAMES_WITHOUT: u32 = 2;
 /// Names looked at, at most.
 const MAX_FILES: u32 = 1000;
+/// Walks begun anew while files are rotated under them.
+const ATTEMPTS: u32 = 5;
 /// Files kept open at most: the oldest unread ones. The rest is found again by its name when their turn comes.
 pub(super) const MAX_OPEN: usize = 16;
 
@@ -49,13 +53,41 @@ impl FileSet {
 
     /// Opens files from the newest on until `stop` (told how many came before) holds for one.
     ///
-    /// Rotation only ever moves a file to a later name, and this goes from early to late: whatever is rotated meanwhile, no file
-    /// is missed unless it is deleted, and one seen twice is the same as the one before.
+    /// Rotation only ever moves a file to a later name. When each name leads to the same file once more afterwards, there was a
+    /// moment at which all of them did, and their order is known. Else this begins anew; what was opened by then stays open,
+    /// for it may have no name any more: then it is older than all that have one. Nothing is found when files are rotated as fast
+    /// as they are looked for.
     pub(super) fn walk(&self, mut stop: impl FnMut(u64, &LogFile) -> bool) -> Result<Walk, TailError> {
+        let mut before: Vec<LogFile> = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let (mut walk, steady) = self.look(&mut stop)?;
+            if steady {
+                if !walk.stopped {
+                    let named =
+                        |file: &LogFile| walk.files.iter().any(|other| other.identity().inode == file.identity().inode);
+                    before.retain(|file| !named(file));
+                    before.sort_by_key(|file| (file.written(), file.made()));
+                    before.dedup_by_key(|file| file.identity().inode);
+                    walk.seen += u64::try_from(before.len()).unwrap_or_default();
+                    before.into_iter().rev().for_each(|file| walk.files.push_front(file));
+                    walk.files.truncate(MAX_OPEN);
+                }
+                return Ok(walk);
+            }
+            // The one that ended it is known, and no news even when it loses its name.
+            before.extend(walk.files.into_iter().skip(usize::from(walk.stopped)));
+            before.truncate(MAX_OPEN);
+        }
+        Ok(Walk::default())
+    }
+
+    /// One walk, and whether nothing was rotated meanwhile.
+    fn look(&self, stop: &mut impl FnMut(u64, &LogFile) -> bool) -> Result<(Walk, bool), TailError> {
         let mut walk = Walk::default();
+        let mut names = Vec::new();
         let mut without = 0;
         for number in 0..=self.last {
-            let Some(file) = self.open(number)? else {
+            let Some((file, name)) = self.open(number)? else {
                 without += 1;
                 if number > self.sure && without >= NAMES_WITHOUT {
                     break;
@@ -63,6 +95,7 @@ impl FileSet {
                 continue;
             };
             without = 0;
+            names.push((name, file.identity().inode));
             if walk.files.front().is_some_and(|newer| file.identity().is(&newer.identity())) {
                 continue;
             }
@@ -76,24 +109,27 @@ impl FileSet {
                 break;
             }
         }
-        Ok(walk)
+        let same = |(name, inode): &(PathBuf, u64)| fs::symlink_metadata(name).is_ok_and(|now| now.ino() == *inode);
+        let steady = names.iter().all(same);
+        Ok((walk, steady))
     }
 
     /// The file that has this number now; none where there is none that can be read. Only the newest may be refused to us.
-    fn open(&self, number: u32) -> Result<Option<LogFile>, TailError> {
-        let plain = self.name(number);
-        let opened = match LogFile::open(&plain, false) {
+    fn open(&self, number: u32) -> Result<Option<(LogFile, PathBuf)>, TailError> {
+        let mut name = self.name(number);
+        let opened = match LogFile::open(&name, false) {
             // While a file is packed both stand there, and the plain one is whole.
             Err(TailError::Missing { .. }) if number > 0 => {
-                let mut packed = plain.into_os_string();
+                let mut packed = name.into_os_string();
                 packed.push(".gz");
-                LogFile::open(Path::new(&packed), true)
+                name = packed.into();
+                LogFile::open(&name, true)
             }
             opened => opened,
         };
         match opened {
             Ok(file) if file.is_packed() && file.identity().fingerprint.is_none() => Ok(None),
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => Ok(Some((file, name))),
             Err(TailError::Missing { .. }) => Ok(None),
             Err(TailError::Irregular { .. }) if number > 0 => Ok(None),
             Err(error) => Err(error),

@@ -155,3 +155,106 @@ impl Wake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File, OpenOptions},
+        io::Write,
+    };
+
+    use super::*;
+
+    fn news(wake: &mut Wake) -> Vec<u64> {
+        let mut news = BTreeSet::new();
+        wake.news(&mut news);
+        news.into_iter().collect()
+    }
+
+    const NOBODY: [u64; 0] = [];
+
+    fn append(path: &Path) {
+        OpenOptions::new().append(true).open(path).unwrap().write_all(b"x").unwrap();
+    }
+
+    #[test]
+    fn bytes_and_rotation_wake_their_reader_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+        let mut wake = Wake::new();
+        for (number, path) in [(1, &a), (2, &b)] {
+            File::create(path).unwrap();
+            assert_eq!(wake.watch(number, path), Armed::Anew);
+            assert_eq!(wake.watch(number, path), Armed::Still);
+        }
+        assert_eq!(news(&mut wake), NOBODY);
+        append(&a);
+        append(&a);
+        assert_eq!(news(&mut wake), [1]);
+        assert_eq!(news(&mut wake), NOBODY, "told once");
+        // Renamed: one more word of the old file, then the new one is watched.
+        fs::rename(&a, folder.path().join("a.1")).unwrap();
+        assert_eq!(news(&mut wake), [1]);
+        File::create(&a).unwrap();
+        assert_eq!(wake.watch(1, &a), Armed::Anew);
+        append(&a);
+        assert_eq!(news(&mut wake), [1]);
+        // Unlinked while a reader holds it.
+        let held = File::open(&b).unwrap();
+        fs::remove_file(&b).unwrap();
+        assert_eq!(news(&mut wake), [2]);
+        drop(held);
+        news(&mut wake);
+        assert_eq!(wake.polled().collect::<Vec<_>>(), [2], "the file is gone and nothing is watched");
+        assert_eq!(wake.watch(2, &b), Armed::Polled);
+        File::create(&b).unwrap();
+        assert_eq!(wake.watch(2, &b), Armed::Anew);
+        assert_eq!(wake.polled().count(), 0);
+    }
+
+    #[test]
+    fn the_kernel_says_when_there_is_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        File::create(&path).unwrap();
+        let mut wake = Wake::new();
+        wake.watch(7, &path);
+        let ready = |wake: &Wake| {
+            let fd = wake.fd().unwrap();
+            let mut fds = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)];
+            rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())).unwrap()
+        };
+        assert_eq!(ready(&wake), 0, "a silent file wakes nobody");
+        append(&path);
+        assert_eq!(ready(&wake), 1);
+        assert_eq!(news(&mut wake), [7]);
+        assert_eq!(ready(&wake), 0);
+    }
+
+    #[test]
+    fn one_file_may_have_two_readers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        File::create(&path).unwrap();
+        let mut wake = Wake::new();
+        wake.watch(1, &path);
+        wake.watch(2, &path);
+        append(&path);
+        assert_eq!(news(&mut wake), [1, 2]);
+        wake.forget(1);
+        append(&path);
+        assert_eq!(news(&mut wake), [2]);
+        wake.distrust(2);
+        append(&path);
+        assert_eq!((news(&mut wake), wake.polled().collect::<Vec<_>>()), (vec![], vec![2]));
+    }
+
+    #[test]
+    fn without_inotify_everything_is_polled() {
+        let mut wake = Wake { inotify: None, watches: BTreeMap::new(), readers: BTreeMap::new() };
+        assert_eq!(wake.watch(1, Path::new("/proc/self/stat")), Armed::Polled);
+        assert_eq!(wake.polled().collect::<Vec<_>>(), [1]);
+        assert_eq!(news(&mut wake), NOBODY);
+        assert!(wake.fd().is_none());
+    }
+}
