@@ -17,6 +17,8 @@ mod container;
 mod events;
 #[path = "fake_engine/faults.rs"]
 mod faults;
+#[path = "fake_engine/logs.rs"]
+mod logs;
 #[path = "fake_engine/server.rs"]
 mod server;
 #[path = "fake_engine/world.rs"]
@@ -33,6 +35,7 @@ use serde_json::{Value, json};
 
 pub use container::{FakeContainer, id_of};
 pub use faults::{Fault, Route};
+pub use logs::{STDERR, STDOUT, TROUBLE};
 pub use server::Request;
 pub use world::World;
 
@@ -171,11 +174,33 @@ impl FakeEngine {
         let mut world = self.world();
         let slot = world.container_mut(name);
         *slot = change(slot.clone());
+        drop(world);
+        self.shared.tell_log_news();
     }
 
     /// Takes a container out.
     pub fn remove(&self, name: &str) {
         self.world().containers.retain(|container| container.name() != name);
+        self.shared.tell_log_news();
+    }
+
+    // ---- what containers write
+
+    /// A message of a container, by output ([`STDOUT`], [`STDERR`], or [`TROUBLE`] for the engine's own words in the stream) and time in
+    /// nanoseconds since 1970. A line brings its end, a part of one does not.
+    pub fn log(&self, name: &str, output: u8, time: i64, text: impl AsRef<[u8]>) {
+        let mut world = self.world();
+        let id = world.container_mut(name).id_str().to_owned();
+        world.logs.entry(id).or_default().push(output, time, text.as_ref());
+        drop(world);
+        self.shared.tell_log_news();
+    }
+
+    /// Rotates the oldest messages of a container away.
+    pub fn forget_log(&self, name: &str, count: usize) {
+        let mut world = self.world();
+        let id = world.container_mut(name).id_str().to_owned();
+        world.logs.entry(id).or_default().forget(count);
     }
 
     /// Sends one event as it is given, with the time added where it is missing.

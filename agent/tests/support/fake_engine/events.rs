@@ -83,7 +83,7 @@ fn filters(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
 }
 
 /// `seconds` or `seconds.fraction`.
-fn nanoseconds(text: &str) -> Result<i128, String> {
+pub fn nanoseconds(text: &str) -> Result<i128, String> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let number =
         |word: &str| word.parse::<i128>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));

@@ -21,6 +21,7 @@ pub enum Route {
     Networks,
     Image,
     Events,
+    Logs,
     /// Any path the fake does not serve.
     Unknown,
 }
@@ -70,8 +71,8 @@ pub fn whole(text: impl Into<Bytes>) -> Body {
 }
 
 /// The body of an answer under a fault; `None` closes the connection instead.
-pub fn faulty(fault: &Fault, text: String) -> Option<Body> {
-    let half = Bytes::from(text.clone()).slice(..text.len() / 2);
+pub fn faulty(fault: &Fault, content: Bytes) -> Option<Body> {
+    let half = content.slice(..content.len() / 2);
     Some(match fault {
         Fault::HangBeforeHeaders | Fault::Reset => return None,
         Fault::HangMidBody => pieces(vec![Ok(half)], Duration::ZERO, true),
@@ -87,8 +88,8 @@ pub fn faulty(fault: &Fault, text: String) -> Option<Body> {
             false,
         ),
         Fault::Slow(pause) => {
-            let size = (text.len() / 16).max(1);
-            let parts = text.into_bytes().chunks(size).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
+            let size = (content.len() / 16).max(1);
+            let parts = content.chunks(size).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
             pieces(parts, *pause, false)
         }
         Fault::Endless => {

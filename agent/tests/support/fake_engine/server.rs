@@ -18,12 +18,13 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     events::{Asked, REPLAYED},
     faults::{Body, Fault, Route, faulty, whole},
+    logs,
     world::World,
 };
 
@@ -53,6 +54,7 @@ pub struct Shared {
     requests: Mutex<Vec<Request>>,
     past: Mutex<VecDeque<Value>>,
     live: broadcast::Sender<Message>,
+    log_news: watch::Sender<()>,
     open: TaskTracker,
     stopped: Mutex<CancellationToken>,
 }
@@ -69,6 +71,7 @@ impl Shared {
             requests: Mutex::default(),
             past: Mutex::default(),
             live: broadcast::channel(4096).0,
+            log_news: watch::channel(()).0,
             open: TaskTracker::new(),
             stopped: Mutex::default(),
         }
@@ -93,6 +96,15 @@ impl Shared {
 
     pub fn listeners(&self) -> usize {
         self.live.receiver_count()
+    }
+
+    /// Woken when a container wrote something or is no longer what it was.
+    pub fn log_news(&self) -> watch::Receiver<()> {
+        self.log_news.subscribe()
+    }
+
+    pub fn tell_log_news(&self) {
+        self.log_news.send_replace(());
     }
 
     pub fn begin(&self) {
@@ -147,6 +159,10 @@ pub fn serve(listener: std::os::unix::net::UnixListener, shared: &Arc<Shared>) {
 /// The endpoint and its argument.
 fn route(path: &str) -> (Route, &str) {
     let between = |prefix: &str| path.strip_prefix(prefix).and_then(|rest| rest.strip_suffix("/json"));
+    let logs = path.strip_prefix("/containers/").and_then(|rest| rest.strip_suffix("/logs"));
+    if let Some(id) = logs.filter(|id| !id.is_empty()) {
+        return (Route::Logs, id);
+    }
     match path {
         "/_ping" => (Route::Ping, ""),
         "/version" => (Route::Version, ""),
@@ -189,6 +205,12 @@ async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>) -> Answer
             Ok(asked) if fault.is_none() => return reply(&shared, 200, event_stream(&shared, asked)),
             Ok(asked) => (200, whole(past_events(&lock(&shared.past), &asked, "\n").concat())),
         }
+    } else if at == Route::Logs && fault.as_ref().and_then(Fault::status).is_none() {
+        match logs_of(&shared, key, &query) {
+            Err((status, sentence)) => (status, message(&sentence)),
+            Ok((id, asked)) if fault.is_none() => return reply(&shared, 200, logs::body(&shared, &id, asked)),
+            Ok((id, asked)) => (200, whole(asked.history(shared.world().logs.get(&id)))),
+        }
     } else {
         let (status, text) = content(&shared.world(), at, key, &query);
         (status, whole(text))
@@ -197,13 +219,20 @@ async fn answer(shared: Arc<Shared>, request: http::Request<Incoming>) -> Answer
         None => reply(&shared, status, body),
         Some(Fault::HangBeforeHeaders) => std::future::pending().await,
         Some(fault) => {
-            let text = body.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
-            let text = String::from_utf8(text.into()).expect("answers are text");
-            let body = faulty(&fault, text).ok_or_else(|| std::io::Error::other("scripted reset"))?;
+            let content = body.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
+            let body = faulty(&fault, content).ok_or_else(|| std::io::Error::other("scripted reset"))?;
             let status = fault.status().unwrap_or(status);
             reply(&shared, status, body)
         }
     }
+}
+
+type Asking = Result<(String, logs::Asked), (u16, String)>;
+
+fn logs_of(shared: &Shared, key: &str, query: &BTreeMap<String, String>) -> Asking {
+    let world = shared.world();
+    let container = world.by_key(key).ok_or_else(|| (404, format!("No such container: {key}")))?;
+    Ok((container.id_str().to_owned(), logs::Asked::parse(container, query)?))
 }
 
 fn split_version(path: &str) -> (Option<&str>, &str) {
@@ -251,7 +280,7 @@ fn content(world: &World, at: Route, key: &str, query: &BTreeMap<String, String>
         Route::Networks => (200, line(&Value::Array(world.networks.clone()))),
         Route::Inspect => or_missing(world.by_key(key).map(|c| c.inspect.clone()), format!("No such container: {key}")),
         Route::Image => or_missing(world.image(key), format!("no such image: {key}: No such image: {key}")),
-        Route::Events | Route::Unknown => (404, line(&json!({ "message": "page not found" }))),
+        Route::Events | Route::Logs | Route::Unknown => (404, line(&json!({ "message": "page not found" }))),
     }
 }
 

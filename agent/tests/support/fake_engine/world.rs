@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     container::{FakeContainer, id_of},
     faults::{Fault, Route},
+    logs::Kept,
 };
 
 /// Everything the answers are made from. Public fields: a test may bend any of them.
@@ -28,6 +29,8 @@ pub struct World {
     pub images: BTreeMap<String, Value>,
     /// Where containers were found by id: with ten thousand of them a search for each question would be the slowest part of a test.
     places: RefCell<HashMap<String, usize>>,
+    /// What containers wrote, by id.
+    pub(super) logs: BTreeMap<String, Kept>,
     pub(super) faults: HashMap<Route, (Fault, bool)>,
     pub(super) separator: &'static str,
     /// `die` comes after `stop` and the networks' `disconnect`, not before.
@@ -54,6 +57,7 @@ impl World {
             odd_rows: Vec::new(),
             networks: networks.clone(),
             images: BTreeMap::new(),
+            logs: BTreeMap::new(),
             places: RefCell::default(),
             faults: HashMap::new(),
             separator: "\n",
