@@ -212,6 +212,12 @@ impl Tail {
         fs::symlink_metadata(self.set.path()).is_ok_and(|name| name.ino() != newest.identity.inode)
     }
 
+    /// Whether the file of this place may have no name any more: so many have come since as the engine keeps.
+    pub fn may_be_nameless(&self, rank: Rank) -> bool {
+        let newest = self.chain.back().map(|file| file.serial).or(self.resting.as_ref().map(|resting| resting.serial));
+        newest.is_some_and(|newest| newest.saturating_sub(rank.0) >= u64::from(self.kept))
+    }
+
     /// Gives the handle of an idle container's file back; whether it did. It is opened again when there is news. Not done while
     /// anything is unread; nor, as long as the container runs (`ended` false), for an empty file and where the engine keeps one file
     /// only: what is written and unlinked before we look could then not be read any more.

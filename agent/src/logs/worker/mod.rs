@@ -183,8 +183,8 @@ impl Worker {
                 self.sleep();
             }
         }
-        // What is held is no whole line yet: the next process reads it again.
-        self.sources.values_mut().for_each(Source::let_go);
+        // What is held is no whole line yet.
+        self.sources.values_mut().for_each(|source| source.end(&mut self.shaper, &mut self.streams));
         self.streams.close_all(Instant::now());
     }
 

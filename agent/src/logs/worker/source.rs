@@ -126,6 +126,22 @@ impl Source {
         }
     }
 
+    /// The agent ends. What is held is read again by the next process, where it can be: not when its file has lost its name.
+    pub(super) fn end(&mut self, shaper: &mut Shaper, streams: &mut Streams) {
+        let nameless = |tail: &Tail| {
+            let begins = LogStream::ALL.into_iter().filter_map(|output| self.assembler.held_from(output));
+            begins.into_iter().any(|mark| self.gone || tail.may_be_nameless(mark.rank))
+        };
+        if matches!(&self.reader, Reader::File(tail) if nameless(tail)) {
+            let everywhere = streams.everywhere();
+            let now = shaper.clock.ms();
+            let Self { whose, outputs, assembler, behind, pending, last_time, .. } = self;
+            let mut pieces = Pieces { whose, outputs, assembler, behind, pending, last_time, everywhere };
+            pieces.flush(true, now, shaper, streams);
+        }
+        self.let_go();
+    }
+
     /// Nothing is left to be done with it.
     pub(super) fn is_finished(&self) -> bool {
         self.gone && self.is_at_end() && !LogStream::ALL.iter().any(|output| self.assembler.pending(*output))
