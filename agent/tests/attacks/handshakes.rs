@@ -1,9 +1,6 @@
 //! TLS garbage, and handshakes that are begun and left.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -16,8 +13,9 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::target::{
-    ATTACKER, IN_TIME, PROMETHEUS, TOKEN, Target, closed, connect, many_descriptors, tls, try_connect,
+use crate::{
+    support::wait::patience,
+    target::{ATTACKER, PROMETHEUS, TOKEN, Target, closed, connect, in_time, many_descriptors, tls, try_connect},
 };
 
 async fn secure(target: &Target, from: std::net::Ipv4Addr) -> std::io::Result<TlsStream<TcpStream>> {
@@ -42,7 +40,7 @@ async fn scrape(target: &Target, from: std::net::Ipv4Addr) -> String {
     let mut page = String::new();
     stream.read_to_string(&mut page).await.unwrap();
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
-    assert!(start.elapsed() < IN_TIME, "{:?}", start.elapsed());
+    assert!(start.elapsed() < in_time(), "{:?}", start.elapsed());
     page
 }
 
@@ -69,9 +67,7 @@ async fn garbage_and_half_handshakes() {
                 closed(&mut client).await;
             } else {
                 // Held until the agent has had enough.
-                tokio::time::timeout(Duration::from_secs(8), closed(&mut client))
-                    .await
-                    .expect("a handshake has a deadline");
+                tokio::time::timeout(patience(), closed(&mut client)).await.expect("a handshake has a deadline");
             }
         });
         if n % 200 == 0 {

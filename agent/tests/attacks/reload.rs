@@ -99,6 +99,6 @@ fn a_broken_file_at_the_start_starts_nothing() {
 #[test]
 fn the_wrong_scheme_is_said() {
     let target = Target::start(crate::target::tls);
-    let answer = wire::get(target.agent.address, "/metrics", &[], crate::target::IN_TIME).unwrap();
+    let answer = wire::get(target.agent.address, "/metrics", &[], crate::target::in_time()).unwrap();
     assert_eq!((answer.status, answer.text()), (400, "TLS is spoken here: https://\n"));
 }

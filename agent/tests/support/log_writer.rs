@@ -10,9 +10,9 @@
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::Write as _,
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -136,6 +136,8 @@ pub struct LogFile {
     last: i64,
     /// Rotations so far.
     pub rotations: u32,
+    /// Those of a single file after which the file system's clock shows a pause between the old file and the new one.
+    pub pauses: u32,
 }
 
 impl LogFile {
@@ -147,7 +149,8 @@ impl LogFile {
     /// An empty log with `max-size`, `max-file` and `compress`.
     pub fn rotating(max_bytes: Option<u64>, max_files: u32, packs: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder for a log");
-        let mut log = Self { folder, file: None, offset: 0, max_bytes, max_files, packs, last: 0, rotations: 0 };
+        let mut log =
+            Self { folder, file: None, offset: 0, max_bytes, max_files, packs, last: 0, rotations: 0, pauses: 0 };
         log.create();
         log
     }
@@ -204,14 +207,26 @@ impl LogFile {
         self.offset += bytes.len() as u64;
     }
 
+    /// Whether this file lost its name at an earlier tick of the file system's clock than the newest one was made at: as if there had
+    /// been another between them.
+    fn paused_since(&self, unlinked: &File) -> bool {
+        let stamp = |of: &Metadata| SystemTime::UNIX_EPOCH + Duration::new(of.ctime() as u64, of.ctime_nsec() as u32);
+        let unlinked = unlinked.metadata().expect("the old file");
+        let made = self.file.as_ref().expect("a file").metadata().and_then(|made| made.created());
+        made.is_ok_and(|made| made > stamp(&unlinked))
+    }
+
     /// Rotates now.
     pub fn rotate(&mut self) {
         self.rotations += 1;
-        self.file = None;
+        let old = self.file.take();
         if self.max_files <= 1 {
             self.delete();
-            return self.create();
+            self.create();
+            self.pauses += u32::from(old.is_some_and(|old| self.paused_since(&old)));
+            return;
         }
+        drop(old);
         let last = self.max_files - 1;
         fs::remove_file(self.name(last, self.packs)).ok();
         (1..last).rev().for_each(|n| drop(fs::rename(self.name(n, self.packs), self.name(n + 1, self.packs))));

@@ -133,11 +133,7 @@ impl Tail {
             // The same inode with another beginning, and nobody held it: emptied, as far as can be told.
             let emptied = !newest.held && walk.files.front().is_some_and(|file| file.identity().inode == inode);
             progress.truncations += u32::from(emptied);
-            let doubt = if emptied { Doubt::None } else { self.doubt(&walk.files) };
-            progress.rotations_missed += u32::from(doubt == Doubt::Grave);
-            if let Some(next) = walk.files.front_mut() {
-                next.doubtful = doubt == Doubt::Slight;
-            }
+            progress.rotations_missed += if emptied { 0 } else { self.doubt(&mut walk.files) };
             self.resting = None;
         }
         let room = MAX_OPEN.saturating_sub(self.chain.len());
@@ -149,20 +145,29 @@ impl Tail {
         Ok(())
     }
 
-    /// Whether files may have come and gone between the newest one known, which has no name any more, and those found. Where several are
-    /// kept, so many rotations passed that one more is likely. Where one is kept this is every rotation: the one that took its name
-    /// away made the file found, unless there was another since.
-    fn doubt(&self, found: &VecDeque<LogFile>) -> Doubt {
-        let unlinked = self.chain.back().and_then(LogFile::renamed);
-        let made = found.back().and_then(LogFile::made);
-        match unlinked.zip(made) {
-            Some((unlinked, made)) if self.kept == 1 => match made.duration_since(unlinked).unwrap_or_default() {
-                Duration::ZERO => Doubt::None,
-                later if later <= self.breath => Doubt::Slight,
-                _ => Doubt::Grave,
-            },
-            _ => Doubt::Grave,
+    /// How often files may have come and gone between the newest one known, which has no name any more, and those found. Where several
+    /// are kept, so many rotations passed that one more is likely. Where one is kept this is every rotation: the one that took a
+    /// file's name away made the next, unless there was another since. A file that may be the next one is marked as doubtful.
+    fn doubt(&self, found: &mut VecDeque<LogFile>) -> u32 {
+        if self.kept > 1 {
+            return 1;
         }
+        let mut missed = 0;
+        let mut unlinked = self.chain.back().and_then(LogFile::renamed);
+        for file in found {
+            let doubt = match unlinked.zip(file.made()) {
+                Some((unlinked, made)) => match made.duration_since(unlinked).unwrap_or_default() {
+                    Duration::ZERO => Doubt::None,
+                    later if later <= self.breath => Doubt::Slight,
+                    _ => Doubt::Grave,
+                },
+                None => Doubt::Grave,
+            };
+            missed += u32::from(doubt == Doubt::Grave);
+            file.doubtful = doubt == Doubt::Slight;
+            unlinked = file.renamed();
+        }
+        missed
     }
 
     fn serial(&self) -> u64 {
