@@ -5,13 +5,14 @@
 //!                                                                 |       ^                     v
 //!  kernel files --------------------------------------> host -----|-------+                   http -> Prometheus, people
 //!                                                                 +-> targets ---------------- ^
+//!  policy file ---------------------------------------> policy ----+
 //!  containers' own /metrics ------------------------------------------^
 //!  containers' log files, engine's logs -> logs -> delivery -> Loki
 //! ```
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `logs` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -32,6 +33,7 @@ pub mod logs;
 pub mod memory;
 pub mod model;
 pub mod net;
+pub mod policy;
 pub mod secret;
 pub mod targets;
 pub mod telemetry;

@@ -15,7 +15,7 @@ const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors"],
-    &["figures", "logs", "targets"],
+    &["figures", "logs", "policy", "targets"],
     &["inventory"],
     &["delivery", "engine", "host", "exposition"],
     &["model", "telemetry", "memory", "net", "secret"],

@@ -111,6 +111,9 @@ pub(super) struct ConfigArguments {
     /// auto, json or text: log.format
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Profiles of the policy that are in force: policy.profiles
+    #[arg(long, value_name = "NAMES")]
+    profile: Option<String>,
     /// Any key of docs/configuration.md; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
@@ -191,6 +194,7 @@ impl ConfigArguments {
             ("--engine", self.engine),
             ("--log-level", self.log_level),
             ("--log-format", self.log_format),
+            ("--profile", self.profile),
         ];
         let set = self.set.into_iter().map(|(key, value)| Flag { name: "--set".to_owned(), key, value });
         let named = named.into_iter().filter_map(|(name, value)| {

@@ -136,6 +136,7 @@ pub(super) mod tests {
             ports: Vec::new(),
             mounts: Vec::new(),
             log: LogSetup::default(),
+            confinement: Default::default(),
         };
         Entry {
             container,

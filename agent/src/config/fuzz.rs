@@ -9,7 +9,8 @@ use crate::model::{Glob, Pattern};
 pub fn document(bytes: &[u8]) {
     let mut values = Values::default();
     add_bytes(&Arc::from(Path::new("fuzz.yml")), bytes, &mut values);
-    let config = Config::assemble(&mut values, None);
+    let policy = own_policy(&mut values);
+    let config = Config::assemble(&mut values, None, policy);
     match Report::of(values.mistakes) {
         Some(report) => {
             let text = report.to_string();
@@ -19,6 +20,14 @@ pub fn document(bytes: &[u8]) {
         None => {
             std::hint::black_box(config);
         }
+    }
+}
+
+/// The policy in the file itself; no other file is opened.
+pub(super) fn own_policy(values: &mut Values) -> crate::policy::Policy {
+    match values.take_policy() {
+        Some((path, entries)) => super::policy::read_sections(&path, entries, &mut values.mistakes),
+        None => crate::policy::Policy::default(),
     }
 }
 

@@ -7,6 +7,7 @@ pub(super) mod access;
 pub(super) mod engine;
 pub(super) mod logs;
 pub(super) mod loki;
+pub(super) mod policy;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -102,6 +103,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("loki_2", "A second place for the same lines, independent of the first."),
     ("loki_3", "A third one."),
     ("logs", "Lines which containers write: which are sent, and what is replaced in them first."),
+    ("policy", "What the host should look like: where that is written. The policy itself is another language, see [policy.md](policy.md)."),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
     ("log", "The agent's own log, on standard error."),
@@ -196,6 +198,8 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &logs::SPOOL_SIZE,
     &logs::SPOOL_AGE,
     &logs::STREAM_RATE,
+    &policy::FILE,
+    &policy::PROFILES,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,

@@ -6,6 +6,7 @@ mod access;
 mod engine;
 mod logs;
 mod loki;
+mod policy;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -23,6 +24,7 @@ use crate::{
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
 pub(super) use engine::{CONTEXT, ENGINE, STATS};
 pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
+pub(super) use policy::{POLICY_FILE, PROFILES};
 pub(super) use loki::{LOG_SOURCE, LOKI_URL, TENANT, USERNAME};
 
 /// Items a list may have: far more than anybody writes by hand.

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use super::{
     keys::{self, AnyKey, Key},
     kinds::Raw,
+    policy,
     report::{Mistake, Origin, Position, Wrong},
     source::{ENGINE_VARIABLE, Environment, Flag, KEY_PREFIX, NotText, RESERVED, SHORT},
     suggest::nearest,
@@ -45,10 +46,26 @@ struct Given {
 pub(super) struct Values {
     given: BTreeMap<&'static str, Vec<Given>>,
     settings: Vec<Setting>,
+    /// Sections of the policy which stood in the file.
+    policy: Option<(Arc<Path>, Vec<Entry>)>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
 impl Values {
+    /// Keeps the sections of the policy that stand among those of settings, and gives the tree back without them.
+    pub(super) fn set_policy_aside(&mut self, path: &Arc<Path>, root: Node) -> Node {
+        let Node { at, value: Value::Section(entries) } = root else { return root };
+        let of_policy = |entry: &Entry| policy::SECTIONS.contains(&entry.key.as_str());
+        let (policy, settings): (Vec<_>, Vec<_>) = entries.into_iter().partition(of_policy);
+        self.policy = (!policy.is_empty()).then(|| (Arc::clone(path), policy));
+        Node { at, value: Value::Section(settings) }
+    }
+
+    /// What was set aside.
+    pub(super) fn take_policy(&mut self) -> Option<(Arc<Path>, Vec<Entry>)> {
+        self.policy.take()
+    }
+
     /// Adds the tree of a file.
     pub(super) fn add_file(&mut self, path: &Arc<Path>, root: Node) {
         FileWalk { values: self, path }.root(root);

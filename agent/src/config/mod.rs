@@ -19,6 +19,7 @@ mod kinds;
 mod layers;
 mod logs;
 mod loki;
+mod policy;
 mod print;
 mod report;
 mod settings;
@@ -42,14 +43,17 @@ pub use report::{Mistake, Origin, Position, Report};
 pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
 
-use crate::secret;
+use crate::{policy::Policy, secret};
 pub use docs::markdown;
-use keys::Effect;
+use keys::{Effect, policy::PolicyFile};
 use layers::Values;
 use report::Wrong;
 
 /// Largest file that is read, in bytes: fifty times a configuration with every key and a comment on each.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// Where a policy file is looked for unless the configuration names one.
+const DEFAULT_POLICY: &str = "/etc/spyhop/policy.yml";
 
 /// Reads and checks everything.
 ///
@@ -61,7 +65,8 @@ pub fn load(sources: &Sources) -> Result<Config, Report> {
     values.add_environment(&sources.environment);
     values.add_flags(&sources.flags);
     values.add_docker_host(&sources.environment);
-    let config = Config::assemble(&mut values, file);
+    let policy = policy_of(&mut values);
+    let config = Config::assemble(&mut values, file, policy);
     match Report::of(values.mistakes) {
         None => Ok(config),
         Some(report) => Err(report),
@@ -106,6 +111,7 @@ impl Config {
         self.http.access = newer.http.access;
         self.logs.lines = newer.logs.lines;
         self.log.level = newer.log.level;
+        self.policy = newer.policy;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {
                 *mine = newer;
@@ -142,6 +148,52 @@ fn read_file(sources: &Sources, values: &mut Values) -> Option<PathBuf> {
     Some(path)
 }
 
+/// The policy: of the configuration file's own sections, or of a file of its own.
+fn policy_of(values: &mut Values) -> Policy {
+    let (file, profiles) = (values.take(&keys::policy::FILE), values.take(&keys::policy::PROFILES));
+    let aside = values.take_policy();
+    let named = match &file {
+        PolicyFile::Auto => Some(PathBuf::from(DEFAULT_POLICY)),
+        PolicyFile::Off => None,
+        PolicyFile::At(path) => Some(path.clone()),
+    };
+    let read = named.map(|path| (read_bytes(&path), path));
+    let mut policy = match (aside, read) {
+        (Some((path, entries)), found) => {
+            if matches!((&file, &found), (PolicyFile::At(_), _) | (_, Some((Ok(_), _)))) {
+                let wrong = Wrong::new("the configuration file has a policy in it already")
+                    .hint("keep one of them; `policy.file: off` keeps this one");
+                values.conflict(keys::policy::FILE.facts.path, wrong);
+            }
+            policy::read_sections(&path, entries, &mut values.mistakes)
+        }
+        (None, Some((Ok(bytes), path))) => read_policy(&path, &bytes, values),
+        (None, Some((Err(error), path))) if file != PolicyFile::Auto || error.kind() != io::ErrorKind::NotFound => {
+            let wrong = Wrong::new(format!("read {}: {error}", path.display()));
+            values.conflict(keys::policy::FILE.facts.path, wrong);
+            Policy::default()
+        }
+        (None, _) => Policy::default(),
+    };
+    policy.profiles = profiles.into_iter().map(Into::into).collect();
+    for profile in &policy.profiles {
+        let known = policy.projects.iter().flat_map(|project| &project.profiles).any(|known| known.name == *profile);
+        if !known {
+            let wrong = Wrong::new(format!("no project of the policy has a profile {}", report::quoted(profile)));
+            values.conflict(keys::policy::PROFILES.facts.path, wrong);
+        }
+    }
+    policy
+}
+
+fn read_policy(path: &Path, bytes: &[u8], values: &mut Values) -> Policy {
+    let path = Arc::from(path);
+    match text_of(&path, bytes, values) {
+        Some(text) => policy::read_file(&path, text, &mut values.mistakes),
+        None => Policy::default(),
+    }
+}
+
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
@@ -150,24 +202,32 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads the bytes of a file into the values. Never panics, whatever the bytes are.
 fn add_bytes(path: &Arc<Path>, bytes: &[u8], values: &mut Values) {
-    let whole = Origin::File(Arc::clone(path), None);
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE_BYTES) {
-        return values.mistake(whole, None, Wrong::new(format!("is larger than {MAX_FILE_BYTES} bytes")));
-    }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let good = bytes.iter().take(error.valid_up_to());
-            let line = 1 + good.filter(|byte| **byte == b'\n').count();
-            return values.mistake(whole, None, Wrong::new(format!("is not UTF-8 text in line {line}")));
-        }
-    };
+    let Some(text) = text_of(path, bytes, values) else { return };
     let (root, wrongs) = yaml::read(text);
     for (at, wrong) in wrongs {
         values.mistake(Origin::File(Arc::clone(path), Some(at)), None, wrong);
     }
     if let Some(root) = root {
+        let root = values.set_policy_aside(path, root);
         values.add_file(path, root);
+    }
+}
+
+/// The text of a file; nothing, with a mistake, when it is too large or none.
+fn text_of<'a>(path: &Arc<Path>, bytes: &'a [u8], values: &mut Values) -> Option<&'a str> {
+    let whole = Origin::File(Arc::clone(path), None);
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE_BYTES) {
+        values.mistake(whole, None, Wrong::new(format!("is larger than {MAX_FILE_BYTES} bytes")));
+        return None;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let good = bytes.iter().take(error.valid_up_to());
+            let line = 1 + good.filter(|byte| **byte == b'\n').count();
+            values.mistake(whole, None, Wrong::new(format!("is not UTF-8 text in line {line}")));
+            None
+        }
     }
 }
 

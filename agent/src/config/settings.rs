@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{
     model::{ContainerFilter, metric::Group},
+    policy::Policy,
     targets,
     telemetry::log::{Format, Level},
 };
@@ -47,6 +49,8 @@ pub struct Config {
     pub logs: crate::logs::Options,
     /// The agent's own log.
     pub log: Log,
+    /// What the host should look like.
+    pub policy: Arc<Policy>,
     /// File it was read from; `None` when the default file does not exist.
     pub file: Option<PathBuf>,
     /// Every key with its value and where that came from, in the order of the table.
@@ -163,7 +167,7 @@ pub struct Log {
 impl Config {
     /// Takes every key once. Where a value is wrong its default stands in, so that the next mistake is found too; the caller throws
     /// the result away then.
-    pub(super) fn assemble(values: &mut Values, file: Option<PathBuf>) -> Self {
+    pub(super) fn assemble(values: &mut Values, file: Option<PathBuf>, policy: Policy) -> Self {
         Self {
             http: Http {
                 listen: values.take(&keys::HTTP_LISTEN),
@@ -211,6 +215,7 @@ impl Config {
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },
+            policy: Arc::new(policy),
             file,
             settings: values.settings(),
         }

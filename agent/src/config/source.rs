@@ -21,14 +21,13 @@ const ENGINE_COMPANIONS: [&str; 7] = [
 /// Where secret files with relative names are looked up.
 pub const SECRETS_VARIABLE: &str = "SECRETS_DIR";
 /// Short names of the product for single keys; the long name of the same key wins.
-pub(super) const SHORT: [(&str, &str); 1] = [("SPYHOP_LOKI_URL", "loki.url")];
+pub(super) const SHORT: [(&str, &str); 2] = [("SPYHOP_LOKI_URL", "loki.url"), ("SPYHOP_PROFILE", "policy.profiles")];
 /// Begins the variable of every key.
 pub(super) const KEY_PREFIX: &str = "SPYHOP__";
 
 /// Names of the product which this version has nothing behind, with what they will switch on. Set, they are refused: somebody who
 /// sets an address for traces must not believe that traces are sent.
-pub(super) const RESERVED: [(&str, &str); 2] =
-    [("SPYHOP_OTLP_ENDPOINT", "does not forward traces yet"), ("SPYHOP_PROFILE", "has no profiles yet")];
+pub(super) const RESERVED: [(&str, &str); 1] = [("SPYHOP_OTLP_ENDPOINT", "does not forward traces yet")];
 
 /// Everything a configuration is read from. Kept for the life of the process, so that SIGHUP reads the same sources again.
 #[derive(Clone, Debug, Default)]

@@ -98,7 +98,7 @@ fn mistakes_of_the_environment_and_of_flags_name_their_source() {
         ("SPYHOP__HTTP__LISEN", "127.0.0.1:1"),
         ("SPYHOP__LOG__LEVEL", "loud"),
         ("SPYHOP_LOKI_URL", "http://me:hunter2@loki:3100"),
-        ("SPYHOP_PROFILE", ""),
+
         ("SPYHOP_PORT", "tcp://10.0.0.1:9477"),
     ];
     let wrong = mistakes("", &variables, &[("http.max_connections", "many"), ("log.levle", "info")]);
@@ -195,7 +195,8 @@ fn the_secrets_directory_follows_the_environment() {
 fn load_bytes(bytes: &[u8]) -> Option<Report> {
     let mut values = Values::default();
     add_bytes(&Arc::from(Path::new("f")), bytes, &mut values);
-    let _config = Config::assemble(&mut values, None);
+    let policy = fuzz::own_policy(&mut values);
+    let _config = Config::assemble(&mut values, None, policy);
     Report::of(values.mistakes)
 }
 

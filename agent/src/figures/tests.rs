@@ -70,6 +70,7 @@ fn entry(name: &str, state: ContainerState) -> Arc<Entry> {
         ports: Vec::new(),
         mounts: Vec::new(),
         log: LogSetup::default(),
+        confinement: Default::default(),
     };
     Arc::new(Entry {
         container,

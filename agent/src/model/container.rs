@@ -86,6 +86,8 @@ pub struct Container {
     pub mounts: Vec<Mount>,
     /// How its output is kept.
     pub log: LogSetup,
+    /// What it may do, and what it was given to know.
+    pub confinement: Confinement,
 }
 
 impl Container {
@@ -251,6 +253,19 @@ pub struct Limits {
     pub cpu_shares: Option<u64>,
     /// `PidsLimit`; 0 and -1 are `None`.
     pub pids: Option<u64>,
+}
+
+/// What holds a container in, and names of what it was given to know. `None` is what the engine did not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// `Config.User`, the image's where the container names none; empty text is root.
+    pub user: Option<Arc<str>>,
+    /// `HostConfig.ReadonlyRootfs`.
+    pub read_only_root: Option<bool>,
+    /// `HostConfig.Privileged`.
+    pub privileged: Option<bool>,
+    /// Names of the variables of `Config.Env`, sorted, each once. Their values never leave the engine edge.
+    pub variables: Vec<Arc<str>>,
 }
 
 /// `HostConfig.RestartPolicy`.

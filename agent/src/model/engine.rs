@@ -40,6 +40,10 @@ pub struct EngineInfo {
     pub storage_driver: Option<Arc<str>>,
     /// `DockerRootDir`.
     pub root_dir: Option<Arc<str>>,
+    /// `NCPU`: processors the engine sees.
+    pub cpus: Option<u64>,
+    /// `MemTotal` in bytes.
+    pub memory_bytes: Option<u64>,
     /// The engine's own clock at the answer (`SystemTime`).
     pub system_time: Option<Timestamp>,
 }

@@ -16,7 +16,7 @@ mod service;
 mod shorten;
 
 pub use container::{
-    Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, Mount,
+    Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, Mount,
     NetworkMode, PublishedPort, RestartPolicy,
 };
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Image};

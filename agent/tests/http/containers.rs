@@ -42,6 +42,7 @@ fn entry(project: &str, service: &str) -> Arc<Entry> {
         ports: Vec::new(),
         mounts: Vec::new(),
         log: LogSetup::default(),
+        confinement: Default::default(),
     };
     Arc::new(Entry {
         container,

@@ -41,6 +41,7 @@ fn entry(pid: u32, name: &str, labels: &[(&str, &str)]) -> Entry {
             ports: Vec::new(),
             mounts: Vec::new(),
             log: LogSetup::default(),
+            confinement: Default::default(),
         },
         stopped_by_person: false,
         oom_events: 0,

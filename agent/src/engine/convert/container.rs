@@ -10,11 +10,14 @@ use super::{
     pairs, positive, time, word,
 };
 use crate::model::{
-    Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, RestartPolicy,
+    Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, RestartPolicy,
 };
 
 /// Period in force where only a quota was given (kernel default, microseconds).
 const DEFAULT_CPU_PERIOD: u64 = 100_000;
+
+/// Names of variables kept of one container: several times what anybody sets.
+const MAX_VARIABLES: usize = 512;
 
 /// Everything spyhop keeps of one inspection. `asked` names the container should the answer not.
 pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked: &ContainerId) -> Container {
@@ -51,6 +54,7 @@ pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked:
         restart_policy: restart_policy(host.restart_policy.as_ref()),
         network_mode: network_mode(host.network_mode.as_deref()),
         networks: attachments(settings.networks),
+        confinement: confinement(&host, config.user, config.env),
         // Bound ports exist while it runs; before and after, what was asked for is all there is to say.
         ports: published_ports(if pid.is_some() { settings.ports } else { host.port_bindings }),
         mounts: mounts(answer.mounts),
@@ -141,6 +145,21 @@ fn log_setup(config: Option<api::HostConfigLogConfig>, path: Option<&str>, tty: 
         non_blocking: option("mode") == Some("non-blocking"),
         cache_disabled: option("cache-disabled") == Some("true"),
         max_files: option("max-file").and_then(|count| count.parse().ok()),
+    }
+}
+
+/// Of the environment names only: people keep secrets in the values.
+fn confinement(host: &api::HostConfig, user: Option<String>, environment: Option<Vec<String>>) -> Confinement {
+    let name = |pair: String| Some(Arc::from(pair.split('=').next().filter(|name| !name.is_empty())?));
+    let mut variables: Vec<Arc<str>> = environment.into_iter().flatten().filter_map(name).collect();
+    variables.sort();
+    variables.dedup();
+    variables.truncate(MAX_VARIABLES);
+    Confinement {
+        user: user.map(Into::into),
+        read_only_root: host.readonly_rootfs,
+        privileged: host.privileged,
+        variables,
     }
 }
 

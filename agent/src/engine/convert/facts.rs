@@ -2,7 +2,7 @@
 
 use bollard::models as api;
 
-use super::{time, word};
+use super::{positive, time, word};
 use crate::{
     engine::version::ApiVersion,
     model::{EngineInfo, EngineVersion, Image},
@@ -31,6 +31,8 @@ pub(in crate::engine) fn info(answer: &api::SystemInfo) -> EngineInfo {
         operating_system: word(answer.operating_system.as_deref()),
         storage_driver: word(answer.driver.as_deref()),
         root_dir: word(answer.docker_root_dir.as_deref()),
+        cpus: positive(answer.ncpu),
+        memory_bytes: positive(answer.mem_total),
         system_time: time(answer.system_time.as_deref()),
     }
 }

@@ -49,6 +49,7 @@ pub(in crate::http) fn bare(name: &str) -> Entry {
         ports: Vec::new(),
         mounts: Vec::new(),
         log: LogSetup::default(),
+        confinement: Default::default(),
     };
     Entry {
         container,

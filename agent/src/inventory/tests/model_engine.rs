@@ -288,6 +288,7 @@ pub(crate) fn container(id: &str, name: &str, labels: Labels) -> Container {
         ports: Vec::new(),
         mounts: Vec::new(),
         log: LogSetup::default(),
+        confinement: Default::default(),
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn container(name: &str, labels: &[(&str, &str)], networks: &[(&str, 
         ports: Vec::new(),
         mounts: Vec::new(),
         log: LogSetup::default(),
+        confinement: Default::default(),
     };
     Entry {
         container,

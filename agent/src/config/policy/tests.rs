@@ -1,0 +1,127 @@
+//! The language: what a file with everything comes to, and every mistake with its place.
+
+use std::{path::Path, sync::Arc};
+
+use proptest::prelude::*;
+
+use super::read_file;
+use crate::policy::{Amount, Class, GatewayMode, ImagePin, Policy, Severity};
+
+const EVERYTHING: &str = include_str!("../../../tests/fixtures/policy/everything.yml");
+
+fn read(text: &str) -> (Policy, Vec<String>) {
+    let mut mistakes = Vec::new();
+    let policy = read_file(&Arc::from(Path::new("policy.yml")), text, &mut mistakes);
+    (policy, mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_file_with_everything_is_understood() {
+    let (policy, mistakes) = read(EVERYTHING);
+    assert_eq!(mistakes, [] as [&str; 0]);
+    let tier = policy.tier("critical").unwrap();
+    assert_eq!(tier.severity, Severity::Critical);
+    assert_eq!(tier.limits.memory, Some(Amount::exactly(2_147_483_648.0)));
+    assert_eq!(tier.limits.cpus, Some(Amount { least: Some(0.5), most: Some(2.0) }));
+    assert_eq!(tier.limits.pids, Some(Amount { least: None, most: Some(500.0) }));
+    let shop = policy.project("shop").unwrap();
+    assert_eq!(shop.base.services.len(), 4);
+    assert_eq!(shop.base.flows.len(), 2);
+    assert!(shop.base.flows[0].required && !shop.base.flows[1].required);
+    assert_eq!(shop.base.networks["backend"].internal, Some(true));
+    assert_eq!(shop.base.networks["backend"].gateway, Some(GatewayMode::Isolated));
+    assert_eq!(shop.profiles[0].files.len(), 1);
+    assert_eq!(policy.checks.severity(Class::WritableRoot), None);
+    assert_eq!(policy.checks.severity(Class::RootUser), Some(Severity::Info));
+    assert_eq!((policy.checks.overcommit.memory, policy.checks.overcommit.cpus), (1.2, 3.0));
+    assert_eq!(policy.checks.image_pin, ImagePin::Digest);
+    assert_eq!(policy.exceptions.len(), 1);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_their_places() {
+    let text = "\
+version: 2
+teirs: {}
+tiers:
+  critical: { severity: high, limits: { memory: lots, cpus: 2..1, disk: 1GiB } }
+  'a b': {}
+projects:
+  shop:
+    services:
+      web: { tier: critcal, publish: ['80:80'], replicas: -1, egress: [nowhere], job: perhaps }
+      api: text
+    networks: { backend: { gateway: closed } }
+    flows: ['a to b']
+    profiles: { dev: { files: [/srv/compose.yml] } }
+checks:
+  off: [root_usr]
+  severity: { replicas: bad, nothing: info }
+  overcommit: { memory: -1 }
+  image_pin: yes
+  secrets_max_age: 90
+exceptions:
+  - { finding: root_user, until: tomorrow }
+  - text
+";
+    let (_, mistakes) = read(text);
+    let expected = [
+        "policy.yml:2:1: teirs: no such key; did you mean tiers?",
+        "policy.yml:1:10: version: \"2\" is not a version of the policy language; write 1",
+        "policy.yml:4:25: tiers.critical.severity: \"high\" is not a severity; known are info, warning, critical",
+        "policy.yml:4:49: tiers.critical.limits.memory: \"lots\" is not an amount; write 512MiB, <=2GiB, >=64MiB, 1GiB..2GiB or any",
+        "policy.yml:4:61: tiers.critical.limits.cpus: \"2..1\" begins above its end; write the smaller one first",
+        "policy.yml:4:67: tiers.critical.limits.disk: no such key; known are memory, cpus, pids, memory_reservation",
+    ];
+    for line in expected {
+        assert!(mistakes.iter().any(|mistake| mistake == line), "{line}\nis not among\n{}", mistakes.join("\n"));
+    }
+    let parts = [
+        "5:3: tiers.a b: \"a b\" is not a name",
+        "services.web.tier: there is no tier \"critcal\"; did you mean critical?",
+        "services.web.publish: \"80:80\" is not a port of the host",
+        "services.web.replicas: \"-1\" is not an amount",
+        "services.web.egress: \"nowhere\" is not a target outside",
+        "services.web.job: \"perhaps\" is not a switch",
+        "services.api: is a section, not a value",
+        "networks.backend.gateway: \"closed\" is not a gateway mode",
+        "flows: \"a to b\" is not a flow",
+        "profiles.dev.files: \"/srv/compose.yml\" is not the name of a compose file",
+        "checks.off: \"root_usr\" is not a finding; did you mean root_user?",
+        "checks.severity.replicas: \"bad\" is not a severity",
+        "checks.severity.nothing: \"nothing\" is not a finding",
+        "checks.overcommit.memory: \"-1\" is not a number above 0",
+        "checks.image_pin: \"yes\" does not pin an image",
+        "checks.secrets_max_age: \"90\" is not a duration",
+        "exceptions[0].until: \"tomorrow\" is not a day",
+        "exceptions[0]: has no reason",
+        "exceptions[1]: is a section, not a value",
+    ];
+    for part in parts {
+        assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}\nis not in\n{}", mistakes.join("\n"));
+    }
+}
+
+#[test]
+fn empty_files_say_nothing() {
+    for text in ["", "# nothing\n", "tiers:\nprojects:\nchecks:\nexceptions:\n", "version: 1\n"] {
+        let (policy, mistakes) = read(text);
+        assert_eq!(mistakes, [] as [&str; 0], "{text:?}");
+        assert!(policy.names_nobody());
+    }
+    assert_eq!(read("[a]").1, ["policy.yml:1:1: is not a policy; begin with a section such as `tiers:`"]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_the_reader(text in any::<String>()) {
+        let _policy = read(&text);
+    }
+
+    #[test]
+    fn no_likely_text_panics_the_reader(
+        words in proptest::collection::vec("(tiers|projects|services|checks|exceptions|severity|limits|memory|flows|a -> b:1|80|x|<=1|1..2|\\[|\\]|\\{|\\}|:|,|- |\n|  ){1,4}", 0..40)
+    ) {
+        let _policy = read(&words.concat());
+    }
+}

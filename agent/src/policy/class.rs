@@ -1,0 +1,139 @@
+//! What can be wrong: the closed table that `docs/findings.md`, the metrics and the reports are made from.
+
+use super::Severity;
+
+macro_rules! classes {
+    ($($id:ident $word:literal $severity:ident $title:literal $help:literal;)*) => {
+        /// What kind of thing is wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Class {
+            $(#[doc = $title] $id,)*
+        }
+
+        /// Every class, in the order of the documentation.
+        pub const ALL: &[Class] = &[$(Class::$id),*];
+
+        impl Class {
+            /// The word in the file, in labels and in reports.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$id => $word,)* }
+            }
+
+            /// How bad it is unless the file says otherwise.
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$id => Severity::$severity,)* }
+            }
+
+            /// What is wrong, in a sentence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$id => $title,)* }
+            }
+
+            /// Why it matters and what to do.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$id => $help,)* }
+            }
+        }
+    };
+}
+
+classes! {
+    ServiceMissing "service_missing" Critical
+        "A service named in the policy has no container."
+        "Nobody serves what it served. Start it (`docker compose up -d SERVICE`), or take it out of the policy when it is gone for good.";
+    Replicas "replicas" Warning
+        "Fewer or more replicas run than the policy wants."
+        "With fewer the rest carries the load; more may be a forgotten scale-up. `docker compose up -d --scale SERVICE=N`, or change `replicas`.";
+    UnlistedService "unlisted_service" Warning
+        "A container of a project in the policy is not in the policy."
+        "Nothing is known of what it may do. Add it to `services` of its project, or remove it.";
+    NoTier "no_tier" Warning
+        "A service has no tier."
+        "Without one it has neither limits to hold nor a severity to be woken by. Give it one in the policy, or by the label `spyhop.tier`.";
+    LimitMissing "limit_missing" Warning
+        "A limit that the tier asks for is not set."
+        "One service without a limit can take the whole host down. Set `mem_limit`, `cpus` or `pids_limit` (or `deploy.resources.limits`) in its compose file.";
+    LimitWrong "limit_wrong" Warning
+        "A limit is not what the tier asks for."
+        "Set it to what the tier says, or give the service a tier that fits, or `limits` of its own in the policy.";
+    ReservationMissing "reservation_missing" Warning
+        "A reservation that the tier asks for is not set."
+        "Under pressure the kernel takes memory from everybody alike. Set `mem_reservation` or `deploy.resources.reservations.memory`.";
+    ReservationWrong "reservation_wrong" Warning
+        "A reservation is not what the tier asks for."
+        "Set it to what the tier says, or give the service `limits` of its own in the policy.";
+    Overcommit "overcommit" Info
+        "The limits of all running containers together are more than the host has."
+        "If all use what they may, somebody is killed or starved. Lower limits, move services, or raise `checks.overcommit` where this is meant.";
+    HealthCheckMissing "health_check_missing" Warning
+        "A service has no health check."
+        "A process that runs and answers nobody looks fine. Add `healthcheck:` to its compose file or `HEALTHCHECK` to its image.";
+    RestartPolicyMissing "restart_policy_missing" Warning
+        "A service is not started again when it ends."
+        "After a crash or a reboot it stays down until somebody notices. Set `restart: unless-stopped`, or `job: true` in the policy for work that ends.";
+    ImageUnpinned "image_unpinned" Warning
+        "An image is named without a version."
+        "The next pull may be another program. Name a tag other than `latest`, or a digest; `checks.image_pin: digest` asks for a digest.";
+    SecretInEnvironment "secret_in_environment" Warning
+        "A variable of the environment is named like a secret."
+        "Environments are seen by everybody who may inspect, and inherited by every child. Mount a file under /run/secrets and name it by `..._FILE`. Only names are looked at.";
+    SecretStale "secret_stale" Warning
+        "A secret file is older than its rotation age."
+        "Replace it and restart its readers; `checks.secrets_max_age` is the age.";
+    RootUser "root_user" Warning
+        "A service runs as root."
+        "Whoever breaks in is root in the container, and outside it with one more fault. Set `user:` in its compose file or `USER` in its image.";
+    Privileged "privileged" Critical
+        "A container is privileged."
+        "It can do to the host what root can. Take `privileged: true` away and add single capabilities or devices.";
+    WritableRoot "writable_root" Info
+        "A service can write to its root filesystem."
+        "Whoever breaks in can stay. Set `read_only: true`, with `tmpfs:` or volumes for what must be written.";
+    PortUnlisted "port_unlisted" Critical
+        "A port is published that the policy does not list."
+        "It is open to everybody who reaches the host: Docker's rules come before the host's own firewall. Take it out of `ports:`, bind it to 127.0.0.1, or list it under `publish`.";
+    PortMissing "port_missing" Warning
+        "A port that the policy lists is not published."
+        "Whoever comes from outside finds it closed. Look whether another container or program has the port.";
+    WatchedTwice "watched_twice" Info
+        "Another agent exports the same series."
+        "Sums over `container_*` or `node_*` count double. Stop it, or switch the group off here with `metrics.collect`.";
+    ExceptionExpired "exception_expired" Warning
+        "An exception of the policy has expired."
+        "What it excepted counts again. Put it right, or give the exception another date and a reason.";
+}
+
+impl Class {
+    /// The class of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        ALL.iter().copied().find(|class| class.as_str() == word)
+    }
+}
+
+/// The table as it stands in `docs/findings.md`.
+pub fn markdown() -> String {
+    let mut table = String::from("| finding | severity | what is wrong | what to do |\n|---|---|---|---|\n");
+    for class in ALL {
+        let (word, severity) = (class.as_str(), class.severity());
+        table.push_str(&format!("| `{word}` | {severity} | {} | {} |\n", class.title(), class.help()));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        let words: BTreeSet<_> = ALL.iter().map(|class| class.as_str()).collect();
+        assert_eq!(words.len(), ALL.len());
+        for class in ALL {
+            assert_eq!(Class::from_word(class.as_str()), Some(*class));
+            assert!(class.title().ends_with('.') && class.help().ends_with('.'), "{class:?}");
+            assert!(!class.title().contains('|') && !class.help().contains('|'), "{class:?}");
+        }
+    }
+}

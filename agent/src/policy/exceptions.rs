@@ -1,0 +1,77 @@
+//! What is known to be otherwise: a reason, and a day on which it ends.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use super::{Class, Finding, Policy, Verdict};
+use crate::model::Glob;
+
+/// One named exception.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// What it excepts.
+    pub class: Class,
+    /// In which project; `None` is any, the host too.
+    pub project: Option<Glob>,
+    /// For which service; `None` is any.
+    pub service: Option<Glob>,
+    /// Which port, resource, variable or file; `None` is any.
+    pub subject: Option<Glob>,
+    /// Why.
+    pub reason: Arc<str>,
+    /// The last day it holds, in UTC.
+    pub until: Date,
+}
+
+impl Exception {
+    /// Whether it is about this finding, by date or not.
+    pub fn covers(&self, finding: &Finding) -> bool {
+        let names = |glob: &Option<Glob>, text: Option<&str>| match glob {
+            None => true,
+            Some(glob) => text.is_some_and(|text| glob.matches(text)),
+        };
+        let service = finding.service.as_ref();
+        self.class == finding.class
+            && names(&self.project, service.map(|key| &*key.project))
+            && names(&self.service, service.map(|key| &*key.service))
+            && names(&self.subject, Some(&finding.subject))
+    }
+
+    /// Whether its day has passed.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        now.to_zoned(TimeZone::UTC).date() > self.until
+    }
+}
+
+/// Takes excepted findings out, and says which exceptions have expired that would have taken one.
+pub(super) fn apply(policy: &Policy, now: Timestamp, verdict: &mut Verdict) {
+    let (mut kept, mut expired) = (Vec::new(), Vec::<Arc<Exception>>::new());
+    for finding in std::mem::take(&mut verdict.findings) {
+        let mut covering = policy.exceptions.iter().filter(|exception| exception.covers(&finding));
+        match covering.clone().find(|exception| !exception.has_expired(now)) {
+            Some(exception) => verdict.excepted.push((finding, Arc::clone(exception))),
+            None => {
+                if let Some(late) = covering.next()
+                    && !expired.iter().any(|known| Arc::ptr_eq(known, late))
+                {
+                    expired.push(Arc::clone(late));
+                }
+                kept.push(finding);
+            }
+        }
+    }
+    verdict.findings = kept;
+    let Some(severity) = policy.checks.severity(Class::ExceptionExpired) else { return };
+    for exception in expired {
+        let Exception { class, reason, until, .. } = &*exception;
+        verdict.findings.push(Finding {
+            class: Class::ExceptionExpired,
+            severity,
+            service: None,
+            subject: format!("{} until {until}", class.as_str()).into(),
+            message: format!("the exception of {} ({reason}) held until {until}", class.as_str()),
+            since: None,
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! What a judgement comes to.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Class, Exception};
+use crate::model::ServiceKey;
+
+/// How bad it is, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; no violation.
+    Info,
+    /// To be put right in working hours.
+    Warning,
+    /// To be put right now.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, the mildest first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
+    /// The word in the file, in labels and in alerts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The severity of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == word)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that is not as it should be. Two replicas with the same fault are one finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing.
+    pub class: Class,
+    /// How bad.
+    pub severity: Severity,
+    /// Whose; the host's own where there is none.
+    pub service: Option<ServiceKey>,
+    /// Which resource, port, variable or file; empty where the class says it all. Bounded by what the policy or the engine names.
+    pub subject: Arc<str>,
+    /// What is so and what should be, for people.
+    pub message: String,
+    /// Since when it is known to be so.
+    pub since: Option<Timestamp>,
+}
+
+impl Finding {
+    /// What makes it the same finding at another time.
+    pub fn key(&self) -> (Class, Option<&ServiceKey>, &str) {
+        (self.class, self.service.as_ref(), &self.subject)
+    }
+
+    /// `project/service`, `service`, or `host`.
+    pub fn place(&self) -> String {
+        match &self.service {
+            None => "host".to_owned(),
+            Some(key) if key.project.is_empty() => key.service.to_string(),
+            Some(key) => format!("{}/{}", key.project, key.service),
+        }
+    }
+}
+
+/// Something that ought to have been looked at and could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotChecked {
+    /// What was to be looked for.
+    pub class: Class,
+    /// Where; the host where there is none.
+    pub service: Option<ServiceKey>,
+    /// Why not, and what would help.
+    pub reason: String,
+}
+
+/// All that one judgement found, in order: the worst first, then by service.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// What is not as it should be.
+    pub findings: Vec<Finding>,
+    /// What the policy excepts, with who says so.
+    pub excepted: Vec<(Finding, Arc<Exception>)>,
+    /// Looks that were taken: one a class and service.
+    pub checked: u64,
+    /// Looks that could not be.
+    pub not_checked: Vec<NotChecked>,
+    /// The tier of each service that has one.
+    pub tiers: BTreeMap<ServiceKey, Arc<str>>,
+    /// Profiles in force, by project.
+    pub profiles: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+}
+
+impl Verdict {
+    /// Whether anything is worse than worth knowing.
+    pub fn is_violated(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity > Severity::Info)
+    }
+
+    /// Looks taken, of all there were to take; 1 where there were none.
+    pub fn coverage(&self) -> f64 {
+        let missed = u64::try_from(self.not_checked.len()).unwrap_or(u64::MAX);
+        match self.checked.saturating_add(missed) {
+            0 => 1.0,
+            all => self.checked as f64 / all as f64,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Published ports against what the policy lists. A project that is not in the policy may publish what it likes.
+
+use std::collections::BTreeMap;
+
+use super::{Class, Court, Subject};
+
+pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
+    if !subject.rules.project {
+        return;
+    }
+    let listed = subject.rules.publish.as_deref().unwrap_or_default();
+    let unlisted = court.looks(Class::PortUnlisted);
+    // One finding a port, with all its addresses.
+    let mut open: BTreeMap<(u16, &str), Vec<&str>> = BTreeMap::new();
+    let bound = subject.members.iter().flat_map(|entry| &entry.container.ports);
+    for port in bound.clone().filter(|port| unlisted && !listed.iter().any(|entry| entry.admits(port))) {
+        let addresses = open.entry((port.host_port, &port.protocol)).or_default();
+        let address = if port.host_ip.is_empty() { "every address" } else { &port.host_ip };
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    for ((port, protocol), addresses) in open {
+        let name = format!("{port}/{protocol}");
+        let message = format!("port {name} is published on {} and not listed", addresses.join(" and "));
+        court.finds(Class::PortUnlisted, Some(subject.key), &name, message);
+    }
+    // What does not run publishes nothing, which is another finding.
+    let runs = subject.members.iter().any(|entry| entry.container.has_processes());
+    if listed.is_empty() || !runs || !court.looks(Class::PortMissing) {
+        return;
+    }
+    for entry in listed.iter().filter(|entry| !bound.clone().any(|port| entry.admits(port))) {
+        let name = entry.to_string();
+        court.finds(Class::PortMissing, Some(subject.key), &name, format!("port {name} is listed and not published"));
+    }
+}

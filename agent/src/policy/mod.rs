@@ -1,0 +1,36 @@
+//! What a host should look like, and where it does not.
+//!
+//! ```text
+//!  policy file -> Policy --+                                      +-> collectors, http
+//!                          +-> judge -> exceptions -> Verdict ----+-> `spyhop check`
+//!  inventory -> Snapshot --+        (pure: the same in, the same out)
+//! ```
+//!
+//! The file itself is read in `config::policy`; what is here cannot be wrong any more. Nothing here asks the engine for anything:
+//! a judgement is made from a picture of the inventory, so that the page, the metrics and the command line say the same.
+
+mod amount;
+mod board;
+mod class;
+mod exceptions;
+mod finding;
+mod flow;
+mod judge;
+mod publish;
+mod resolve;
+mod rules;
+mod secrets;
+
+pub use amount::{Amount, Unit};
+pub use board::Board;
+pub use class::{ALL as CLASSES, Class, markdown};
+pub use exceptions::Exception;
+pub use finding::{Finding, NotChecked, Severity, Verdict};
+pub use flow::{EgressTarget, Flow};
+pub use judge::{Scene, judge};
+pub use publish::Publish;
+pub use resolve::Resolved;
+pub use rules::{
+    Checks, GatewayMode, ImagePin, Layer, Limits, NetworkRule, Overcommit, Policy, Profile, Project, ServiceRule, Tier,
+};
+pub use secrets::{RootFiles, SecretFiles};
