@@ -20,6 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::engine::endpoint as engine_endpoint;
 use self::{
     access::{Files, Keeper},
     reload::Reload,
@@ -30,9 +31,9 @@ use crate::{
     engine::Engine,
     host::{Host, Roots},
     http,
-    inventory::{self, Listener},
+    inventory::{self, Expect, Listener},
     logs::{Handle, Pipeline, board::Board},
-    memory, secret,
+    memory, policy, secret,
     targets::{OwnNetwork, Standpoint, Targets, Trust},
     telemetry::{Metrics, log},
 };
@@ -109,18 +110,21 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let pipeline = logs::start(&config, &sources, around, &failure)?;
     let reading = pipeline.as_ref().map(Pipeline::handle);
     let counted = pipeline.as_ref().map(Pipeline::board).cloned();
+    let policy = policy::Board::new(Arc::clone(&config.policy), policy::RootFiles::at(config.host.rootfs.resolve()));
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
-    let settings = collector_settings(&config, &targets, counted.as_ref());
+    let settings = collector_settings(&config, &targets, counted.as_ref(), &policy);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
         log.tap(move |line| reading.own_line(line));
     }
-    let inventory = start_inventory(engine, &config, &reader, &scraper, reading.clone(), &metrics, &shutdown);
+    let wanted = Listeners { reading: reading.clone(), policy: policy.clone() };
+    let inventory = start_inventory(engine, &config, &reader, &scraper, wanted, &metrics, &shutdown);
     let app = http::App {
         scraper: scraper.clone(),
         inventory: reader,
         targets: targets.clone(),
         logs: counted.clone(),
+        policy: policy.clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -132,7 +136,8 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     // Nothing waits for its end: it holds nothing that could be lost.
     drop(part(keeper.follow(others, shutdown.clone()), &failure));
 
-    let mut reload = Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted };
+    let mut reload =
+        Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted, policy };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -208,9 +213,15 @@ fn target_trust(config: &Config, sources: &Sources) -> anyhow::Result<Option<Tru
 }
 
 /// What of the configuration the collectors take; also after a reload.
-fn collector_settings(config: &Config, targets: &Targets, logs: Option<&Board>) -> collectors::Settings {
+fn collector_settings(
+    config: &Config,
+    targets: &Targets,
+    logs: Option<&Board>,
+    policy: &policy::Board,
+) -> collectors::Settings {
     collectors::Settings {
         logs: logs.cloned(),
+        policy: Some(policy.clone()),
         targets: Some(targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
@@ -241,12 +252,18 @@ fn start_collectors(
     }
 }
 
+/// Who else has to do with the inventory.
+struct Listeners {
+    reading: Option<Handle>,
+    policy: policy::Board,
+}
+
 fn start_inventory(
     engine: Engine,
     config: &Config,
     reader: &inventory::Reader,
     scraper: &Scraper,
-    reading: Option<Handle>,
+    Listeners { reading, policy }: Listeners,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -255,6 +272,7 @@ fn start_inventory(
         state_dir: config.state.directory.clone(),
         forget_after: config.services.forget_after,
         filter: config.containers.clone(),
+        expect: Some(Expect::new(move |containers, host| policy.expected(containers, host))),
         listener: reading.clone().map(|reading| Listener::new(move |event| reading.event(event))),
     };
     // Handles of a container that ended are let go when the picture says so, not at the next scrape.

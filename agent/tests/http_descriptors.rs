@@ -55,7 +55,16 @@ async fn the_server_survives_a_lack_of_descriptors() {
     let inventory = Reader::new();
     let targets = Targets::unreachable(inventory.clone(), metrics.clone());
     let gate = Arc::new(Gate::open(metrics.clone()).unwrap());
-    let app = App { scraper: Nothing, inventory, targets, logs: None, metrics: metrics.clone(), settings, gate };
+    let app = App {
+        scraper: Nothing,
+        inventory,
+        targets,
+        logs: None,
+        policy: Default::default(),
+        metrics: metrics.clone(),
+        settings,
+        gate,
+    };
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
     let answered = |mut client: TcpStream| async move {

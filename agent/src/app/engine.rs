@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// An address, a context or certificates that cannot be used.
-pub(super) fn endpoint(config: &Config, sources: &Sources) -> anyhow::Result<Endpoint> {
+pub(crate) fn endpoint(config: &Config, sources: &Sources) -> anyhow::Result<Endpoint> {
     let given = &config.engine;
     let secrets = Config::secrets_directory(&sources.environment);
     let tls = given.tls.as_ref().map(|files| files.locate(&secrets)).transpose().context("engine.ca_file")?;

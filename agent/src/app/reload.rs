@@ -1,5 +1,7 @@
 //! SIGHUP: the configuration is read again, and what can change while the agent runs is changed.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
 use super::access::Files;
@@ -7,6 +9,7 @@ use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
     logs::{Handle, board::Board},
+    policy,
     targets::Targets,
     telemetry::log,
 };
@@ -24,6 +27,8 @@ pub(super) struct Reload {
     pub(super) reading: Option<Handle>,
     /// What it counts.
     pub(super) counted: Option<Board>,
+    /// Who judges.
+    pub(super) policy: policy::Board,
 }
 
 impl Reload {
@@ -38,7 +43,8 @@ impl Reload {
         };
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
-        self.scraper.configure(super::collector_settings(&loaded, &self.targets, self.counted.as_ref()));
+        self.scraper.configure(super::collector_settings(&loaded, &self.targets, self.counted.as_ref(), &self.policy));
+        self.policy.replace(Arc::clone(&loaded.policy));
         if let Some(reading) = &self.reading {
             reading.configure(loaded.logs.clone());
         }

@@ -10,7 +10,8 @@ use crate::config::{self, Config, Environment, Flag, Sources};
 const EXIT_CODES: &str = "\
 Exit codes:
   0   as hoped
-  1   health: not ready
+  1   health: not ready; check: something is not as it should be
+  2   check --require: not everything could be looked at
   3   the configuration is wrong, or something failed
   64  the command line cannot be understood";
 
@@ -55,6 +56,30 @@ Exit codes:
 Made for HEALTHCHECK in an image without a shell:
   HEALTHCHECK CMD [\"/spyhop\", \"health\"]";
 
+const CHECK_HELP: &str = "\
+It asks the engine itself, once; no agent has to run. What is wrong with what is answered in docs/findings.md.
+
+Exit codes:
+  0  nothing is worse than worth knowing
+  1  something is
+  2  nothing is, but with --require: not everything could be looked at
+  3  the configuration or the policy is wrong, or the engine does not answer
+  64 the command line cannot be understood
+
+Examples:
+  spyhop check
+  spyhop check --set policy.file=$PWD/policy.yml --profile development
+  spyhop check --format junit > findings.xml
+  spyhop check --format sarif --require > findings.sarif";
+
+const INIT_HELP: &str = "\
+It asks the engine itself, once, and writes what it sees as if it were meant: a tier for each set of limits, services with what they
+publish and the networks they are on, and for what is not as it should be an exception of ninety days. Read it before you believe it.
+
+Examples:
+  spyhop init > policy.yml
+  spyhop init --out /etc/spyhop/policy.yml && spyhop check";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -79,6 +104,12 @@ pub(super) enum Command {
     /// Show what the running agent sees, as a table
     #[command(after_help = STATUS_HELP)]
     Status(StatusArguments),
+    /// Say what on this host is not as the policy, or good practice, wants it
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArguments),
+    /// Write a policy from what runs now
+    #[command(after_help = INIT_HELP)]
+    Init(InitArguments),
     /// Check or print the configuration
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Config(ConfigCommandArguments),
@@ -117,6 +148,40 @@ pub(super) struct ConfigArguments {
     /// Any key of docs/configuration.md; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// What the answer looks like
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
+    /// Exit 2 when something could not be looked at
+    #[arg(long)]
+    pub(super) require: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+/// Formats of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// A line a finding, for people
+    Text,
+    /// The object of /api/v1/findings
+    Json,
+    /// JUnit XML: a test case for each class of findings
+    Junit,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// File to write; it must not exist. Otherwise standard output
+    #[arg(long, value_name = "PATH")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,14 @@
 //! The command line: one file a command. Commands read the configuration, do their work and end with one of `Exit`'s codes.
 
 mod arguments;
+mod check;
 mod client;
 mod completions;
 mod config;
 mod door;
 mod health;
+mod init;
+mod look;
 mod run;
 mod status;
 mod table;
@@ -21,13 +24,15 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use arguments::{Arguments, Command};
 
-/// How a command ends. 2 is kept for `check`, which comes later: what it looked at was not everything.
+/// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     /// As hoped.
     Ok,
-    /// The question was answered, with no: not ready.
+    /// The question was answered, with no: not ready, or not as the policy wants it.
     No,
+    /// `check --require`: not everything could be looked at.
+    Incomplete,
     /// The configuration is wrong, or something failed.
     Failed,
     /// The command line cannot be understood; the number is `EX_USAGE` of sysexits.h.
@@ -39,6 +44,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Ok => 0,
             Exit::No => 1,
+            Exit::Incomplete => 2,
             Exit::Failed => 3,
             Exit::Usage => 64,
         })
@@ -57,6 +63,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command) -> Exit {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Init(arguments) => init::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Health(arguments) => health::run(arguments),

@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Settings, Source, cpu, io, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, pressure,
-    reading::Reading, service, state, targets,
+    Settings, Source, cpu, io, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, policy,
+    pressure, reading::Reading, service, state, targets,
 };
 use crate::{
     exposition::{Format, Page},
@@ -142,6 +142,9 @@ impl<S: Source> Collector<S> {
         }
         if let Some(board) = self.settings.logs.as_ref().filter(|_| wanted(Group::Logs)) {
             logs::write(board, reading, page);
+        }
+        if let Some(board) = self.settings.policy.as_ref().filter(|_| wanted(Group::Policy)) {
+            policy::write(board, reading, page);
         }
         itself::write(reading, &self.settings, page);
         page.registry(self.metrics.registry());

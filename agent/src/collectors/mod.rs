@@ -26,6 +26,7 @@ mod node;
 mod node_devices;
 mod oom;
 mod patterns;
+mod policy;
 mod pressure;
 mod process;
 mod reading;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::{logs::board::Board, model::metric::Group, targets::Targets};
+use crate::{logs::board::Board, model::metric::Group, policy, targets::Targets};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub targets: Option<Targets>,
     /// What the log pipeline counts; `None` while logs go nowhere, which leaves the group out.
     pub logs: Option<Board>,
+    /// Who judges; `None` leaves the group out.
+    pub policy: Option<policy::Board>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -34,6 +36,7 @@ impl Default for Settings {
             hidden_interfaces: NamePatterns::new(HIDDEN_INTERFACES),
             targets: None,
             logs: None,
+            policy: None,
             build: Build::default(),
         }
     }

@@ -103,7 +103,10 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("loki_2", "A second place for the same lines, independent of the first."),
     ("loki_3", "A third one."),
     ("logs", "Lines which containers write: which are sent, and what is replaced in them first."),
-    ("policy", "What the host should look like: where that is written. The policy itself is another language, see [policy.md](policy.md)."),
+    (
+        "policy",
+        "What the host should look like: where that is written. The policy itself is another language, see [policy.md](policy.md).",
+    ),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
     ("log", "The agent's own log, on standard error."),
@@ -339,7 +342,7 @@ pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
     kinds::GROUPS,
     || BTreeSet::from(Group::ALL),
     "Groups of families on the page: `container` and `machine` are cAdvisor's names, `node` node_exporter's, `service` the rest about \
-     containers, `target` the endpoints they declare, `logs` what is sent to Loki. `agent` is always on.",
+     containers, `target` the endpoints they declare, `logs` what is sent to Loki, `policy` what is not as it should be. `agent` is always on.",
 )
 .reloads();
 

@@ -98,7 +98,6 @@ fn mistakes_of_the_environment_and_of_flags_name_their_source() {
         ("SPYHOP__HTTP__LISEN", "127.0.0.1:1"),
         ("SPYHOP__LOG__LEVEL", "loud"),
         ("SPYHOP_LOKI_URL", "http://me:hunter2@loki:3100"),
-
         ("SPYHOP_PORT", "tcp://10.0.0.1:9477"),
     ];
     let wrong = mistakes("", &variables, &[("http.max_connections", "many"), ("log.levle", "info")]);

@@ -38,9 +38,15 @@ use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
     inventory,
     logs::board::Board,
+    policy,
     targets::Targets,
     telemetry,
 };
+
+/// What `/api/v1/findings` answers, for a verdict that no server knows of.
+pub fn findings_json(verdict: &policy::Verdict, host: Option<&str>) -> String {
+    api::findings::text(verdict, host)
+}
 
 pub use server::{BindError, Drained, Listener, bind, serve};
 
@@ -102,6 +108,8 @@ pub struct App<S> {
     pub targets: Targets,
     /// What the log pipeline counts; `None` while logs go nowhere.
     pub logs: Option<Board>,
+    /// Who judges what is seen.
+    pub policy: policy::Board,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

@@ -31,6 +31,12 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Logs,
         "Where logs go, how far each service is, and what was left out; `project=NAME` and `service=NAME` ask for some services only.",
     ),
+    route(
+        "/api/v1/findings",
+        "findings",
+        Endpoint::Findings,
+        "What is not as the policy or good practice wants it, and what could not be looked at; `project=NAME` and `service=NAME` ask for some only.",
+    ),
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
     route(
         "/sd",
@@ -94,6 +100,7 @@ pub(super) enum Endpoint {
     Containers,
     Services,
     Logs,
+    Findings,
     Version,
     Discovery,
     Proxy,

@@ -32,9 +32,9 @@ mod turnover;
 mod watch;
 mod writer;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::model::{ContainerFilter, Event};
+use crate::model::{ContainerFilter, Event, ServiceKey};
 
 #[cfg(any(test, fuzzing))]
 pub use store::fuzz;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub forget_after: Duration,
     /// Which containers are watched at all.
     pub filter: ContainerFilter,
+    /// Which services are expected whether they have a container or not.
+    pub expect: Option<Expect>,
     /// Who else hears the engine's events.
     pub listener: Option<Listener>,
 }
@@ -79,6 +81,30 @@ impl Listener {
     }
 }
 
+/// Says which services are expected on this host whatever containers there are, with how many are to run at least. Called with each new
+/// picture; must not block.
+#[derive(Clone)]
+pub struct Expect(Arc<Expected>);
+
+type Expected = dyn Fn(&[Arc<Entry>], &str) -> BTreeMap<ServiceKey, u64> + Send + Sync;
+
+impl Expect {
+    /// Asks `expected` with all containers and the host's name.
+    pub fn new(expected: impl Fn(&[Arc<Entry>], &str) -> BTreeMap<ServiceKey, u64> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(expected))
+    }
+
+    fn ask(&self, containers: &[Arc<Entry>], host: &str) -> BTreeMap<ServiceKey, u64> {
+        (self.0)(containers, host)
+    }
+}
+
+impl std::fmt::Debug for Expect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Expect")
+    }
+}
+
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Listener")
@@ -92,6 +118,7 @@ impl Default for Settings {
             state_dir: None,
             forget_after: Duration::from_secs(600),
             filter: ContainerFilter::default(),
+            expect: None,
             listener: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -45,8 +45,12 @@ pub(super) fn containers(tracked: &mut HashMap<ContainerId, Tracked>) -> Vec<Pla
     placed
 }
 
-/// All services with the counts of their containers.
-pub(super) fn services(services: &mut Services, containers: &[Placed]) -> Vec<Arc<ServiceEntry>> {
+/// All services with the counts of their containers, and of some how many are wanted at least, whatever there is.
+pub(super) fn services(
+    services: &mut Services,
+    containers: &[Placed],
+    wanted: &BTreeMap<ServiceKey, u64>,
+) -> Vec<Arc<ServiceEntry>> {
     let mut counts: HashMap<&ServiceKey, Counts> = HashMap::with_capacity(services.len());
     for placed in containers.iter().filter(|placed| !placed.entry.container.identity.one_off) {
         counts.entry(&placed.entry.container.identity.key).or_default().add(placed);
@@ -56,6 +60,9 @@ pub(super) fn services(services: &mut Services, containers: &[Placed]) -> Vec<Ar
         let counts = counts.get(key).copied();
         if let Some(counts) = counts {
             service.expected = counts.expected;
+        }
+        if let Some(least) = wanted.get(key) {
+            service.expected = service.expected.max(*least);
         }
         let Counts { running, healthy, completed, stopped, .. } = counts.unwrap_or_default();
         let (counters, expected) = (service.counters, service.expected);

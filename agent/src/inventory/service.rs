@@ -24,6 +24,8 @@ pub(super) struct Service {
     pub(super) expected: u64,
     /// Containers of it, inspected or not.
     pub(super) members: usize,
+    /// Expected whether it has any or not.
+    pub(super) named: bool,
     /// Since when it has none.
     pub(super) gone_since: Option<Timestamp>,
     /// As last published; the same `Arc` again while nothing changes.
@@ -71,6 +73,21 @@ impl Services {
         }
     }
 
+    /// Says which services are expected whatever containers there are: they are there from now on, and not forgotten.
+    pub(super) fn name(&mut self, wanted: &BTreeMap<ServiceKey, u64>) {
+        self.map.iter_mut().for_each(|(key, service)| service.named = wanted.contains_key(key));
+        for key in wanted.keys() {
+            if self.map.contains_key(key) {
+                continue;
+            }
+            if self.map.len() >= MAX_SERVICES {
+                self.metrics.refuse(Reason::Services, 1);
+                continue;
+            }
+            self.map.insert(key.clone(), Service { named: true, ..Service::default() });
+        }
+    }
+
     /// The counters of a service.
     pub(super) fn counters(&mut self, key: &ServiceKey) -> Option<&mut ServiceCounters> {
         self.map.get_mut(key).map(|service| &mut service.counters)
@@ -80,7 +97,7 @@ impl Services {
     pub(super) fn forget(&mut self, now: Timestamp, after: Duration) -> bool {
         let before = self.map.len();
         self.map.retain(|_, service| {
-            if service.members > 0 {
+            if service.members > 0 || service.named {
                 return true;
             }
             let gone = now.duration_since(*service.gone_since.get_or_insert(now));

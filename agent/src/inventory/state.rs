@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    EngineStatus, Entry, MAX_CONTAINERS, Settings, Snapshot,
+    EngineStatus, Entry, Expect, MAX_CONTAINERS, Settings, Snapshot,
     images::Images,
     ledger::{Ledger, Sight},
     picture,
@@ -35,6 +35,7 @@ pub(super) struct State {
     host: Option<Arc<str>>,
     forget_after: Duration,
     filter: ContainerFilter,
+    expect: Option<Expect>,
     metrics: Metrics,
     containers: HashMap<ContainerId, Tracked>,
     excluded: HashSet<ContainerId>,
@@ -63,6 +64,7 @@ impl State {
             host: settings.host.clone(),
             forget_after: settings.forget_after,
             filter: settings.filter.clone(),
+            expect: settings.expect.clone(),
             metrics,
             containers: HashMap::new(),
             excluded: HashSet::new(),
@@ -268,7 +270,13 @@ impl State {
             return Snapshot { generation: self.generation, host, engine, ..Snapshot::default() };
         }
         let containers = picture::containers(&mut self.containers);
-        let services = picture::services(&mut self.services, &containers);
+        let wanted = self.expect.as_ref().map(|expect| {
+            let entries: Vec<_> = containers.iter().map(|placed| Arc::clone(&placed.entry)).collect();
+            expect.ask(&entries, host.as_deref().unwrap_or_default())
+        });
+        let wanted = wanted.unwrap_or_default();
+        self.services.name(&wanted);
+        let services = picture::services(&mut self.services, &containers, &wanted);
         let networks = self.networks.clone();
         let containers = containers.into_iter().map(|placed| placed.entry).collect();
         Snapshot { generation: self.generation, host, containers, services, networks, engine }

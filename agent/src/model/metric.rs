@@ -28,14 +28,24 @@ pub enum Group {
     Target,
     /// `spyhop_logs_*`: lines read and sent, and what became of the others. Absent while logs go nowhere.
     Logs,
+    /// `spyhop_finding*`: what is not as the policy or good practice wants it, and the tier of each service.
+    Policy,
     /// The agent's own health: `spyhop_*` and `process_*`. Always on.
     Agent,
 }
 
 impl Group {
     /// Every group, in the order of the page.
-    pub const ALL: [Self; 7] =
-        [Self::Container, Self::Machine, Self::Node, Self::Service, Self::Target, Self::Logs, Self::Agent];
+    pub const ALL: [Self; 8] = [
+        Self::Container,
+        Self::Machine,
+        Self::Node,
+        Self::Service,
+        Self::Target,
+        Self::Logs,
+        Self::Policy,
+        Self::Agent,
+    ];
 
     /// The word in `?collect[]=` and in the file.
     pub const fn as_str(self) -> &'static str {
@@ -46,6 +56,7 @@ impl Group {
             Self::Service => "service",
             Self::Target => "target",
             Self::Logs => "logs",
+            Self::Policy => "policy",
             Self::Agent => "agent",
         }
     }

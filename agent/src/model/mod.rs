@@ -16,8 +16,8 @@ mod service;
 mod shorten;
 
 pub use container::{
-    Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, Mount,
-    NetworkMode, PublishedPort, RestartPolicy,
+    Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels,
+    Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
 };
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Image};
 pub use filter::{ContainerFilter, Glob, Pattern, Subject};

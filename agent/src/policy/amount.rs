@@ -16,8 +16,7 @@ pub enum Unit {
 impl Unit {
     /// A value with its unit, as a compose file would have it.
     pub fn show(self, value: f64) -> String {
-        const STEPS: [(&str, f64); 3] =
-            [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)];
+        const STEPS: [(&str, f64); 3] = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)];
         match self {
             Self::Bytes => {
                 // The largest unit of which it is a whole number; else two decimals of the largest that fits.

@@ -42,6 +42,12 @@ struct Last {
     since: HashMap<Key, Timestamp>,
 }
 
+impl Default for Board {
+    fn default() -> Self {
+        Self::new(Arc::default(), RootFiles::default())
+    }
+}
+
 impl Board {
     /// A board with its first policy.
     pub fn new(policy: Arc<Policy>, files: RootFiles) -> Self {

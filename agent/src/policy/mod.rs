@@ -16,10 +16,14 @@ mod exceptions;
 mod finding;
 mod flow;
 mod judge;
+mod learn;
 mod publish;
 mod resolve;
 mod rules;
 mod secrets;
+
+#[cfg(test)]
+pub(crate) use judge::tests as examples;
 
 pub use amount::{Amount, Unit};
 pub use board::Board;
@@ -28,6 +32,7 @@ pub use exceptions::Exception;
 pub use finding::{Finding, NotChecked, Severity, Verdict};
 pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
+pub use learn::learn;
 pub use publish::Publish;
 pub use resolve::Resolved;
 pub use rules::{

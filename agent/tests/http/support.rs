@@ -79,6 +79,7 @@ impl Server {
             inventory: at_inventory,
             targets,
             logs: None,
+            policy: Default::default(),
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),

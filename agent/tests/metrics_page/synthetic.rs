@@ -210,6 +210,8 @@ fn snapshot() -> Snapshot {
                 operating_system: Some("Debian GNU/Linux 13 (trixie)".into()),
                 storage_driver: Some("overlay2".into()),
                 root_dir: Some("/var/lib/docker".into()),
+                cpus: Some(4),
+                memory_bytes: Some(8 << 30),
                 system_time: None,
             })),
             ready_since: Some(at(1)),

@@ -31,17 +31,19 @@ pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Checks {
             "overcommit" => {
                 for Entry { key, value, .. } in fields.section(&path, value, &["memory", "cpus"]) {
                     let read = fields.parsed(&under(&path, &key), value, fields::factor);
-                    let field = if key == "memory" { &mut checks.overcommit.memory } else { &mut checks.overcommit.cpus };
+                    let field =
+                        if key == "memory" { &mut checks.overcommit.memory } else { &mut checks.overcommit.cpus };
                     *field = read.unwrap_or(*field);
                 }
             }
             "image_pin" => checks.image_pin = fields.parsed(&path, value, pin).unwrap_or_default(),
             _ => {
-                checks.secrets_max_age = fields.parsed(&path, value, |text| match text {
-                    "off" => Ok(None),
-                    text => fields::duration(text).map(Some),
-                })
-                .flatten();
+                checks.secrets_max_age = fields
+                    .parsed(&path, value, |text| match text {
+                        "off" => Ok(None),
+                        text => fields::duration(text).map(Some),
+                    })
+                    .flatten();
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 /// Entries of one map, or items of one list.
 const MAX_ITEMS: usize = 2_000;
 /// Bytes of a name.
-const MAX_NAME: usize = 128;
+const MAX_NAME: usize = crate::model::MAX_IDENTITY_BYTES;
 
 /// Takes mistakes down.
 pub(super) struct Fields<'a> {
@@ -79,12 +79,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Items of a list; a single text is a list of one.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &str,
-        node: Node,
-        read: impl Fn(&str) -> Result<T, Wrong>,
-    ) -> Vec<T> {
+    pub(super) fn list<T>(&mut self, key: &str, node: Node, read: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
         let nodes = match node.value {
             Value::List(nodes) if nodes.len() <= MAX_ITEMS => nodes,
             Value::List(nodes) => {
@@ -120,10 +115,10 @@ impl<'a> Fields<'a> {
 
     /// A name of something in the policy: what it is called in labels.
     pub(super) fn name(&mut self, at: Position, key: &str, name: &str) -> Option<Arc<str>> {
-        let fits = name.len() <= MAX_NAME && !name.chars().any(|c| c.is_control() || c.is_whitespace());
+        let fits = name.len() <= MAX_NAME && !name.chars().any(char::is_control);
         if !fits {
             let wrong = Wrong::new(format!("{} is not a name", quoted(name)));
-            self.wrong(at, key, wrong.hint(format!("at most {MAX_NAME} bytes without spaces")));
+            self.wrong(at, key, wrong.hint(format!("at most {MAX_NAME} bytes, and no control characters")));
         }
         fits.then(|| name.into())
     }

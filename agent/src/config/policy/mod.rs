@@ -8,9 +8,9 @@ mod exceptions;
 mod fields;
 mod projects;
 mod services;
-mod tiers;
 #[cfg(test)]
 mod tests;
+mod tiers;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -73,10 +73,14 @@ pub(super) fn read_sections(path: &Arc<Path>, entries: Vec<Entry>, mistakes: &mu
         if !known.contains(&*name) {
             let wrong = Wrong::new(format!("there is no tier {}", quoted(&name)));
             let near = nearest(&name, known.iter().map(|tier| &**tier));
-            fields.wrong(at, &key, match near {
-                Some(near) => wrong.hint(format!("did you mean {near}?")),
-                None => wrong.hint("add it under `tiers:`"),
-            });
+            fields.wrong(
+                at,
+                &key,
+                match near {
+                    Some(near) => wrong.hint(format!("did you mean {near}?")),
+                    None => wrong.hint("add it under `tiers:`"),
+                },
+            );
         }
     }
     policy

@@ -5,7 +5,14 @@ use std::{path::Path, sync::Arc};
 use proptest::prelude::*;
 
 use super::read_file;
-use crate::policy::{Amount, Class, GatewayMode, ImagePin, Policy, Severity};
+use crate::{
+    model::Limits,
+    policy::{
+        Amount, Class, GatewayMode, ImagePin, Policy, RootFiles, Scene, Severity,
+        examples::{now, published, snapshot, sound},
+        judge, learn,
+    },
+};
 
 const EVERYTHING: &str = include_str!("../../../tests/fixtures/policy/everything.yml");
 
@@ -45,7 +52,7 @@ version: 2
 teirs: {}
 tiers:
   critical: { severity: high, limits: { memory: lots, cpus: 2..1, disk: 1GiB } }
-  'a b': {}
+  \"a\\x1bb\": {}
 projects:
   shop:
     services:
@@ -77,7 +84,7 @@ exceptions:
         assert!(mistakes.iter().any(|mistake| mistake == line), "{line}\nis not among\n{}", mistakes.join("\n"));
     }
     let parts = [
-        "5:3: tiers.a b: \"a b\" is not a name",
+        "5:3: tiers.a\\u{1b}b: \"a\\u{1b}b\" is not a name",
         "services.web.tier: there is no tier \"critcal\"; did you mean critical?",
         "services.web.publish: \"80:80\" is not a port of the host",
         "services.web.replicas: \"-1\" is not an amount",
@@ -110,6 +117,32 @@ fn empty_files_say_nothing() {
         assert!(policy.names_nobody());
     }
     assert_eq!(read("[a]").1, ["policy.yml:1:1: is not a policy; begin with a section such as `tiers:`"]);
+}
+
+/// What `init` writes is understood, and nothing is found by it: what was wrong is excepted by name.
+#[test]
+fn what_is_learnt_is_clean() {
+    let mut broken = sound("shop", "web");
+    (broken.health, broken.confinement.user) = (None, Some("".into()));
+    broken.confinement.variables.push("DB_PASSWORD".into());
+    broken.ports.push(published(8080));
+    let mut lone = sound("", "no: 'quotes\"");
+    lone.limits = Limits::default();
+    let mut odd = sound("shop", "true");
+    (odd.limits.memory_bytes, odd.limits.cpu_cores) = (Some(123_456_789), Some(0.25));
+    let picture = snapshot(vec![broken, sound("shop", "api"), lone, odd]);
+    let text = learn(&picture, now());
+    let (policy, mistakes) = read(&text);
+    assert_eq!(mistakes, [] as [&str; 0], "{text}");
+    let scene = Scene { snapshot: &picture, now: now(), files: &RootFiles::default() };
+    let verdict = judge(&policy, &scene);
+    assert!(verdict.findings.is_empty(), "{text}\n{:#?}", verdict.findings);
+    assert_eq!(verdict.excepted.len(), 3, "{text}");
+    assert_eq!(policy.tiers.len(), 3, "{text}");
+    let later = jiff::Timestamp::from_second(now().as_second() + 100 * 86_400).unwrap();
+    assert!(judge(&policy, &Scene { now: later, ..scene }).is_violated(), "exceptions end");
+    let (nothing, mistakes) = read(&learn(&snapshot(vec![]), now()));
+    assert!(mistakes.is_empty() && nothing.names_nobody());
 }
 
 proptest! {

@@ -10,7 +10,8 @@ use super::{
     pairs, positive, time, word,
 };
 use crate::model::{
-    Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, RestartPolicy,
+    Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode,
+    RestartPolicy,
 };
 
 /// Period in force where only a quota was given (kernel default, microseconds).

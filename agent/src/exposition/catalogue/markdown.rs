@@ -86,6 +86,11 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
              reasons of a service are there from its first line on, at 0, so that `increase` sees the first drop. Counters belong to the agent's \
              process: they begin at 0 with it.",
         ),
+        Group::Policy => (
+            "Findings",
+            "What is not as the policy ([policy.md](policy.md)) or good practice wants it; [findings.md](findings.md) says what each class means. \
+             `subject` is the port, resource, variable or secret that is meant, at most 64 bytes of its name.",
+        ),
         Group::Agent => ("The agent", "Always on."),
     }
 }

@@ -13,6 +13,7 @@ mod markdown;
 pub mod memory;
 pub mod node;
 pub mod node_memory;
+pub mod policy;
 pub mod service;
 pub mod target;
 
@@ -47,7 +48,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 11] = [
+    let tables: [&[&'static Family]; 12] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -57,6 +58,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         service::FAMILIES,
         target::FAMILIES,
         logs::FAMILIES,
+        policy::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -82,6 +84,10 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
         Group::Target => &["host", "project", "service", "replica", "target"],
         Group::Logs if matches!(family.labels, ["destination" | "source", ..]) => &["host"],
         Group::Logs => &["host", "project", "service"],
+        Group::Policy if [policy::FINDING.name, policy::TIER.name].contains(&family.name) => {
+            &["host", "project", "service"]
+        }
+        Group::Policy => &["host"],
         Group::Node | Group::Agent => &[],
     }
 }

@@ -77,6 +77,7 @@ fn prefixes_say_the_group() {
             Group::Service => &["spyhop_container_", "spyhop_service_", "spyhop_network_"],
             Group::Target => &["spyhop_target_"],
             Group::Logs => &["spyhop_logs_"],
+            Group::Policy => &["spyhop_policy_", "spyhop_finding", "spyhop_checks_", "spyhop_service_tier_info"],
             Group::Agent => &["spyhop_", "process_"],
         };
         assert!(prefixes.iter().any(|prefix| family.name.starts_with(prefix)), "{}", family.name);

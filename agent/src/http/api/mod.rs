@@ -6,6 +6,7 @@
 
 mod container;
 mod engine;
+pub(in crate::http) mod findings;
 pub(in crate::http) mod logs;
 mod service;
 
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::query;
-use crate::{inventory::Snapshot, logs::board::Board, model::ServiceKey};
+use crate::{inventory::Snapshot, logs::board::Board, model::ServiceKey, policy};
 
 pub(super) use engine::{AGENT_VERSION, Engine};
 
@@ -26,6 +27,8 @@ pub(super) struct View<'a> {
     pub(super) host: Option<&'a str>,
     /// `None` while logs go nowhere.
     pub(super) logs: Option<&'a Board>,
+    /// `None` where nobody judges.
+    pub(super) policy: Option<&'a policy::Board>,
     pub(super) now: Timestamp,
 }
 
@@ -40,6 +43,11 @@ impl<'a> Filter<'a> {
     /// Reads the query; of equal names the last counts.
     pub(super) fn from_query(query: Option<&'a str>) -> Self {
         Self { project: query::last(query, "project"), service: query::last(query, "service") }
+    }
+
+    /// Whether everything is asked for.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.project.is_none() && self.service.is_none()
     }
 
     /// Whether a service is asked for.
@@ -124,6 +132,12 @@ impl<'a> View<'a> {
     /// Where logs go and how far they are; of services those that match.
     pub(super) fn logs(&self, filter: &Filter<'_>) -> logs::Logs<'a> {
         logs::Logs::new(self, filter)
+    }
+
+    /// What is not as it should be; of services those that match. `None` where nobody judges.
+    pub(super) fn findings(&self, filter: &Filter<'_>) -> Option<findings::Findings<'a>> {
+        let verdict = self.policy?.verdict(self.snapshot, self.now);
+        Some(findings::Findings::new(self.host, &verdict, filter))
     }
 
     /// Who is asked, and who is behind.

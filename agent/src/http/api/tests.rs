@@ -171,7 +171,7 @@ pub(in crate::http) fn snapshot() -> Snapshot {
 
 /// A picture looked at 1.5 s after the engine was last heard.
 pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
-    View { snapshot, host: Some("harbour"), logs: None, now: time("2026-03-01T12:00:01.5Z") }
+    View { snapshot, host: Some("harbour"), logs: None, policy: None, now: time("2026-03-01T12:00:01.5Z") }
 }
 
 /// One Loki that takes lines, one that is away, and the service's lines.
@@ -284,8 +284,14 @@ fn what_is_not_known_is_left_out() {
     );
     assert_eq!(container["limits"], serde_json::json!({}));
     let nothing = json(
-        &View { host: None, snapshot: &Snapshot::default(), logs: None, now: time("2026-03-01T12:00:00Z") }
-            .containers(&Filter::default()),
+        &View {
+            host: None,
+            snapshot: &Snapshot::default(),
+            logs: None,
+            policy: None,
+            now: time("2026-03-01T12:00:00Z"),
+        }
+        .containers(&Filter::default()),
     );
     assert_eq!(nothing, serde_json::json!({"engine": {"connected": false}, "containers": []}));
 }

@@ -1,5 +1,6 @@
 //! The page for people at `/`: written on the server, readable without scripts, nothing loaded but its own style sheet.
 
+mod findings;
 mod html;
 mod logs;
 
@@ -46,6 +47,7 @@ fn write_page(page: &mut String, view: &View<'_>) -> fmt::Result {
     write_engine(page, view)?;
     page.push_str("</header>\n<main>\n");
     write_counts(page, view)?;
+    findings::write(page, view)?;
     logs::write(page, view)?;
     write_containers(page, view)?;
     page.push_str("</main>\n");

@@ -135,7 +135,16 @@ impl ServiceRow {
             health_timed_out: self.health_timed_out,
         };
         let key = ServiceKey { project: self.project.into(), service: self.service.into() };
-        (key, Service { counters, expected: self.expected, gone_since: self.gone_since, members: 0, published: None })
+        (
+            key,
+            Service {
+                counters,
+                expected: self.expected,
+                gone_since: self.gone_since,
+                members: 0,
+                ..Service::default()
+            },
+        )
     }
 }
 

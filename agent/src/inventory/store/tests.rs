@@ -18,7 +18,7 @@ fn saved() -> Saved {
     let at = |second| Some(Timestamp::from_second(second).unwrap());
     let key = ServiceKey { project: "shop".into(), service: "web \"1\"\n".into() };
     let counters = ServiceCounters { starts: 7, exits: [1, 2, 3, 4], health_passed: 9, ..ServiceCounters::default() };
-    let service = Service { counters, expected: 2, gone_since: at(5), members: 0, published: None };
+    let service = Service { counters, expected: 2, gone_since: at(5), ..Service::default() };
     let ledger = Ledger {
         started: at(1),
         ended: at(2),

@@ -7,7 +7,7 @@ mod presence;
 mod secrets;
 mod shape;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod variables;
 
 use std::sync::Arc;
@@ -44,9 +44,11 @@ impl std::fmt::Debug for Scene<'_> {
 pub fn judge(policy: &Policy, scene: &Scene<'_>) -> Verdict {
     let profiles = resolve::profiles(policy, &scene.snapshot.containers);
     let mut court = Court { policy, scene, verdict: Verdict { profiles, ..Verdict::default() } };
-    let expected = resolve::expected(policy, &court.verdict.profiles, scene.snapshot.host.as_deref().unwrap_or_default());
+    let expected =
+        resolve::expected(policy, &court.verdict.profiles, scene.snapshot.host.as_deref().unwrap_or_default());
     for group in scene.snapshot.containers.chunk_by(|a, b| a.container.identity.key == b.container.identity.key) {
-        let members: Vec<_> = group.iter().filter(|entry| !entry.container.identity.one_off).map(|entry| &**entry).collect();
+        let members: Vec<_> =
+            group.iter().filter(|entry| !entry.container.identity.one_off).map(|entry| &**entry).collect();
         let Some(first) = members.first() else { continue };
         let key = &first.container.identity.key;
         let in_force = court.verdict.profiles.get(&key.project).map(Vec::as_slice).unwrap_or_default();

@@ -8,8 +8,8 @@ use super::{Scene, judge};
 use crate::{
     inventory::{EngineStatus, Entry, Snapshot},
     model::{
-        Confinement, Container, ContainerId, ContainerState, EngineInfo, Glob, Health, HealthCheck, HealthStatus, Identity,
-        Labels, Limits as Given, LogSetup, Mount, NetworkMode, PublishedPort, RestartPolicy,
+        Confinement, Container, ContainerId, ContainerState, EngineInfo, Glob, Health, HealthCheck, HealthStatus,
+        Identity, Labels, Limits as Given, LogSetup, Mount, NetworkMode, PublishedPort, RestartPolicy,
     },
     policy::{
         Amount, CLASSES, Class, Exception, Layer, Limits, Policy, Profile, Project, Publish, SecretFiles, ServiceRule,
@@ -19,7 +19,7 @@ use crate::{
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
@@ -33,7 +33,7 @@ impl SecretFiles for Written {
 }
 
 /// A container that nothing is wrong with.
-fn sound(project: &str, service: &str) -> Container {
+pub(crate) fn sound(project: &str, service: &str) -> Container {
     let pairs = [("com.docker.compose.project", project), ("com.docker.compose.service", service)];
     let labels = Labels::new(pairs.map(|(key, value)| (key.into(), value.into())));
     let name = format!("{project}-{service}-1");
@@ -75,7 +75,7 @@ fn sound(project: &str, service: &str) -> Container {
     }
 }
 
-fn snapshot(containers: Vec<Container>) -> Snapshot {
+pub(crate) fn snapshot(containers: Vec<Container>) -> Snapshot {
     let entry = |container: Container| {
         Arc::new(Entry {
             replica: container.identity.replica.clone(),
@@ -135,7 +135,7 @@ fn tier(policy: &mut Policy) -> &mut Tier {
     Arc::get_mut(&mut policy.tiers[0]).unwrap()
 }
 
-fn published(port: u16) -> PublishedPort {
+pub(crate) fn published(port: u16) -> PublishedPort {
     PublishedPort { container_port: 80, protocol: "tcp".into(), host_ip: "0.0.0.0".into(), host_port: port }
 }
 
@@ -169,7 +169,11 @@ const PLANTED: &[Planted] = &[
     (|_, web| web.limits.cpu_cores = None, Class::LimitMissing, "cpus"),
     (|policy, _| tier(policy).limits.pids = Some(Amount::ANY), Class::LimitMissing, "pids"),
     (|_, web| web.limits.memory_bytes = Some(2 << 30), Class::LimitWrong, "memory"),
-    (|policy, _| tier(policy).limits.memory_reservation = Some(Amount::ANY), Class::ReservationMissing, "memory_reservation"),
+    (
+        |policy, _| tier(policy).limits.memory_reservation = Some(Amount::ANY),
+        Class::ReservationMissing,
+        "memory_reservation",
+    ),
     (
         |policy, web| {
             tier(policy).limits.memory_reservation = Some(Amount::exactly(512.0));
@@ -314,10 +318,7 @@ fn profiles_come_into_force_by_file_or_by_name() {
         name: "development".into(),
         files: vec!["override.yml".into()],
         layer: Layer {
-            services: vec![ServiceRule {
-                publish: Some(vec![Publish::parse("5432").unwrap()]),
-                ..rule("w*")
-            }],
+            services: vec![ServiceRule { publish: Some(vec![Publish::parse("5432").unwrap()]), ..rule("w*") }],
             ..Layer::default()
         },
     };

@@ -32,15 +32,42 @@ mod tests {
     #[test]
     fn secrets_are_known_by_their_names() {
         let secret = [
-            "PASSWORD", "DB_PASSWORD", "POSTGRES_PASSWORD", "PGPASSWORD", "api_key", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET",
-            "GITHUB_TOKEN", "SMTP_PASS", "DB_PASSWORD_2", "DB_PASSWORD2", "TLS_PRIVATE_KEY", "stripe.apikey", "SECRET",
+            "PASSWORD",
+            "DB_PASSWORD",
+            "POSTGRES_PASSWORD",
+            "PGPASSWORD",
+            "api_key",
+            "AWS_SECRET_ACCESS_KEY",
+            "JWT_SECRET",
+            "GITHUB_TOKEN",
+            "SMTP_PASS",
+            "DB_PASSWORD_2",
+            "DB_PASSWORD2",
+            "TLS_PRIVATE_KEY",
+            "stripe.apikey",
+            "SECRET",
         ];
         for name in secret {
             assert!(is_secret(name), "{name}");
         }
         let harmless = [
-            "", "_", "2", "PATH", "PWD", "GPG_KEY", "DB_PASSWORD_FILE", "TOKEN_TTL", "SECRETS_DIR", "ALLOW_EMPTY_PASSWORD",
-            "COMPASS", "KEY", "PUBLIC_KEY", "PASSWORD_MIN_LENGTH", "BYPASS_CACHE", "SSL_KEY_PATH", "CACHE_KEY",
+            "",
+            "_",
+            "2",
+            "PATH",
+            "PWD",
+            "GPG_KEY",
+            "DB_PASSWORD_FILE",
+            "TOKEN_TTL",
+            "SECRETS_DIR",
+            "ALLOW_EMPTY_PASSWORD",
+            "COMPASS",
+            "KEY",
+            "PUBLIC_KEY",
+            "PASSWORD_MIN_LENGTH",
+            "BYPASS_CACHE",
+            "SSL_KEY_PATH",
+            "CACHE_KEY",
         ];
         for name in harmless {
             assert!(!is_secret(name), "{name}");

@@ -1,0 +1,115 @@
+//! `spyhop check`: the verdict on this host, once.
+
+mod junit;
+mod sarif;
+mod text;
+
+use jiff::Timestamp;
+
+use super::{
+    Exit, answer,
+    arguments::{CheckArguments, ReportFormat},
+    fail,
+    look::look,
+};
+use crate::{
+    http,
+    policy::{RootFiles, Scene, Verdict, judge},
+};
+
+pub(super) fn run(arguments: CheckArguments) -> Exit {
+    let CheckArguments { format, require, config } = arguments;
+    let (config, sources) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let snapshot = match look(&config, &sources) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return fail(&format!("{error:#}")),
+    };
+    let files = RootFiles::at(config.host.rootfs.resolve());
+    let verdict = judge(&config.policy, &Scene { snapshot: &snapshot, now: Timestamp::now(), files: &files });
+    let host = snapshot.host.as_deref();
+    let report = match format {
+        ReportFormat::Text => text::report(&verdict, host),
+        ReportFormat::Json => http::findings_json(&verdict, host),
+        ReportFormat::Junit => junit::report(&config.policy, &verdict, host),
+        ReportFormat::Sarif => sarif::report(&verdict, host),
+    };
+    match answer(&report) {
+        Exit::Ok => exit(&verdict, require),
+        failed => failed,
+    }
+}
+
+/// Violations count more than what was not seen.
+fn exit(verdict: &Verdict, require: bool) -> Exit {
+    match verdict.is_violated() {
+        true => Exit::No,
+        false if require && !verdict.not_checked.is_empty() => Exit::Incomplete,
+        false => Exit::Ok,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        model::ServiceKey,
+        policy::{Class, Exception, Finding, NotChecked, Severity},
+    };
+
+    /// One finding of each severity, one excepted, one look not taken.
+    pub(in crate::cli::check) fn verdict() -> Verdict {
+        let key = ServiceKey { project: "shop".into(), service: "d<b>".into() };
+        let finding = |class: Class, service: Option<&ServiceKey>, subject: &str, message: &str| Finding {
+            class,
+            severity: class.severity(),
+            service: service.cloned(),
+            subject: subject.into(),
+            message: message.to_owned(),
+            since: None,
+        };
+        let exception = Exception {
+            class: Class::RootUser,
+            project: None,
+            service: None,
+            subject: None,
+            reason: "its image needs it".into(),
+            until: "2027-03-31".parse().unwrap(),
+        };
+        Verdict {
+            findings: vec![
+                finding(
+                    Class::PortUnlisted,
+                    Some(&key),
+                    "5432/tcp",
+                    "port 5432/tcp is published on 0.0.0.0 & not listed",
+                ),
+                finding(Class::LimitMissing, Some(&key), "memory", "no memory is set\u{1b}[2J"),
+                finding(Class::Overcommit, None, "memory", "limits of memory come to 9GiB"),
+            ],
+            excepted: vec![(finding(Class::RootUser, Some(&key), "", "it runs as root"), Arc::new(exception))],
+            checked: 12,
+            not_checked: vec![NotChecked {
+                class: Class::SecretStale,
+                service: Some(key),
+                reason: "secret a: not seen".into(),
+            }],
+            ..Verdict::default()
+        }
+    }
+
+    #[test]
+    fn exit_codes_are_in_order() {
+        let all = verdict();
+        assert_eq!((exit(&all, false), exit(&all, true)), (Exit::No, Exit::No));
+        let mut mild = verdict();
+        mild.findings.retain(|finding| finding.severity == Severity::Info);
+        assert_eq!((exit(&mild, false), exit(&mild, true)), (Exit::Ok, Exit::Incomplete));
+        mild.not_checked.clear();
+        assert_eq!((exit(&mild, false), exit(&mild, true)), (Exit::Ok, Exit::Ok));
+    }
+}

@@ -1,0 +1,221 @@
+//! A policy that says what is there now: `spyhop init`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
+
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+
+use super::{
+    Amount, Class, Layer, Limits, Policy, Project, Publish, RootFiles, Scene, ServiceRule, Severity, Tier, Unit, judge,
+};
+use crate::inventory::{Entry, Snapshot};
+
+/// Days an exception for what was there from the beginning holds.
+const GRACE_DAYS: i64 = 90;
+
+/// The text of a policy for what is in the picture. It has no finding but for what is worth knowing: what is not as it should be is
+/// excepted for [`GRACE_DAYS`].
+pub fn learn(snapshot: &Snapshot, now: Timestamp) -> String {
+    let policy = seen(snapshot);
+    let verdict = judge(&policy, &Scene { snapshot, now, files: &RootFiles::default() });
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let until = today.checked_add(GRACE_DAYS.days()).unwrap_or(today);
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _infallible = writeln!(
+        out,
+        "# What ran on {} on {today}, written by spyhop init. Say which tier matters most, and what of this is not meant.\n# The language \
+         is described in docs/policy.md, the findings in docs/findings.md.\nversion: 1\n",
+        word(snapshot.host.as_deref().unwrap_or("this host"))
+    );
+    tiers(&mut out, &policy);
+    projects(&mut out, &policy, snapshot);
+    let excepted = verdict.findings.iter().filter(|finding| finding.severity > Severity::Info);
+    let lines: BTreeSet<_> = excepted
+        .map(|finding| {
+            let key = finding.service.as_ref();
+            (finding.class, key.map(|key| &*key.project), key.map(|key| &*key.service), &*finding.subject)
+        })
+        .collect();
+    exceptions(&mut out, &lines, until);
+    out
+}
+
+/// What is there as a policy, without exceptions.
+fn seen(snapshot: &Snapshot) -> Policy {
+    let mut tiers: Vec<Arc<Tier>> = Vec::new();
+    let mut projects: BTreeMap<Arc<str>, Project> = BTreeMap::new();
+    for (limits, name) in limits_by_size(snapshot) {
+        tiers.push(Arc::new(Tier { name, severity: Severity::Warning, limits }));
+    }
+    for group in snapshot.containers.chunk_by(|a, b| a.container.identity.key == b.container.identity.key) {
+        let members: Vec<&Entry> =
+            group.iter().map(|entry| &**entry).filter(|entry| !entry.container.identity.one_off).collect();
+        let Some(first) = members.first() else { continue };
+        let key = &first.container.identity.key;
+        // Somebody's joke of a label: the language has no name for it.
+        if key.project.chars().chain(key.service.chars()).any(char::is_control) {
+            continue;
+        }
+        let limits = limits_of(first);
+        let tier = tiers.iter().find(|tier| tier.limits == limits).map(|tier| Arc::clone(&tier.name));
+        let mut publish: Vec<Publish> =
+            members.iter().flat_map(|entry| &entry.container.ports).filter_map(entry_of).collect();
+        publish.sort_by_key(|entry| (entry.first, entry.to_string()));
+        publish.dedup();
+        let networks: BTreeSet<Arc<str>> =
+            members.iter().flat_map(|entry| &entry.container.networks).map(|on| Arc::clone(&on.network)).collect();
+        let job = members.iter().all(|entry| entry.completed());
+        let rule = ServiceRule {
+            name: Arc::clone(&key.service),
+            tier,
+            replicas: (members.len() > 1 && !job).then(|| Amount::exactly(members.len() as f64)),
+            publish: (!publish.is_empty()).then_some(publish),
+            networks: Some(networks.into_iter().collect()),
+            job: job.then_some(true),
+            ..ServiceRule::default()
+        };
+        let project = projects.entry(Arc::clone(&key.project)).or_insert_with(|| Project {
+            name: Arc::clone(&key.project),
+            base: Layer::default(),
+            ..Project::default()
+        });
+        project.base.services.push(rule);
+    }
+    Policy { tiers, projects: projects.into_values().map(Arc::new).collect(), ..Policy::default() }
+}
+
+/// Each set of limits, the largest first, with a name.
+fn limits_by_size(snapshot: &Snapshot) -> Vec<(Limits, Arc<str>)> {
+    let mut all: Vec<Limits> = Vec::new();
+    for entry in &snapshot.containers {
+        let limits = limits_of(entry);
+        if !all.contains(&limits) {
+            all.push(limits);
+        }
+    }
+    let size = |amount: Option<Amount>| amount.and_then(|amount| amount.most).unwrap_or(-1.0);
+    all.sort_by(|a, b| size(b.memory).total_cmp(&size(a.memory)).then(size(b.cpus).total_cmp(&size(a.cpus))));
+    let named = (1..).zip(all).map(|(number, limits)| match limits {
+        Limits { memory: None, cpus: None, .. } => (limits, "unlimited".into()),
+        _ => (limits, format!("tier-{number}").into()),
+    });
+    named.collect()
+}
+
+fn limits_of(entry: &Entry) -> Limits {
+    let given = &entry.container.limits;
+    Limits {
+        memory: given.memory_bytes.map(|bytes| Amount::exactly(bytes as f64)),
+        cpus: given.cpu_cores.map(Amount::exactly),
+        ..Limits::default()
+    }
+}
+
+fn entry_of(port: &crate::model::PublishedPort) -> Option<Publish> {
+    let address = match &*port.host_ip {
+        "" => Some(std::net::Ipv4Addr::UNSPECIFIED.into()),
+        text => Some(text.parse().ok()?),
+    };
+    Some(Publish { address, first: port.host_port, last: port.host_port, protocol: Arc::clone(&port.protocol) })
+}
+
+fn tiers(out: &mut String, policy: &Policy) {
+    out.push_str("tiers:");
+    if policy.tiers.is_empty() {
+        out.push_str(" {}\n");
+        return;
+    }
+    out.push('\n');
+    for tier in &policy.tiers {
+        let Limits { memory, cpus, .. } = tier.limits;
+        let limit = |name: &str, amount: Option<Amount>, unit| Some(format!("{name}: {}", exact(amount?, unit)?));
+        let limits: Vec<_> =
+            [limit("memory", memory, Unit::Bytes), limit("cpus", cpus, Unit::Cores)].into_iter().flatten().collect();
+        let limits = if limits.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", limits.join(", ")) };
+        let (name, severity) = (word(&tier.name), tier.severity);
+        let _infallible = writeln!(out, "  {name}: {{ severity: {severity}, limits: {limits} }}");
+    }
+}
+
+/// As the language writes it: bytes without a rounding.
+fn exact(amount: Amount, unit: Unit) -> Option<String> {
+    let value = amount.most?;
+    let shown = unit.show(value);
+    Some(if unit == Unit::Bytes && shown.contains('.') { format!("{value}B") } else { shown })
+}
+
+fn projects(out: &mut String, policy: &Policy, snapshot: &Snapshot) {
+    if policy.projects.is_empty() {
+        return;
+    }
+    out.push_str("\nprojects:\n");
+    for project in &policy.projects {
+        let _infallible = writeln!(out, "  {}:\n    services:", word(&project.name));
+        let short = |network: &str| {
+            let own = network.strip_prefix(&*project.name).and_then(|rest| rest.strip_prefix('_'));
+            word(own.filter(|own| !own.is_empty()).unwrap_or(network))
+        };
+        for rule in &project.base.services {
+            let mut fields = Vec::new();
+            fields.extend(rule.tier.as_ref().map(|tier| format!("tier: {}", word(tier))));
+            fields.extend(rule.replicas.and_then(|amount| Some(format!("replicas: {}", amount.most?))));
+            fields.extend(rule.publish.as_ref().map(|entries| {
+                let entries: Vec<_> = entries.iter().map(|entry| word(&entry.to_string())).collect();
+                format!("publish: [{}]", entries.join(", "))
+            }));
+            let networks = rule.networks.iter().flatten().map(|network| short(network));
+            let networks: Vec<_> = networks.collect();
+            fields.extend((!networks.is_empty()).then(|| format!("networks: [{}]", networks.join(", "))));
+            fields.extend(rule.job.map(|_| "job: true".to_owned()));
+            let _infallible = writeln!(out, "      {}: {{ {} }}", word(&rule.name), fields.join(", "));
+        }
+        networks(out, project, snapshot, &short);
+    }
+}
+
+/// Networks that services of the project are on, with what the engine says of each.
+fn networks(out: &mut String, project: &Project, snapshot: &Snapshot, short: &dyn Fn(&str) -> String) {
+    let used: BTreeSet<&str> =
+        project.base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).map(|name| &**name).collect();
+    if used.is_empty() {
+        return;
+    }
+    out.push_str("    networks:\n");
+    for name in used {
+        let internal =
+            snapshot.networks.iter().find(|network| *network.name == *name).and_then(|network| network.internal);
+        let rule = if internal == Some(true) { "{ internal: true }" } else { "{}" };
+        let _infallible = writeln!(out, "      {}: {rule}", short(name));
+    }
+}
+
+fn exceptions(out: &mut String, lines: &BTreeSet<(Class, Option<&str>, Option<&str>, &str)>, until: Date) {
+    if lines.is_empty() {
+        return;
+    }
+    out.push_str("\n# Each was so when this was written. Put it right, or give it a reason of yours.\nexceptions:\n");
+    for (class, project, service, subject) in lines {
+        let mut fields = vec![format!("finding: {}", class.as_str())];
+        fields.extend(project.map(|project| format!("project: {}", word(project))));
+        fields.extend(service.map(|service| format!("service: {}", word(service))));
+        fields.extend((!subject.is_empty()).then(|| format!("subject: {}", word(subject))));
+        let _infallible =
+            writeln!(out, "  - {{ {}, reason: so from the beginning, until: {until} }}", fields.join(", "));
+    }
+}
+
+/// A word as YAML reads it back, quoted where it could be taken for anything else.
+fn word(text: &str) -> String {
+    let first = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    let plain = first && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    let taken = ["null", "true", "false", "yes", "no", "on", "off"].contains(&text.to_ascii_lowercase().as_str());
+    if plain && !taken {
+        return text.to_owned();
+    }
+    // JSON's strings are YAML's.
+    serde_json::to_string(text).unwrap_or_default()
+}
