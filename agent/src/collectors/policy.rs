@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Findings with a series of their own.
-const MAX_FINDINGS: usize = 500;
+const MAX_FINDINGS: usize = 200;
 
 /// Bytes of a subject, which may be the name of somebody's variable.
 const MAX_SUBJECT: usize = 64;

@@ -126,6 +126,29 @@ mod tests {
 
     use super::*;
 
+    /// The pages about the policy say what the program does: the table of classes, and a file which a test reads.
+    #[test]
+    fn the_documentation_is_in_step() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let example = std::fs::read_to_string(root.join("tests/fixtures/policy/everything.yml")).unwrap();
+        let pages = [
+            ("../docs/findings.md", "<!-- classes -->\n", "<!-- end of classes -->", format!("\n{}\n", markdown())),
+            ("../docs/policy.md", "```yaml\n", "```\n\n<!-- end of example -->", example),
+        ];
+        for (page, begin, end, wanted) in pages {
+            let page = root.join(page);
+            let found = std::fs::read_to_string(&page).unwrap();
+            let (head, rest) = found.split_once(begin).unwrap();
+            let (_, tail) = rest.split_once(end).unwrap();
+            let now = format!("{head}{begin}{wanted}{end}{tail}");
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                std::fs::write(&page, &now).unwrap();
+            } else {
+                assert!(found == now, "{} is out of step: run again with UPDATE_GOLDEN=1", page.display());
+            }
+        }
+    }
+
     #[test]
     fn the_table_is_sound() {
         let words: BTreeSet<_> = ALL.iter().map(|class| class.as_str()).collect();

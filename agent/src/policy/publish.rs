@@ -47,10 +47,7 @@ impl Publish {
     fn admits_address(&self, bound: &str) -> bool {
         let Some(allowed) = self.address else { return true };
         // The engine writes nothing, before a start, for every address.
-        let bound = match bound.parse::<IpAddr>() {
-            Ok(bound) => bound,
-            Err(_) => return allowed.is_unspecified() && allowed.is_ipv4(),
-        };
+        let Ok(bound) = bound.parse::<IpAddr>() else { return allowed.is_unspecified() && allowed.is_ipv4() };
         allowed == bound || (allowed.is_unspecified() && allowed.is_ipv4() == bound.is_ipv4())
     }
 }

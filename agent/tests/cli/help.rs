@@ -4,9 +4,11 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 10] = [
+    let commands: [(&str, &[&str]); 12] = [
         ("spyhop", &[]),
         ("run", &["run"]),
+        ("check", &["check"]),
+        ("init", &["init"]),
         ("status", &["status"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),

@@ -15,6 +15,7 @@ use spyhop::{
         ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network, ServiceCounters,
         ServiceKey,
     },
+    policy::{self, Class, Exception, Layer, Limits, Policy, Project, RootFiles, ServiceRule, Severity, Tier},
     targets::{Targets, Verdict},
     telemetry::{EngineCall, HttpAnswer, Metrics, Outcome},
 };
@@ -39,6 +40,7 @@ pub(crate) fn collector() -> Collector<Kernel> {
     let settings = Settings {
         targets: Some(targets(&reader, &metrics)),
         logs: Some(logs()),
+        policy: Some(policy()),
         labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()
@@ -55,6 +57,28 @@ fn targets(reader: &Reader, metrics: &Metrics) -> Targets {
     let duration = Duration::from_millis(125);
     targets.note(vec![Verdict { labels, up: true, duration, samples: 7, left_out: 0 }]);
     targets
+}
+
+/// One tier, which one service has, and an exception that covers one finding.
+fn policy() -> policy::Board {
+    let tier = Tier { name: "critical".into(), severity: Severity::Critical, limits: Limits::default() };
+    let web = ServiceRule { name: "web".into(), tier: Some("critical".into()), ..ServiceRule::default() };
+    let base = Layer { services: vec![web], ..Layer::default() };
+    let exception = Exception {
+        class: Class::RestartPolicyMissing,
+        project: None,
+        service: None,
+        subject: None,
+        reason: "nobody minds".into(),
+        until: "2033-12-31".parse().unwrap(),
+    };
+    let policy = Policy {
+        tiers: vec![Arc::new(tier)],
+        projects: vec![Arc::new(Project { name: "shop".into(), base, ..Project::default() })],
+        exceptions: vec![Arc::new(exception)],
+        ..Policy::default()
+    };
+    policy::Board::new(Arc::new(policy), RootFiles::default())
 }
 
 /// Two destinations, one of which is away; a service whose lines wait for it, and one that has not said a word.

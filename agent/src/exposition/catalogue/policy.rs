@@ -1,4 +1,4 @@
-//! What is not as the policy, or good practice, wants it. Names in labels are the policy's, the engine's and ours; at most some hundred findings.
+//! What is not as the policy, or good practice, wants it. Names in labels are the policy's, the engine's and ours; at most two hundred findings.
 
 super::families! { Policy;
     INFO: Info "spyhop_policy_info" "" ["tiers", "projects", "exceptions"]

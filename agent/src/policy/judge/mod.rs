@@ -101,7 +101,9 @@ impl Court<'_> {
     /// Takes down a finding, once.
     fn finds(&mut self, class: Class, service: Option<&ServiceKey>, subject: &str, message: String) {
         let Some(severity) = self.policy.checks.severity(class) else { return };
-        if self.verdict.findings.iter().any(|known| known.key() == (class, service, subject)) {
+        // Services are judged one after the other: what is known of this one stands at the end.
+        let mut known = self.verdict.findings.iter().rev().take_while(|known| known.service.as_ref() == service);
+        if known.any(|known| known.key() == (class, service, subject)) {
             return;
         }
         let (service, subject) = (service.cloned(), subject.into());
