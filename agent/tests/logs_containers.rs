@@ -3,7 +3,7 @@
 //! Numbers in brackets are those of the list in docs/decisions/0015-log-failures.md. Lines are made here and printed by the container,
 //! so that each accounts for itself; containers of others on the same engine are not read.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/loki/mod.rs"]
 mod loki;
