@@ -87,13 +87,21 @@ impl Yard {
     fn has(&self, service: &str, stream: &str, wanted: &[String]) {
         eventually("these lines", || {
             let texts = self.texts(service, stream);
+            let same = texts.iter().zip(wanted).take_while(|(text, wanted)| text == wanted).count();
             let short = |texts: &[String]| {
-                let heads =
-                    texts.iter().map(|text| format!("{}:{}", text.len(), text.chars().take(30).collect::<String>()));
-                heads.take(12).collect::<Vec<_>>()
+                let heads = texts
+                    .iter()
+                    .skip(same)
+                    .map(|text| format!("{}:{}", text.len(), text.chars().take(30).collect::<String>()));
+                heads.take(6).collect::<Vec<_>>()
             };
             holds(texts == wanted, || {
-                format!("{} {stream}: {:?} instead of {:?}", service, short(&texts), short(wanted))
+                let (there, all) = (texts.len(), wanted.len());
+                format!(
+                    "{service} {stream}: {there} of {all}, from line {same} on {:?} instead of {:?}",
+                    short(&texts),
+                    short(wanted)
+                )
             })
         });
     }

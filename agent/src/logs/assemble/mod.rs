@@ -91,6 +91,8 @@ pub struct Patience {
     pub trace_hold: Duration,
     /// How long a line without an end is held after its newest part.
     pub part_hold: Duration,
+    /// How long it is held after a part which the engine cut: an engine or a disk under load may take its time for the next one.
+    pub cut_hold: Duration,
 }
 
 impl Default for Patience {
@@ -102,6 +104,7 @@ impl Default for Patience {
             trace_gap: Duration::from_secs(4),
             trace_hold: Duration::from_secs(5),
             part_hold: Duration::from_secs(4),
+            cut_hold: Duration::from_secs(120),
         }
     }
 }

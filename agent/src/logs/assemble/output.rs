@@ -30,12 +30,18 @@ pub(super) struct Output {
     held_bytes: Vec<u8>,
 }
 
+/// The engine's buffer (moby, `daemon/logger/copier.go`): a part this long was cut because the buffer was full, and the rest is on its way
+/// however long the engine takes. A shorter one is the last word of a writer that has gone. Bytes that are no UTF-8 only make parts longer.
+const ENGINE_BUFFER: usize = 16 << 10;
+
 /// A line that has not ended.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     place: Place,
     total: u64,
     arrived: u64,
+    /// Its newest part was cut by the engine.
+    goes_on: bool,
 }
 
 /// A whole line.
@@ -77,10 +83,10 @@ impl Output {
             let line = Whole { bytes, total: piece.text.len() as u64, place, ended: true };
             return self.line(line.without_cr(rules), now, rules, emit);
         }
-        let part = self.part.get_or_insert(Part { place, total: 0, arrived: now });
+        let part = self.part.get_or_insert(Part { place, total: 0, arrived: now, goes_on: false });
         part.place.end = piece.end;
         part.total += piece.text.len() as u64;
-        part.arrived = now;
+        (part.arrived, part.goes_on) = (now, piece.text.len() >= ENGINE_BUFFER);
         let endless = part.total > ENDLESS;
         let left = room(rules).saturating_sub(self.part_bytes.len());
         self.part_bytes.extend_from_slice(piece.text.get(..left).unwrap_or(piece.text));
@@ -105,6 +111,7 @@ impl Output {
     /// An unfinished line may go on with the entry before it, which waits for it.
     pub(super) fn deadline(&self, patience: &Patience) -> Option<u64> {
         let (arrived, hold) = match (self.part, &self.held) {
+            (Some(part), _) if part.goes_on => (part.arrived, patience.cut_hold),
             (Some(part), _) => (part.arrived, patience.part_hold),
             (None, Some(held)) => (held.arrived, held.hold(patience)),
             (None, None) => return None,

@@ -90,6 +90,24 @@ fn a_lonely_fragment_waits_less_than_five_seconds_and_not_at_all_at_the_end() {
     assert_eq!(texts(&entries), ["foo"]);
 }
 
+/// The engine cuts at a full buffer and the rest is sure to come: an engine that stops for half a minute in between parts no line.
+#[test]
+fn a_part_that_the_engine_cut_waits_for_the_rest() {
+    let line = letters(PART + 7);
+    let mut assembler = Assembler::new(Settings::default());
+    let written = parts(LogStream::Stdout, 1, &line);
+    assert_eq!(push(&mut assembler, 0, &written[0], 100), []);
+    assert_eq!(flush_due(&mut assembler, 30_000), []);
+    assert_eq!(texts(&push(&mut assembler, 1, &written[1], 30_000)), [] as [&str; 0]);
+    let due = assembler.next_deadline().unwrap();
+    assert_eq!(texts(&flush_due(&mut assembler, due)), [&line]);
+    // Its writer was killed between the two: it does not wait for ever.
+    push(&mut assembler, 2, &written[0], 40_000);
+    let due = assembler.next_deadline().unwrap();
+    assert!(due <= 40_000 + 120_000, "{due}");
+    assert_eq!(texts(&flush_due(&mut assembler, due)), [&line[..PART]]);
+}
+
 #[test]
 fn a_part_with_its_end_under_way_keeps_the_trace_waiting() {
     let mut assembler = Assembler::new(Settings::default());

@@ -15,10 +15,10 @@ use rustix::{
 
 use super::{error::TailError, packed::Stream};
 
-/// A first record is told apart by this much of it: its time and its text are in there.
-const FINGERPRINT_BYTES: usize = 1024;
+/// A first record is told apart by this much of it: the engine cuts lines at 16 KiB, which are 96 KiB where each byte is escaped.
+const FINGERPRINT_BYTES: usize = 128 << 10;
 
-/// What is looked at for it at a time, at least twice as much.
+/// What is looked at for it at a time.
 const WINDOW: usize = 4096;
 
 /// Longest hole that is looked behind. What stands behind a longer one is read, and not known again by another process.
@@ -92,6 +92,15 @@ impl LogFile {
         self.identity
     }
 
+    /// Whether this and the other are one file, both of them open. A copy, packed or not, is known by its first record; two plain files
+    /// may begin alike.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        if self.is_packed() || other.is_packed() {
+            return self.identity.is(&other.identity);
+        }
+        self.identity.inode == other.identity.inode
+    }
+
     pub(super) const fn is_packed(&self) -> bool {
         matches!(self.reader, Reader::Packed { .. })
     }
@@ -119,34 +128,38 @@ impl LogFile {
         };
         let mut at = 0;
         while at < MAX_HOLE {
-            let length = match (&self.reader, &mut stream) {
-                (Reader::Plain(file), _) => pread_full(file, &mut window, at)?,
-                // What cannot be unpacked is no file of ours, or one that is being packed.
-                (_, Some(stream)) => stream.unpack(&mut window),
-                _ => 0,
-            };
+            // What cannot be unpacked is no file of ours, or one that is being packed.
+            let length = self.look(&mut stream, at, &mut window)?;
             let seen = window.get(..length).unwrap_or_default();
-            let Some(nuls) = seen.iter().position(|byte| *byte != 0) else {
-                match (length, &self.reader) {
-                    (0, _) => return Ok(None),
-                    (_, Reader::Plain(file)) => at = data_from(file, at + u64::try_from(length).unwrap_or_default())?,
-                    _ => at += u64::try_from(length).unwrap_or_default(),
+            if let Some(nuls) = seen.iter().position(|byte| *byte != 0) {
+                let mut first = FirstRecord::default();
+                let mut known = first.take(seen.get(nuls..).unwrap_or_default());
+                let mut full = length == WINDOW;
+                while known.is_none() && full {
+                    at += u64::try_from(WINDOW).unwrap_or_default();
+                    let length = self.look(&mut stream, at, &mut window)?;
+                    known = first.take(window.get(..length).unwrap_or_default());
+                    full = length == WINDOW;
                 }
-                continue;
-            };
-            // The record may not stand in the window to its end.
-            window.copy_within(nuls..length, 0);
-            let (kept, room) = window.split_at_mut_checked(length - nuls).unwrap_or_default();
-            let kept = kept.len();
-            let more = match (&self.reader, &mut stream) {
-                (Reader::Plain(file), _) => pread_full(file, room, at + u64::try_from(length).unwrap_or_default())?,
-                (_, Some(stream)) => stream.unpack(room),
-                _ => 0,
-            };
-            let head = window.get(..(kept + more).min(FINGERPRINT_BYTES)).unwrap_or_default();
-            return Ok(fingerprint_of(head));
+                return Ok(known);
+            }
+            let behind = at + u64::try_from(length).unwrap_or_default();
+            match (length, &self.reader) {
+                (0, _) => return Ok(None),
+                (_, Reader::Plain(file)) => at = data_from(file, behind)?,
+                _ => at = behind,
+            }
         }
         Ok(None)
+    }
+
+    /// Bytes from `at` on; of a packed file the next ones of its stream.
+    fn look(&self, stream: &mut Option<Stream>, at: u64, window: &mut [u8]) -> io::Result<usize> {
+        match (&self.reader, stream) {
+            (Reader::Plain(file), _) => pread_full(file, window, at),
+            (_, Some(stream)) => Ok(stream.unpack(window)),
+            _ => Ok(0),
+        }
     }
 
     /// Whether the file was emptied or cut since; if so, reading goes on at its beginning, or at its end where the beginning is
@@ -253,18 +266,35 @@ pub(super) fn pread_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Res
     Ok(filled)
 }
 
-/// Hash of the first line, or of the first [`FINGERPRINT_BYTES`] of it; `None` while neither is there. Both stay what they are
-/// however the file grows.
-fn fingerprint_of(head: &[u8]) -> Option<u64> {
-    match memchr::memchr(b'\n', head) {
-        Some(end) => head.get(..=end).map(fnv),
-        None => (head.len() >= FINGERPRINT_BYTES).then(|| fnv(head)),
+/// Hashes the first line, or the first [`FINGERPRINT_BYTES`] of a longer one: it stays what it is however the file grows. The whole line,
+/// because the record's time, which tells two lines of the same text apart, stands at its end.
+#[derive(Debug)]
+struct FirstRecord {
+    hash: u64,
+    left: usize,
+}
+
+impl Default for FirstRecord {
+    fn default() -> Self {
+        Self { hash: 0xcbf2_9ce4_8422_2325, left: FINGERPRINT_BYTES }
     }
 }
 
-/// FNV-1a: the same in every build, which the standard library's hash does not promise.
-const fn fnv(bytes: &[u8]) -> u64 {
-    let (mut hash, mut rest) = (0xcbf2_9ce4_8422_2325u64, bytes);
+impl FirstRecord {
+    /// Takes the next bytes; the fingerprint once it is known.
+    fn take(&mut self, bytes: &[u8]) -> Option<u64> {
+        let bytes = bytes.get(..self.left).unwrap_or(bytes);
+        let end = memchr::memchr(b'\n', bytes);
+        let line = end.and_then(|end| bytes.get(..=end)).unwrap_or(bytes);
+        self.hash = fnv(self.hash, line);
+        self.left -= line.len();
+        (end.is_some() || self.left == 0).then_some(self.hash)
+    }
+}
+
+/// FNV-1a, gone on with: the same in every build, which the standard library's hash does not promise.
+const fn fnv(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut rest = bytes;
     while let [byte, tail @ ..] = rest {
         hash = (hash ^ *byte as u64).wrapping_mul(0x0100_0000_01b3);
         rest = tail;

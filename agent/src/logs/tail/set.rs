@@ -96,7 +96,7 @@ impl FileSet {
             };
             without = 0;
             names.push((name, file.identity().inode));
-            if walk.files.front().is_some_and(|newer| file.identity().is(&newer.identity())) {
+            if walk.files.front().is_some_and(|newer| file.is_the_same_as(newer)) {
                 continue;
             }
             walk.stopped = stop(walk.seen, &file);

@@ -27,6 +27,37 @@ fn rotation_is_followed_with_any_number_of_files() {
     }
 }
 
+/// Long lines of the same text, such as the same trace again and again: files that begin alike are different files all the same.
+#[test]
+fn files_that_begin_alike_are_each_read() {
+    let record = |number: u64| {
+        let text = "x".repeat(16 << 10);
+        format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-11-21T09:29:56.{number:09}Z\"}}\n")
+    };
+    for packs in [false, true] {
+        let mut dockerd = Dockerd::new(9, packs);
+        for number in 0..6 {
+            dockerd.raw(record(number).as_bytes());
+            dockerd.rotate();
+        }
+        dockerd.raw(record(6).as_bytes());
+        let mut positions: Vec<Position> = Vec::new();
+        for restarts in [false, true] {
+            // Another process goes on behind the fourth record: it finds the very file.
+            let resume: Vec<_> = if restarts { vec![positions[3]] } else { Vec::new() };
+            let mut tail = Tail::open(&dockerd.path(), Some(9), &resume).unwrap();
+            assert!(!tail.lost());
+            let mut times = Vec::new();
+            tail.read(&mut Buffer::default(), u64::MAX, &mut |piece| {
+                times.push(piece.time % 1_000_000_000);
+                positions.push(piece.end.position);
+            })
+            .unwrap();
+            assert_eq!(times, if restarts { vec![4, 5, 6] } else { vec![0, 1, 2, 3, 4, 5, 6] }, "{packs}");
+        }
+    }
+}
+
 #[test]
 fn as_many_rotations_as_files_are_kept_lose_nothing_between_two_looks() {
     for (max_files, packs) in [(1, false), (3, false)] {
