@@ -48,6 +48,7 @@ pub(super) struct Values {
     settings: Vec<Setting>,
     /// Sections of the policy which stood in the file.
     policy: Option<(Arc<Path>, Vec<Entry>)>,
+    has_policy: bool,
     pub(super) mistakes: Vec<Mistake>,
 }
 
@@ -57,8 +58,14 @@ impl Values {
         let Node { at, value: Value::Section(entries) } = root else { return root };
         let of_policy = |entry: &Entry| policy::SECTIONS.contains(&entry.key.as_str());
         let (policy, settings): (Vec<_>, Vec<_>) = entries.into_iter().partition(of_policy);
-        self.policy = (!policy.is_empty()).then(|| (Arc::clone(path), policy));
+        self.has_policy = !policy.is_empty();
+        self.policy = self.has_policy.then(|| (Arc::clone(path), policy));
         Node { at, value: Value::Section(settings) }
+    }
+
+    /// Whether sections of the policy stood in the file.
+    pub(super) const fn policy_inline(&self) -> bool {
+        self.has_policy
     }
 
     /// What was set aside.

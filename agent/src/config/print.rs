@@ -29,6 +29,9 @@ impl Config {
                 push_setting(&mut text, setting, if of.is_some() { "    " } else { "  " });
             }
         }
+        if self.policy_inline {
+            text.push_str("\n# The policy in this configuration (tiers, projects, checks, exceptions) is another language and is not shown.\n");
+        }
         text
     }
 }

@@ -51,6 +51,8 @@ pub struct Config {
     pub log: Log,
     /// What the host should look like.
     pub policy: Arc<Policy>,
+    /// It stood in the configuration file itself.
+    pub(super) policy_inline: bool,
     /// File it was read from; `None` when the default file does not exist.
     pub file: Option<PathBuf>,
     /// Every key with its value and where that came from, in the order of the table.
@@ -216,6 +218,7 @@ impl Config {
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },
             policy: Arc::new(policy),
+            policy_inline: values.policy_inline(),
             file,
             settings: values.settings(),
         }

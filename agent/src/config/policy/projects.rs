@@ -1,10 +1,10 @@
 //! `projects:` by name, with their services, networks, flows and profiles.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     super::{
-        report::{Wrong, quoted},
+        report::{Position, Wrong, quoted},
         yaml::{Entry, Node},
     },
     fields::{self, Fields, under},
@@ -29,9 +29,34 @@ pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Project>> {
                 key => layer(fields, &path, key, value, &mut project.base),
             }
         }
+        names(fields, &path, at, &project);
         projects.push(Arc::new(project));
     }
     projects
+}
+
+/// Names of networks and of services in flows lead to something the project has, in itself or in a profile.
+fn names(fields: &mut Fields<'_>, path: &str, at: Position, project: &Project) {
+    let layers: Vec<&Layer> = [&project.base].into_iter().chain(project.profiles.iter().map(|it| &it.layer)).collect();
+    let networks: BTreeSet<&str> = layers.iter().flat_map(|layer| layer.networks.keys()).map(|name| &**name).collect();
+    let rules = || layers.iter().flat_map(|layer| &layer.services);
+    let mut unknown = BTreeSet::new();
+    // A project that describes no network says nothing about them.
+    for name in rules().flat_map(|rule| rule.networks.iter().flatten()).filter(|_| !networks.is_empty()) {
+        if !networks.contains(&**name) {
+            unknown.insert(format!("a service is on network {}, which `networks` does not have", quoted(name)));
+        }
+    }
+    for end in layers.iter().flat_map(|layer| &layer.flows).flat_map(|flow| [&flow.source, &flow.target]) {
+        let name = end.as_str();
+        let known = name.contains('*') || rules().any(|rule| rule.matches(name) || *rule.name == *name);
+        if !known {
+            unknown.insert(format!("a flow names {}, which is no service of the project", quoted(name)));
+        }
+    }
+    for what in unknown {
+        fields.wrong(at, path, Wrong::new(what));
+    }
 }
 
 fn profiles(fields: &mut Fields<'_>, path: &str, node: Node) -> Vec<Profile> {

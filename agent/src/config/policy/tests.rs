@@ -110,6 +110,24 @@ exceptions:
 }
 
 #[test]
+fn names_lead_to_something() {
+    let text = "\
+projects:
+  shop:
+    services: { web: { networks: [edge, back] }, '*-worker': {} }
+    networks: { edge: {} }
+    flows: ['web -> mail-worker:1', 'web -> db:5432', '* -> web:1']
+    profiles: { dev: { services: { api: { networks: [edge] } }, flows: ['api -> web:1'] } }
+";
+    let (_, mistakes) = read(text);
+    let expected = [
+        "policy.yml:2:3: projects.shop: a flow names \"db\", which is no service of the project",
+        "policy.yml:2:3: projects.shop: a service is on network \"back\", which `networks` does not have",
+    ];
+    assert_eq!(mistakes, expected);
+}
+
+#[test]
 fn empty_files_say_nothing() {
     for text in ["", "# nothing\n", "tiers:\nprojects:\nchecks:\nexceptions:\n", "version: 1\n"] {
         let (policy, mistakes) = read(text);

@@ -1,4 +1,4 @@
-//! The page's section on findings: above the containers, for whoever was woken.
+//! The page's section on findings, below the containers; above them how many there are.
 
 use std::fmt::{self, Write};
 
@@ -7,6 +7,18 @@ use crate::http::api::{Filter, View};
 
 /// Findings shown; the JSON has them all.
 const ROWS: usize = 50;
+
+/// How many there are that are worse than worth knowing, as red or yellow as the worst. Nothing where nobody judges.
+pub(super) fn write_count(page: &mut String, view: &View<'_>) -> fmt::Result {
+    let Some(findings) = view.findings(&Filter::default()) else { return Ok(()) };
+    let violations = findings.findings.iter().filter(|finding| finding.severity != "info").count();
+    let class = match findings.findings.first().map(|finding| finding.severity) {
+        Some("critical") => "bad",
+        Some("warning") => "warn",
+        _ => "good",
+    };
+    writeln!(page, "<div><dt><a href=\"#findings\">Findings</a></dt><dd class=\"{class}\">{violations}</dd></div>")
+}
 
 /// Nothing where nobody judges.
 pub(super) fn write(page: &mut String, view: &View<'_>) -> fmt::Result {

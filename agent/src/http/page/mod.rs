@@ -47,9 +47,9 @@ fn write_page(page: &mut String, view: &View<'_>) -> fmt::Result {
     write_engine(page, view)?;
     page.push_str("</header>\n<main>\n");
     write_counts(page, view)?;
-    findings::write(page, view)?;
     logs::write(page, view)?;
     write_containers(page, view)?;
+    findings::write(page, view)?;
     page.push_str("</main>\n");
     write_links(page)?;
     page.push_str("</body>\n</html>\n");
@@ -94,6 +94,7 @@ fn write_counts(page: &mut String, view: &View<'_>) -> fmt::Result {
     ] {
         writeln!(page, "<div><dt>{name}</dt><dd>{count}</dd></div>")?;
     }
+    findings::write_count(page, view)?;
     page.push_str("</dl>\n");
     Ok(())
 }
