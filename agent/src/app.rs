@@ -110,7 +110,11 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let pipeline = logs::start(&config, &sources, around, &failure)?;
     let reading = pipeline.as_ref().map(Pipeline::handle);
     let counted = pipeline.as_ref().map(Pipeline::board).cloned();
-    let policy = policy::Board::new(Arc::clone(&config.policy), policy::RootFiles::at(config.host.rootfs.resolve()));
+    let policy = policy::Board::new(
+        Arc::clone(&config.policy),
+        policy::RootFiles::at(config.host.rootfs.resolve()),
+        config.containers.clone(),
+    );
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let settings = collector_settings(&config, &targets, counted.as_ref(), &policy);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
@@ -130,6 +134,8 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         gate,
     };
     let inventory = part(inventory, &failure);
+    // Nothing waits for its end: it only looks.
+    drop(part(policy::look_at_files(policy.clone(), app.inventory.clone(), shutdown.clone()), &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
     let (files, others) = mpsc::channel(1);
@@ -272,7 +278,7 @@ fn start_inventory(
         state_dir: config.state.directory.clone(),
         forget_after: config.services.forget_after,
         filter: config.containers.clone(),
-        expect: Some(Expect::new(move |containers, host| policy.expected(containers, host))),
+        expect: Some(Expect::new(policy)),
         listener: reading.clone().map(|reading| Listener::new(move |event| reading.event(event))),
     };
     // Handles of a container that ended are let go when the picture says so, not at the next scrape.

@@ -53,7 +53,8 @@ impl Reload {
         if self.files.try_send(Files::of(&loaded, &self.sources.environment)).is_err() {
             tracing::error!("certificates, users and tokens are being read: send the signal again");
         }
-        tracing::info!(changed = ?changes.reloadable, "the configuration was read again");
+        let policy = *loaded.policy != *self.config.policy;
+        tracing::info!(changed = ?changes.reloadable, policy, "the configuration was read again");
         if !changes.needs_restart.is_empty() {
             tracing::warn!(keys = ?changes.needs_restart, "these changes wait for a restart");
         }

@@ -272,8 +272,19 @@ impl ConfigArguments {
 
     /// Loads the configuration, or prints every mistake in it.
     pub(super) fn load(self) -> Result<(Config, Sources), Exit> {
-        let sources = self.sources();
-        match config::load(&sources) {
+        Self::loaded(self.sources(), config::load)
+    }
+
+    /// The same without the policy, for commands which do not need one: it may not be there yet, or be in the middle of an edit.
+    pub(super) fn load_settings(self) -> Result<(Config, Sources), Exit> {
+        Self::loaded(self.sources(), config::load_settings)
+    }
+
+    fn loaded(
+        sources: Sources,
+        load: fn(&Sources) -> Result<Config, config::Report>,
+    ) -> Result<(Config, Sources), Exit> {
+        match load(&sources) {
             Ok(config) => Ok((config, sources)),
             Err(report) => {
                 complain(&format!("the configuration cannot be used:\n{report}"));

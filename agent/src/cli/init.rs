@@ -5,11 +5,11 @@ use std::{fs::OpenOptions, io::Write as _, path::Path};
 use jiff::Timestamp;
 
 use super::{Exit, answer, arguments::InitArguments, complain, fail, look::look};
-use crate::policy::learn;
+use crate::{config, policy::learn};
 
 pub(super) fn run(arguments: InitArguments) -> Exit {
     let InitArguments { out, config } = arguments;
-    let (config, sources) = match config.load() {
+    let (config, sources) = match config.load_settings() {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -18,6 +18,10 @@ pub(super) fn run(arguments: InitArguments) -> Exit {
         Err(error) => return fail(&format!("{error:#}")),
     };
     let policy = learn(&snapshot, Timestamp::now());
+    // What cannot be read back helps nobody: a host of many hundred services may come to more than a file may have.
+    if let Err(report) = config::check_policy(&policy) {
+        return fail(&format!("what runs here cannot be written as a policy:\n{report}"));
+    }
     match out {
         None => answer(&policy),
         Some(path) => match write(&path, &policy) {

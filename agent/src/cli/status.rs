@@ -80,7 +80,7 @@ struct Limits {
 }
 
 pub(super) fn run(arguments: StatusArguments) -> Exit {
-    let (config, sources) = match arguments.config.load() {
+    let (config, sources) = match arguments.config.load_settings() {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

@@ -52,20 +52,48 @@ use report::Wrong;
 /// Largest file that is read, in bytes: fifty times a configuration with every key and a comment on each.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
+/// Bytes of a policy's SHA-256 that tell it apart.
+const DIGEST_BYTES: usize = 8;
+
 /// Where a policy file is looked for unless the configuration names one.
 const DEFAULT_POLICY: &str = "/etc/spyhop/policy.yml";
 
-/// Reads and checks everything.
+/// Reads and checks everything, the policy too.
 ///
 /// # Errors
 /// Every mistake of every source in one report.
 pub fn load(sources: &Sources) -> Result<Config, Report> {
+    load_with(sources, policy_of)
+}
+
+/// [`load`] without the policy, which is not even looked for.
+///
+/// # Errors
+/// Every mistake of every source in one report.
+pub fn load_settings(sources: &Sources) -> Result<Config, Report> {
+    load_with(sources, |values| {
+        let _unread = (values.take(&keys::policy::FILE), values.take(&keys::policy::PROFILES), values.take_policy());
+        Policy::default()
+    })
+}
+
+/// Whether a text is a policy.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn check_policy(text: &str) -> Result<(), Report> {
+    let mut values = Values::default();
+    let _policy = read_policy(Path::new("policy.yml"), text.as_bytes(), &mut values);
+    Report::of(values.mistakes).map_or(Ok(()), Err)
+}
+
+fn load_with(sources: &Sources, policy: fn(&mut Values) -> Policy) -> Result<Config, Report> {
     let mut values = Values::default();
     let file = read_file(sources, &mut values);
     values.add_environment(&sources.environment);
     values.add_flags(&sources.flags);
     values.add_docker_host(&sources.environment);
-    let policy = policy_of(&mut values);
+    let policy = policy(&mut values);
     let config = Config::assemble(&mut values, file, policy);
     match Report::of(values.mistakes) {
         None => Ok(config),
@@ -186,10 +214,16 @@ fn policy_of(values: &mut Values) -> Policy {
     policy
 }
 
+/// The beginning of the SHA-256, as `sha256sum` shows it.
+fn digest(bytes: &[u8]) -> Arc<str> {
+    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+    hash.as_ref().iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
 fn read_policy(path: &Path, bytes: &[u8], values: &mut Values) -> Policy {
     let path = Arc::from(path);
     match text_of(&path, bytes, values) {
-        Some(text) => policy::read_file(&path, text, &mut values.mistakes),
+        Some(text) => Policy { digest: Some(digest(bytes)), ..policy::read_file(&path, text, &mut values.mistakes) },
         None => Policy::default(),
     }
 }

@@ -84,18 +84,36 @@ impl Listener {
 /// Says which services are expected on this host whatever containers there are, with how many are to run at least. Called with each new
 /// picture; must not block.
 #[derive(Clone)]
-pub struct Expect(Arc<Expected>);
+pub struct Expect(Arc<dyn Expects>);
 
-type Expected = dyn Fn(&[Arc<Entry>], &str) -> BTreeMap<ServiceKey, u64> + Send + Sync;
+/// Whoever says which services are expected.
+pub trait Expects: Send + Sync {
+    /// Whether any may be: if not, nobody is asked further.
+    fn expects(&self) -> bool;
+
+    /// The services, with how many are to run at least, of a host with these containers.
+    fn expected(&self, containers: &[Arc<Entry>], host: &str) -> BTreeMap<ServiceKey, u64>;
+
+    /// Another number when the same containers may come to something else.
+    fn version(&self) -> usize;
+}
 
 impl Expect {
-    /// Asks `expected` with all containers and the host's name.
-    pub fn new(expected: impl Fn(&[Arc<Entry>], &str) -> BTreeMap<ServiceKey, u64> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(expected))
+    /// Asks `who`.
+    pub fn new(who: impl Expects + 'static) -> Self {
+        Self(Arc::new(who))
+    }
+
+    fn expects(&self) -> bool {
+        self.0.expects()
     }
 
     fn ask(&self, containers: &[Arc<Entry>], host: &str) -> BTreeMap<ServiceKey, u64> {
-        (self.0)(containers, host)
+        self.0.expected(containers, host)
+    }
+
+    fn version(&self) -> usize {
+        self.0.version()
     }
 }
 

@@ -61,11 +61,15 @@ pub(super) fn services(
         if let Some(counts) = counts {
             service.expected = counts.expected;
         }
-        if let Some(least) = wanted.get(key) {
-            service.expected = service.expected.max(*least);
-        }
+        // Not what is learnt of it: it is over when nobody names the service any more. Whoever has done his work, or was stopped by a
+        // person, has not gone missing.
+        let asked = match counts {
+            Some(counts) => counts.members > counts.completed + counts.stopped,
+            None => service.gone_since.is_none() || service.expected > 0,
+        };
+        let least = wanted.get(key).filter(|_| asked).copied().unwrap_or_default();
         let Counts { running, healthy, completed, stopped, .. } = counts.unwrap_or_default();
-        let (counters, expected) = (service.counters, service.expected);
+        let (counters, expected) = (service.counters, service.expected.max(least));
         let entry = ServiceEntry { key: key.clone(), counters, expected, running, healthy, completed, stopped };
         let same = service.published.as_ref().filter(|published| ***published == entry).cloned();
         let entry = same.unwrap_or_else(|| Arc::new(entry));
@@ -82,11 +86,14 @@ struct Counts {
     healthy: u64,
     completed: u64,
     stopped: u64,
+    /// Containers that hold an identity.
+    members: u64,
 }
 
 impl Counts {
     fn add(&mut self, placed: &Placed) {
         let entry = &placed.entry;
+        self.members += u64::from(placed.holds);
         if is_running(entry) {
             self.running += 1;
             let health = entry.container.health.as_ref();

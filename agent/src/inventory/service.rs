@@ -75,13 +75,16 @@ impl Services {
 
     /// Says which services are expected whatever containers there are: they are there from now on, and not forgotten.
     pub(super) fn name(&mut self, wanted: &BTreeMap<ServiceKey, u64>) {
-        self.map.iter_mut().for_each(|(key, service)| service.named = wanted.contains_key(key));
+        self.map.retain(|key, service| {
+            let was_named = std::mem::replace(&mut service.named, wanted.contains_key(key));
+            // Named by mistake, and never there: nobody remembers it.
+            service.named || !was_named || service.members > 0 || service.gone_since.is_some()
+        });
         for key in wanted.keys() {
             if self.map.contains_key(key) {
                 continue;
             }
             if self.map.len() >= MAX_SERVICES {
-                self.metrics.refuse(Reason::Services, 1);
                 continue;
             }
             self.map.insert(key.clone(), Service { named: true, ..Service::default() });

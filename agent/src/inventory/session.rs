@@ -302,6 +302,7 @@ impl<'a, S: Source, F: Fn()> Session<'a, S, F> {
             Ok(_) => {}
             Err(trouble) => {
                 tracing::debug!(%trouble, container = id.short(), "not inspected");
+                self.watch.state.not_described(id);
                 self.schedule.set_at(id, now + schedule::spread(LOOK_RETRY, id, 0));
                 // While a gap is being closed, an engine which does not answer must not pass for one without containers; but one
                 // that is silent about this container only must not keep the agent from ever being ready.

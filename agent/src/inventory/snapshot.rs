@@ -18,6 +18,10 @@ pub struct Snapshot {
     pub host: Option<Arc<str>>,
     /// Containers of every state, sorted by (project, service, replica, id).
     pub containers: Vec<Arc<Entry>>,
+    /// Containers which the engine has told of and not described, with the services they are of where that is known.
+    pub undescribed: Vec<(ContainerId, Option<ServiceKey>)>,
+    /// Services of containers that are not watched, sorted, each once.
+    pub excluded: Vec<ServiceKey>,
     /// Expected services, sorted by key.
     pub services: Vec<Arc<ServiceEntry>>,
     /// Networks, sorted by name.

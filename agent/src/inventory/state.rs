@@ -4,7 +4,7 @@
 //! back. Containers labelled `spyhop.enable=false` are known by id alone.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -22,7 +22,10 @@ use super::{
     tracked::Tracked,
 };
 use crate::{
-    model::{Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, ServiceCounters},
+    model::{
+        Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, ServiceCounters,
+        ServiceKey,
+    },
     telemetry::{Metrics, Reason},
 };
 
@@ -36,9 +39,14 @@ pub(super) struct State {
     forget_after: Duration,
     filter: ContainerFilter,
     expect: Option<Expect>,
+    /// Version of what was expected when that was last asked for.
+    expected_by: Option<usize>,
     metrics: Metrics,
     containers: HashMap<ContainerId, Tracked>,
-    excluded: HashSet<ContainerId>,
+    /// Not watched, with the services they are of.
+    excluded: HashMap<ContainerId, ServiceKey>,
+    /// The engine did not describe them when it was asked last.
+    undescribed: HashSet<ContainerId>,
     services: Services,
     networks: Vec<Arc<Network>>,
     images: Images,
@@ -65,9 +73,11 @@ impl State {
             forget_after: settings.forget_after,
             filter: settings.filter.clone(),
             expect: settings.expect.clone(),
+            expected_by: settings.expect.as_ref().map(Expect::version),
             metrics,
             containers: HashMap::new(),
-            excluded: HashSet::new(),
+            excluded: HashMap::new(),
+            undescribed: HashSet::new(),
             services,
             networks: Vec::new(),
             images: Images::default(),
@@ -106,14 +116,14 @@ impl State {
             | EventKind::Health { id, .. }
             | EventKind::Changed(id) => id,
         };
-        if self.excluded.contains(id) {
+        if self.excluded.contains_key(id) {
             return Reaction::Nothing;
         }
         if !self.containers.contains_key(id) {
             let name = event.attributes.get("name");
             let identity = name.map(|name| Identity::from_labels(&event.attributes, name));
             if name.zip(identity.as_ref()).is_some_and(|(name, who)| self.is_excluded(&event.attributes, who, name)) {
-                self.exclude(id.clone());
+                self.exclude(id.clone(), identity.map(|who| who.key).unwrap_or_default());
                 return Reaction::Nothing;
             }
             if let Some(identity) = identity.filter(|_| news) {
@@ -133,9 +143,10 @@ impl State {
 
     /// Takes the answer to an inspection. `now` is the agent's own clock.
     pub(super) fn inspected(&mut self, container: Container, sight: Sight, now: Timestamp) -> Verdict {
+        self.changed |= self.undescribed.remove(&container.id);
         if self.is_excluded(&container.labels, &container.identity, &container.name) {
             self.remove(&container.id, sight.at);
-            self.exclude(container.id);
+            self.exclude(container.id, container.identity.key);
             return Verdict::default();
         }
         // The first sight of what ran before we listened counts nothing; it sets the marks.
@@ -181,11 +192,19 @@ impl State {
         }
     }
 
+    /// The engine has told of it and does not describe it.
+    pub(super) fn not_described(&mut self, id: &ContainerId) {
+        if self.undescribed.len() < MAX_CONTAINERS {
+            self.changed |= self.undescribed.insert(id.clone());
+        }
+    }
+
     /// Compares a whole list with what is known.
     pub(super) fn listed(&mut self, ids: &[ContainerId]) -> Listed {
         let listed: HashSet<&ContainerId> = ids.iter().collect();
-        self.excluded.retain(|id| listed.contains(id));
-        let wanted = ids.iter().filter(|id| !self.excluded.contains(id)).cloned();
+        self.excluded.retain(|id, _| listed.contains(id));
+        self.undescribed.retain(|id| listed.contains(id));
+        let wanted = ids.iter().filter(|id| !self.excluded.contains_key(id)).cloned();
         let (known, unknown) = wanted.partition(|id| self.containers.contains_key(id));
         let absent = self.containers.keys().filter(|id| !listed.contains(id)).cloned().collect();
         Listed { unknown, known, absent }
@@ -245,6 +264,9 @@ impl State {
 
     /// Drops services which are expected no longer.
     pub(super) fn forget(&mut self, now: Timestamp) {
+        let version = self.expect.as_ref().map(Expect::version);
+        self.changed |= version != self.expected_by;
+        self.expected_by = version;
         if self.services.forget(now, self.forget_after) {
             self.changed = true;
             self.unsaved = Unsaved::Major;
@@ -270,16 +292,23 @@ impl State {
             return Snapshot { generation: self.generation, host, engine, ..Snapshot::default() };
         }
         let containers = picture::containers(&mut self.containers);
-        let wanted = self.expect.as_ref().map(|expect| {
-            let entries: Vec<_> = containers.iter().map(|placed| Arc::clone(&placed.entry)).collect();
-            expect.ask(&entries, host.as_deref().unwrap_or_default())
-        });
-        let wanted = wanted.unwrap_or_default();
+        let entries = || containers.iter().map(|placed| Arc::clone(&placed.entry)).collect::<Vec<_>>();
+        let expect = self.expect.as_ref().filter(|expect| expect.expects());
+        let mut wanted =
+            expect.map(|expect| expect.ask(&entries(), host.as_deref().unwrap_or_default())).unwrap_or_default();
+        let excluded: BTreeSet<ServiceKey> = self.excluded.values().cloned().collect();
+        wanted.retain(|key, _| !excluded.contains(key));
         self.services.name(&wanted);
         let services = picture::services(&mut self.services, &containers, &wanted);
         let networks = self.networks.clone();
         let containers = containers.into_iter().map(|placed| placed.entry).collect();
-        Snapshot { generation: self.generation, host, containers, services, networks, engine }
+        let key = |id: &ContainerId| self.containers.get(id).map(|tracked| tracked.key.clone());
+        let unseen = self.undescribed.iter().filter(|id| self.containers.get(id).is_none_or(|it| it.entry.is_none()));
+        let mut undescribed: Vec<_> = unseen.map(|id| (id.clone(), key(id))).collect();
+        undescribed.sort();
+        let excluded = excluded.into_iter().collect();
+        let generation = self.generation;
+        Snapshot { generation, host, containers, undescribed, excluded, services, networks, engine }
     }
 
     /// What the state file has to keep, if it differs from what was last taken.
@@ -357,14 +386,14 @@ impl State {
         true
     }
 
-    fn exclude(&mut self, id: ContainerId) {
+    fn exclude(&mut self, id: ContainerId, key: ServiceKey) {
         if self.containers.len() + self.excluded.len() < MAX_CONTAINERS {
-            self.excluded.insert(id);
+            self.changed |= self.excluded.insert(id, key).is_none();
         }
     }
 
     fn remove(&mut self, id: &ContainerId, at: Timestamp) {
-        self.excluded.remove(id);
+        self.changed |= self.excluded.remove(id).is_some() | self.undescribed.remove(id);
         let Some(tracked) = self.containers.remove(id) else { return };
         self.changed = true;
         self.unsaved = Unsaved::Major;

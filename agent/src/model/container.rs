@@ -264,8 +264,9 @@ pub struct Confinement {
     pub read_only_root: Option<bool>,
     /// `HostConfig.Privileged`.
     pub privileged: Option<bool>,
-    /// Names of the variables of `Config.Env`, sorted, each once. Their values never leave the engine edge.
-    pub variables: Vec<Arc<str>>,
+    /// Names of variables in `Config.Env` that are named like secrets ([`super::is_secret_name`]), sorted, each once, shortened. Values never
+    /// leave the engine edge.
+    pub secret_variables: Vec<Arc<str>>,
 }
 
 /// `HostConfig.RestartPolicy`.

@@ -19,7 +19,12 @@ impl Glob {
 
     /// Whether the whole text matches. Linear in the text for one star, and never worse than pattern times text.
     pub fn matches(&self, text: &str) -> bool {
-        let mut parts = self.0.split('*');
+        Self::matches_pattern(&self.0, text)
+    }
+
+    /// [`Self::matches`] for a pattern that is not kept.
+    pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+        let mut parts = pattern.split('*');
         let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
         let Some(last) = parts.next_back() else { return rest.is_empty() };
         // What stands between two stars may match as early as it can: a later match leaves less for the rest.
@@ -97,6 +102,14 @@ impl Default for ContainerFilter {
 }
 
 impl ContainerFilter {
+    /// Whether a container of this project may be watched, whatever its name is.
+    pub fn may_admit(&self, project: &str) -> bool {
+        let of_project = |pattern: &&Pattern| pattern.subject == Subject::Project && pattern.glob.matches(project);
+        let by_name = self.include.iter().any(|pattern| pattern.subject == Subject::Name);
+        (by_name || self.include.iter().any(|pattern| of_project(&pattern)))
+            && !self.exclude.iter().any(|pattern| of_project(&pattern))
+    }
+
     /// Whether a container is watched.
     pub fn admits(&self, project: &str, name: &str) -> bool {
         let matches = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(project, name));

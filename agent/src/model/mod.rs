@@ -12,6 +12,7 @@ pub mod metric;
 mod network;
 pub mod rfc3339;
 mod sample;
+mod secret_name;
 mod service;
 mod shorten;
 
@@ -29,5 +30,6 @@ pub use network::{Attachment, Network};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };
+pub use secret_name::is_secret_name;
 pub use service::{ExitClass, IDENTITY_LABELS, Identity, MAX_IDENTITY_BYTES, ServiceCounters, ServiceKey};
 pub use shorten::shorten;

@@ -12,10 +12,10 @@ use std::{
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use super::{Class, Policy, RootFiles, Scene, Verdict, judge, resolve};
+use super::{Class, Policy, RootFiles, Scene, Verdict, judge, resolve, secrets::SeenFiles};
 use crate::{
-    inventory::{Entry, Snapshot},
-    model::ServiceKey,
+    inventory::{Entry, Expects, Snapshot},
+    model::{ContainerFilter, ServiceKey},
 };
 
 /// Exceptions expire, and files of secrets grow old, without any event.
@@ -32,6 +32,8 @@ pub struct Board(Arc<Inner>);
 struct Inner {
     policy: ArcSwap<Policy>,
     files: RootFiles,
+    seen: SeenFiles,
+    filter: ContainerFilter,
     last: Mutex<Last>,
 }
 
@@ -44,14 +46,22 @@ struct Last {
 
 impl Default for Board {
     fn default() -> Self {
-        Self::new(Arc::default(), RootFiles::default())
+        Self::new(Arc::default(), RootFiles::default(), ContainerFilter::default())
     }
 }
 
 impl Board {
-    /// A board with its first policy.
-    pub fn new(policy: Arc<Policy>, files: RootFiles) -> Self {
-        Self(Arc::new(Inner { policy: ArcSwap::new(policy), files, last: Mutex::default() }))
+    /// A board with its first policy, for what `filter` admits.
+    pub fn new(policy: Arc<Policy>, files: RootFiles, filter: ContainerFilter) -> Self {
+        let policy = ArcSwap::new(policy);
+        Self(Arc::new(Inner { policy, files, seen: SeenFiles::default(), filter, last: Mutex::default() }))
+    }
+
+    /// Looks at the files that the policy asks about. Blocks for whatever they are on; nobody who asks for a verdict waits for it.
+    pub fn look_at_files(&self, snapshot: &Snapshot) {
+        if self.policy().checks.secrets_max_age.is_some() {
+            self.0.seen.look(&self.0.files, snapshot);
+        }
     }
 
     /// The policy in force.
@@ -64,7 +74,7 @@ impl Board {
         self.0.policy.store(policy);
     }
 
-    /// The judgement on a picture, at this time. It reads times of a few files at most, and no kernel file.
+    /// The judgement on a picture, at this time. Nothing is read for it.
     pub fn verdict(&self, snapshot: &Snapshot, now: Timestamp) -> Arc<Verdict> {
         let policy = self.policy();
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +84,8 @@ impl Board {
                 return Arc::clone(&last.verdict);
             }
         }
-        let mut verdict = judge(&policy, &Scene { snapshot, now, files: &self.0.files });
+        let Inner { seen, filter, .. } = &*self.0;
+        let mut verdict = judge(&policy, &Scene { snapshot, now, files: seen, filter });
         let mut since = HashMap::with_capacity(verdict.findings.len());
         for finding in &mut verdict.findings {
             let key = (finding.class, finding.service.clone(), Arc::clone(&finding.subject));
@@ -87,13 +98,48 @@ impl Board {
         last.verdict = Arc::new(verdict);
         Arc::clone(&last.verdict)
     }
+}
 
-    /// Services that the policy wants on this host, with how many are to run at least.
-    pub fn expected(&self, containers: &[Arc<Entry>], host: &str) -> BTreeMap<ServiceKey, u64> {
+/// Services that the policy wants on this host are expected whether they have a container or not.
+impl Expects for Board {
+    fn expects(&self) -> bool {
+        !self.policy().projects.is_empty()
+    }
+
+    fn expected(&self, containers: &[Arc<Entry>], host: &str) -> BTreeMap<ServiceKey, u64> {
         let policy = self.policy();
-        if policy.projects.is_empty() {
-            return BTreeMap::new();
-        }
-        resolve::expected(&policy, &resolve::profiles(&policy, containers), host)
+        resolve::expected(&policy, &resolve::profiles(&policy, containers), host, &self.0.filter)
+    }
+
+    fn version(&self) -> usize {
+        Arc::as_ptr(&self.policy()) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::examples::{now, policy, snapshot, sound};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(now().as_second() + seconds).unwrap()
+    }
+
+    #[test]
+    fn a_finding_is_known_since_it_was_first_seen() {
+        let board = Board::new(Arc::new(policy()), RootFiles::default(), ContainerFilter::default());
+        let mut broken = sound("shop", "web");
+        broken.health = None;
+        let mut picture = snapshot(vec![broken]);
+        let since = |verdict: &Verdict| verdict.findings.iter().map(|finding| finding.since).collect::<Vec<_>>();
+        let first = board.verdict(&picture, at(0));
+        assert_eq!(since(&first), [Some(at(0))]);
+        assert!(Arc::ptr_eq(&first, &board.verdict(&picture, at(30))), "nothing is judged twice within a minute");
+        assert_eq!(since(&board.verdict(&picture, at(61))), [Some(at(0))]);
+        picture.containers = snapshot(vec![sound("shop", "web")]).containers;
+        picture.generation += 1;
+        assert_eq!(since(&board.verdict(&picture, at(62))), []);
+        board.replace(Arc::default());
+        assert!(!Arc::ptr_eq(&first.policy, &board.verdict(&picture, at(63)).policy), "another policy judges at once");
     }
 }

@@ -41,9 +41,12 @@ classes! {
     ServiceMissing "service_missing" Critical
         "A service named in the policy has no container."
         "Nobody serves what it served. Start it (`docker compose up -d SERVICE`), or take it out of the policy when it is gone for good.";
-    Replicas "replicas" Warning
-        "Fewer or more replicas run than the policy wants."
-        "With fewer the rest carries the load; more may be a forgotten scale-up. `docker compose up -d --scale SERVICE=N`, or change `replicas`.";
+    ReplicasMissing "replicas_missing" Warning
+        "Fewer replicas of a service run on this host than the policy wants."
+        "The rest carries the load, or nobody does. Start them (`docker compose up -d --scale SERVICE=N`), or change `replicas`.";
+    ReplicasExcess "replicas_excess" Warning
+        "More replicas of a service run on this host than the policy wants."
+        "A scale-up that was forgotten, or two versions side by side. Scale it down, or change `replicas`.";
     UnlistedService "unlisted_service" Warning
         "A container of a project in the policy is not in the policy."
         "Nothing is known of what it may do. Add it to `services` of its project, or remove it.";
@@ -97,7 +100,7 @@ classes! {
         "Whoever comes from outside finds it closed. Look whether another container or program has the port.";
     WatchedTwice "watched_twice" Info
         "Another agent exports the same series."
-        "Sums over `container_*` or `node_*` count double. Stop it, or switch the group off here with `metrics.collect`.";
+        "Sums over `container_*` or `node_*` count double. Stop it, or leave this class out where that is meant (`checks.off`), and the group here with `metrics.collect`.";
     ExceptionExpired "exception_expired" Warning
         "An exception of the policy has expired."
         "What it excepted counts again. Put it right, or give the exception another date and a reason.";

@@ -38,6 +38,13 @@ impl Exception {
             && names(&self.subject, Some(&finding.subject))
     }
 
+    /// Whom it is about, as it is written: `shop/db 5432/tcp`, with `*` for what it does not say.
+    fn whom(&self) -> String {
+        let word = |glob: &Option<Glob>| glob.as_ref().map_or_else(|| "*".to_owned(), |glob| glob.as_str().to_owned());
+        let subject = self.subject.as_ref().map(|subject| format!(" {}", subject.as_str())).unwrap_or_default();
+        format!("{}/{}{subject}", word(&self.project), word(&self.service))
+    }
+
     /// Whether its day has passed.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now.to_zoned(TimeZone::UTC).date() > self.until
@@ -53,7 +60,7 @@ pub(super) fn apply(policy: &Policy, now: Timestamp, verdict: &mut Verdict) {
             Some(exception) => verdict.excepted.push((finding, Arc::clone(exception))),
             None => {
                 if let Some(late) = covering.next()
-                    && !expired.iter().any(|known| Arc::ptr_eq(known, late))
+                    && !expired.iter().any(|known| (known.class, known.whom()) == (late.class, late.whom()))
                 {
                     expired.push(Arc::clone(late));
                 }
@@ -69,8 +76,12 @@ pub(super) fn apply(policy: &Policy, now: Timestamp, verdict: &mut Verdict) {
             class: Class::ExceptionExpired,
             severity,
             service: None,
-            subject: format!("{} until {until}", class.as_str()).into(),
-            message: format!("the exception of {} ({reason}) held until {until}", class.as_str()),
+            subject: format!("{} {}", class.as_str(), exception.whom()).into(),
+            message: format!(
+                "the exception of {} for {} ({reason}) held until {until}",
+                class.as_str(),
+                exception.whom()
+            ),
             since: None,
         });
     }

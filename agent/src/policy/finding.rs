@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Class, Exception};
+use super::{Class, Exception, Policy};
 use crate::model::ServiceKey;
 
 /// How bad it is, the worst last.
@@ -68,19 +68,24 @@ impl Finding {
 
     /// `project/service`, `service`, or `host`.
     pub fn place(&self) -> String {
-        match &self.service {
-            None => "host".to_owned(),
-            Some(key) if key.project.is_empty() => key.service.to_string(),
-            Some(key) => format!("{}/{}", key.project, key.service),
-        }
+        place_of(self.service.as_ref())
+    }
+}
+
+/// `project/service`, `service`, or `host` for what is no service's.
+pub fn place_of(service: Option<&ServiceKey>) -> String {
+    match service {
+        None => "host".to_owned(),
+        Some(key) if key.project.is_empty() => key.service.to_string(),
+        Some(key) => format!("{}/{}", key.project, key.service),
     }
 }
 
 /// Something that ought to have been looked at and could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotChecked {
-    /// What was to be looked for.
-    pub class: Class,
+    /// What was to be looked for; `None` is everything.
+    pub class: Option<Class>,
     /// Where; the host where there is none.
     pub service: Option<ServiceKey>,
     /// Why not, and what would help.
@@ -94,11 +99,13 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// What the policy excepts, with who says so.
     pub excepted: Vec<(Finding, Arc<Exception>)>,
-    /// Looks that were taken: one a class and service.
+    /// Checks that were made: one a class and service.
     pub checked: u64,
-    /// Looks that could not be.
+    /// Checks that could not be made.
     pub not_checked: Vec<NotChecked>,
-    /// The tier of each service that has one.
+    /// The policy it was made by.
+    pub policy: Arc<Policy>,
+    /// The tier of each service that has one, those without a container among them.
     pub tiers: BTreeMap<ServiceKey, Arc<str>>,
     /// Profiles in force, by project.
     pub profiles: BTreeMap<Arc<str>, Vec<Arc<str>>>,
@@ -110,7 +117,7 @@ impl Verdict {
         self.findings.iter().any(|finding| finding.severity > Severity::Info)
     }
 
-    /// Looks taken, of all there were to take; 1 where there were none.
+    /// Checks made, of all there were to make; 1 where there were none.
     pub fn coverage(&self) -> f64 {
         let missed = u64::try_from(self.not_checked.len()).unwrap_or(u64::MAX);
         match self.checked.saturating_add(missed) {

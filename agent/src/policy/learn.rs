@@ -9,9 +9,12 @@ use std::{
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
 use super::{
-    Amount, Class, Layer, Limits, Policy, Project, Publish, RootFiles, Scene, ServiceRule, Severity, Tier, Unit, judge,
+    Amount, Class, Limits, Policy, Project, Publish, RootFiles, Scene, ServiceRule, Severity, Tier, Unit, judge,
 };
-use crate::inventory::{Entry, Snapshot};
+use crate::{
+    inventory::{Entry, Snapshot},
+    model::ContainerFilter,
+};
 
 /// Days an exception for what was there from the beginning holds.
 const GRACE_DAYS: i64 = 90;
@@ -20,7 +23,8 @@ const GRACE_DAYS: i64 = 90;
 /// excepted for [`GRACE_DAYS`].
 pub fn learn(snapshot: &Snapshot, now: Timestamp) -> String {
     let policy = seen(snapshot);
-    let verdict = judge(&policy, &Scene { snapshot, now, files: &RootFiles::default() });
+    let (policy, files, filter) = (Arc::new(policy), RootFiles::default(), ContainerFilter::default());
+    let verdict = judge(&policy, &Scene { snapshot, now, files: &files, filter: &filter });
     let today = now.to_zoned(TimeZone::UTC).date();
     let until = today.checked_add(GRACE_DAYS.days()).unwrap_or(today);
     let mut out = String::new();
@@ -34,7 +38,12 @@ pub fn learn(snapshot: &Snapshot, now: Timestamp) -> String {
     tiers(&mut out, &policy);
     projects(&mut out, &policy, snapshot);
     let excepted = verdict.findings.iter().filter(|finding| finding.severity > Severity::Info);
+    let is_meant = |finding: &&crate::policy::Finding| {
+        let names = finding.service.iter().flat_map(|key| [&key.project, &key.service]);
+        names.chain([&finding.subject]).all(|name| is_plain(name))
+    };
     let lines: BTreeSet<_> = excepted
+        .filter(is_meant)
         .map(|finding| {
             let key = finding.service.as_ref();
             (finding.class, key.map(|key| &*key.project), key.map(|key| &*key.service), &*finding.subject)
@@ -46,46 +55,50 @@ pub fn learn(snapshot: &Snapshot, now: Timestamp) -> String {
 
 /// What is there as a policy, without exceptions.
 fn seen(snapshot: &Snapshot) -> Policy {
-    let mut tiers: Vec<Arc<Tier>> = Vec::new();
+    let named = limits_by_size(snapshot);
+    let tiers: Vec<Arc<Tier>> =
+        named.into_iter().map(|(limits, name)| Arc::new(Tier { name, severity: Severity::Warning, limits })).collect();
     let mut projects: BTreeMap<Arc<str>, Project> = BTreeMap::new();
-    for (limits, name) in limits_by_size(snapshot) {
-        tiers.push(Arc::new(Tier { name, severity: Severity::Warning, limits }));
-    }
     for group in snapshot.containers.chunk_by(|a, b| a.container.identity.key == b.container.identity.key) {
         let members: Vec<&Entry> =
             group.iter().map(|entry| &**entry).filter(|entry| !entry.container.identity.one_off).collect();
         let Some(first) = members.first() else { continue };
         let key = &first.container.identity.key;
-        // Somebody's joke of a label: the language has no name for it.
-        if key.project.chars().chain(key.service.chars()).any(char::is_control) {
+        if !is_plain(&key.project) || !is_plain(&key.service) {
             continue;
         }
-        let limits = limits_of(first);
-        let tier = tiers.iter().find(|tier| tier.limits == limits).map(|tier| Arc::clone(&tier.name));
-        let mut publish: Vec<Publish> =
-            members.iter().flat_map(|entry| &entry.container.ports).filter_map(entry_of).collect();
-        publish.sort_by_key(|entry| (entry.first, entry.to_string()));
-        publish.dedup();
-        let networks: BTreeSet<Arc<str>> =
-            members.iter().flat_map(|entry| &entry.container.networks).map(|on| Arc::clone(&on.network)).collect();
-        let job = members.iter().all(|entry| entry.completed());
-        let rule = ServiceRule {
-            name: Arc::clone(&key.service),
-            tier,
-            replicas: (members.len() > 1 && !job).then(|| Amount::exactly(members.len() as f64)),
-            publish: (!publish.is_empty()).then_some(publish),
-            networks: Some(networks.into_iter().collect()),
-            job: job.then_some(true),
-            ..ServiceRule::default()
-        };
-        let project = projects.entry(Arc::clone(&key.project)).or_insert_with(|| Project {
-            name: Arc::clone(&key.project),
-            base: Layer::default(),
-            ..Project::default()
-        });
-        project.base.services.push(rule);
+        let project = projects.entry(Arc::clone(&key.project)).or_default();
+        project.name = Arc::clone(&key.project);
+        project.base.services.push(rule(&members, &key.service, &tiers));
     }
     Policy { tiers, projects: projects.into_values().map(Arc::new).collect(), ..Policy::default() }
+}
+
+/// Whether it is a name in the language: neither a pattern nor somebody's joke of a label.
+fn is_plain(name: &str) -> bool {
+    !name.contains('*') && !name.chars().any(char::is_control)
+}
+
+/// What the containers of one service come to.
+fn rule(members: &[&Entry], service: &Arc<str>, tiers: &[Arc<Tier>]) -> ServiceRule {
+    let running: Vec<_> = members.iter().filter(|entry| entry.container.has_processes()).collect();
+    let mut publish: Vec<Publish> =
+        running.iter().flat_map(|entry| &entry.container.ports).filter_map(entry_of).collect();
+    publish.sort_by_key(|entry| (entry.first, entry.to_string()));
+    publish.dedup();
+    let networks: BTreeSet<Arc<str>> =
+        members.iter().flat_map(|entry| &entry.container.networks).map(|on| Arc::clone(&on.network)).collect();
+    let limits = members.first().map(|entry| limits_of(entry)).unwrap_or_default();
+    let job = members.iter().all(|entry| entry.completed());
+    ServiceRule {
+        name: Arc::clone(service),
+        tier: tiers.iter().find(|tier| tier.limits == limits).map(|tier| Arc::clone(&tier.name)),
+        replicas: (running.len() > 1).then(|| Amount::exactly(running.len() as f64)),
+        publish: (!publish.is_empty()).then_some(publish),
+        networks: Some(networks.into_iter().filter(|network| is_plain(network)).collect()),
+        job: job.then_some(true),
+        ..ServiceRule::default()
+    }
 }
 
 /// Each set of limits, the largest first, with a name.
@@ -100,7 +113,7 @@ fn limits_by_size(snapshot: &Snapshot) -> Vec<(Limits, Arc<str>)> {
     let size = |amount: Option<Amount>| amount.and_then(|amount| amount.most).unwrap_or(-1.0);
     all.sort_by(|a, b| size(b.memory).total_cmp(&size(a.memory)).then(size(b.cpus).total_cmp(&size(a.cpus))));
     let named = (1..).zip(all).map(|(number, limits)| match limits {
-        Limits { memory: None, cpus: None, .. } => (limits, "unlimited".into()),
+        Limits { memory: Some(Amount::ANY), cpus: Some(Amount::ANY), .. } => (limits, "unlimited".into()),
         _ => (limits, format!("tier-{number}").into()),
     });
     named.collect()
@@ -109,8 +122,9 @@ fn limits_by_size(snapshot: &Snapshot) -> Vec<(Limits, Arc<str>)> {
 fn limits_of(entry: &Entry) -> Limits {
     let given = &entry.container.limits;
     Limits {
-        memory: given.memory_bytes.map(|bytes| Amount::exactly(bytes as f64)),
-        cpus: given.cpu_cores.map(Amount::exactly),
+        // Missing: there must be one, and that there is none is excepted for a while.
+        memory: Some(given.memory_bytes.map_or(Amount::ANY, |bytes| Amount::exactly(bytes as f64))),
+        cpus: Some(given.cpu_cores.map_or(Amount::ANY, Amount::exactly)),
         ..Limits::default()
     }
 }
@@ -132,7 +146,7 @@ fn tiers(out: &mut String, policy: &Policy) {
     out.push('\n');
     for tier in &policy.tiers {
         let Limits { memory, cpus, .. } = tier.limits;
-        let limit = |name: &str, amount: Option<Amount>, unit| Some(format!("{name}: {}", exact(amount?, unit)?));
+        let limit = |name: &str, amount: Option<Amount>, unit| Some(format!("{name}: {}", exact(amount?, unit)));
         let limits: Vec<_> =
             [limit("memory", memory, Unit::Bytes), limit("cpus", cpus, Unit::Cores)].into_iter().flatten().collect();
         let limits = if limits.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", limits.join(", ")) };
@@ -142,10 +156,10 @@ fn tiers(out: &mut String, policy: &Policy) {
 }
 
 /// As the language writes it: bytes without a rounding.
-fn exact(amount: Amount, unit: Unit) -> Option<String> {
-    let value = amount.most?;
+fn exact(amount: Amount, unit: Unit) -> String {
+    let Some(value) = amount.most else { return "any".to_owned() };
     let shown = unit.show(value);
-    Some(if unit == Unit::Bytes && shown.contains('.') { format!("{value}B") } else { shown })
+    if unit == Unit::Bytes && shown.contains('.') { format!("{value}B") } else { shown }
 }
 
 fn projects(out: &mut String, policy: &Policy, snapshot: &Snapshot) {
@@ -155,9 +169,12 @@ fn projects(out: &mut String, policy: &Policy, snapshot: &Snapshot) {
     out.push_str("\nprojects:\n");
     for project in &policy.projects {
         let _infallible = writeln!(out, "  {}:\n    services:", word(&project.name));
+        let all: BTreeSet<&str> =
+            project.base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).map(|name| &**name).collect();
+        // As the compose file calls it, unless another network has that very name.
         let short = |network: &str| {
             let own = network.strip_prefix(&*project.name).and_then(|rest| rest.strip_prefix('_'));
-            word(own.filter(|own| !own.is_empty()).unwrap_or(network))
+            word(own.filter(|own| !own.is_empty() && !all.contains(own)).unwrap_or(network))
         };
         for rule in &project.base.services {
             let mut fields = Vec::new();
@@ -216,6 +233,14 @@ fn word(text: &str) -> String {
     if plain && !taken {
         return text.to_owned();
     }
-    // JSON's strings are YAML's.
-    serde_json::to_string(text).unwrap_or_default()
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() || c == '\u{feff}' => quoted.extend(format!("\\u{:04x}", u32::from(c)).chars()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }

@@ -9,6 +9,7 @@
 //! The file itself is read in `config::policy`; what is here cannot be wrong any more. Nothing here asks the engine for anything:
 //! a judgement is made from a picture of the inventory, so that the page, the metrics and the command line say the same.
 
+mod ages;
 mod amount;
 mod board;
 mod class;
@@ -25,11 +26,12 @@ mod secrets;
 #[cfg(test)]
 pub(crate) use judge::tests as examples;
 
+pub use ages::look_at_files;
 pub use amount::{Amount, Unit};
 pub use board::Board;
 pub use class::{ALL as CLASSES, Class, markdown};
 pub use exceptions::Exception;
-pub use finding::{Finding, NotChecked, Severity, Verdict};
+pub use finding::{Finding, NotChecked, Severity, Verdict, place_of};
 pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
 pub use learn::learn;
@@ -38,4 +40,4 @@ pub use resolve::Resolved;
 pub use rules::{
     Checks, GatewayMode, ImagePin, Layer, Limits, NetworkRule, Overcommit, Policy, Profile, Project, ServiceRule, Tier,
 };
-pub use secrets::{RootFiles, SecretFiles};
+pub use secrets::{RootFiles, SecretFiles, Written};

@@ -1,11 +1,14 @@
 //! What the policy says of one service, once profiles and patterns are laid on top of each other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{Amount, Limits, Policy, Project, Publish, Tier, rules::Layer, rules::ServiceRule};
 use crate::{
     inventory::Entry,
-    model::{Labels, ServiceKey},
+    model::{ContainerFilter, Labels, ServiceKey},
 };
 
 /// The label by which a container asks for a tier. The file wins.
@@ -32,20 +35,26 @@ pub struct Resolved {
     pub job: bool,
 }
 
-/// Profiles in force in each project: those asked for, and those whose compose files a container was started from.
+/// Profiles in force in each project: those asked for, and those of whose compose files its newest container was started from.
+///
+/// The newest that runs, or of those that do not: Compose leaves the label of a container alone that it does not make anew, and what
+/// was left over from another way of starting says nothing of this one.
 pub(super) fn profiles(policy: &Policy, containers: &[Arc<Entry>]) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
-    let mut all = BTreeMap::new();
-    for project in &policy.projects {
-        let mut files: Vec<&str> = Vec::new();
-        for entry in containers.iter().filter(|entry| entry.container.identity.key.project == project.name) {
-            let paths = entry.container.labels.get(FILES_LABEL).unwrap_or_default().split(',');
-            files.extend(paths.filter_map(|path| path.trim().rsplit('/').next()).filter(|name| !name.is_empty()));
+    let mut newest: HashMap<&str, &Entry> = HashMap::new();
+    let age = |entry: &Entry| (entry.container.has_processes(), entry.container.created);
+    for entry in containers.iter().filter(|entry| !entry.container.identity.one_off) {
+        let known = newest.entry(&entry.container.identity.key.project).or_insert(entry);
+        if age(entry) > age(known) {
+            *known = entry;
         }
-        files.sort_unstable();
-        files.dedup();
+    }
+    let mut all = BTreeMap::new();
+    for project in policy.projects.iter().filter(|project| !project.profiles.is_empty()) {
+        let label = newest.get(&*project.name).and_then(|entry| entry.container.labels.get(FILES_LABEL));
+        let files: Vec<&str> =
+            label.unwrap_or_default().split(',').filter_map(|path| path.trim().rsplit('/').next()).collect();
         let in_force = project.profiles.iter().filter(|profile| {
-            policy.profiles.contains(&profile.name)
-                || profile.files.iter().any(|file| files.binary_search(&&**file).is_ok())
+            policy.profiles.contains(&profile.name) || profile.files.iter().any(|file| files.contains(&&**file))
         });
         let names: Vec<_> = in_force.map(|profile| Arc::clone(&profile.name)).collect();
         if !names.is_empty() {
@@ -62,60 +71,83 @@ fn layers<'a>(project: &'a Project, in_force: &[Arc<str>]) -> impl Iterator<Item
     profiles.map(|profile| &profile.layer).chain([&project.base])
 }
 
-/// The rules about a service, the one that wins first: in each layer its own name before patterns.
-fn rules<'a>(project: &'a Project, in_force: &[Arc<str>], service: &str) -> Vec<&'a ServiceRule> {
-    let mut rules = Vec::new();
-    for layer in layers(project, in_force) {
-        let matching = layer.services.iter().filter(|rule| rule.matches(service));
-        let (exact, patterns): (Vec<_>, Vec<_>) = matching.partition(|rule| rule.is_exact());
-        rules.extend(exact);
-        rules.extend(patterns);
+/// The rules of one project, found by name.
+pub(super) struct Rulebook<'a> {
+    /// Of each layer, the one that wins first: rules by their own name, and patterns in the order of the file.
+    layers: Vec<(HashMap<&'a str, &'a ServiceRule>, Vec<&'a ServiceRule>)>,
+}
+
+impl<'a> Rulebook<'a> {
+    pub(super) fn of(project: &'a Project, in_force: &[Arc<str>]) -> Self {
+        let split = |layer: &'a Layer| {
+            let (exact, patterns): (Vec<_>, Vec<_>) = layer.services.iter().partition(|rule| rule.is_exact());
+            (exact.into_iter().map(|rule| (&*rule.name, rule)).collect(), patterns)
+        };
+        Self { layers: layers(project, in_force).map(split).collect() }
     }
-    rules
+
+    /// The rules about a service, the one that wins first: in each layer its own name before patterns.
+    fn about(&self, service: &str) -> Vec<&'a ServiceRule> {
+        let of_layer = self.layers.iter().flat_map(|(exact, patterns)| {
+            exact.get(service).into_iter().chain(patterns.iter().filter(|rule| rule.matches(service)))
+        });
+        of_layer.copied().collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a ServiceRule> {
+        self.layers.iter().flat_map(|(exact, _)| exact.values().copied())
+    }
 }
 
 /// What is said of a service; `labels` are those of one of its containers.
-pub(super) fn service(policy: &Policy, in_force: &[Arc<str>], key: &ServiceKey, labels: Option<&Labels>) -> Resolved {
-    let project = policy.project(&key.project);
-    let rules = project.map(|project| rules(project, in_force, &key.service)).unwrap_or_default();
-    let named = rules.iter().find_map(|rule| rule.tier.as_deref());
-    let asked = || labels.and_then(|labels| labels.get(TIER_LABEL));
-    let tier = named.or_else(asked).and_then(|name| policy.tier(name)).cloned();
+///
+/// A tier that a label asks for cannot ask for less than is usual: labels are not to be trusted.
+pub(super) fn service(
+    policy: &Policy,
+    book: Option<&Rulebook<'_>>,
+    key: &ServiceKey,
+    labels: Option<&Labels>,
+) -> Resolved {
+    let rules = book.map(|book| book.about(&key.service)).unwrap_or_default();
+    let named = rules.iter().find_map(|rule| rule.tier.as_deref()).and_then(|name| policy.tier(name));
+    let asked = labels.and_then(|labels| labels.get(TIER_LABEL)).and_then(|name| policy.tier(name));
+    let of_tier = match (named, asked) {
+        (Some(tier), _) => tier.limits,
+        (None, Some(tier)) => tier.limits.or(Limits::USUAL),
+        (None, None) => Limits::USUAL,
+    };
     let own = rules.iter().fold(Limits::default(), |limits, rule| limits.or(rule.limits));
-    let of_tier = tier.as_ref().map_or(Limits::USUAL, |tier| tier.limits);
     Resolved {
-        project: project.is_some(),
+        project: book.is_some(),
         listed: !rules.is_empty(),
         limits: own.or(of_tier),
-        tier,
+        tier: named.or(asked).cloned(),
         replicas: rules.iter().find_map(|rule| rule.replicas),
         publish: rules.iter().find_map(|rule| rule.publish.clone()),
         job: rules.iter().find_map(|rule| rule.job).unwrap_or_default(),
     }
 }
 
-/// Services that must be there on this host, with how many are to run at least.
+/// Services that must be there on this host, with how many are to run at least: each that is named and neither optional nor a job.
 pub(super) fn expected(
     policy: &Policy,
     in_force: &BTreeMap<Arc<str>, Vec<Arc<str>>>,
     host: &str,
+    filter: &ContainerFilter,
 ) -> BTreeMap<ServiceKey, u64> {
     let mut expected = BTreeMap::new();
-    for project in policy.projects.iter().filter(|project| Policy::is_here(project, host)) {
-        let names = in_force.get(&project.name).map(Vec::as_slice).unwrap_or_default();
-        for rule in layers(project, names).flat_map(|layer| &layer.services).filter(|rule| rule.is_exact()) {
-            let key = Policy::key(project, &rule.name);
-            let rules = rules_of(project, names, &key);
+    let here = |project: &&Arc<Project>| Policy::is_here(project, host) && filter.may_admit(&project.name);
+    for project in policy.projects.iter().filter(here) {
+        let book = Rulebook::of(project, in_force.get(&project.name).map(Vec::as_slice).unwrap_or_default());
+        for rule in book.names() {
+            let rules = book.about(&rule.name);
             let is = |flag: fn(&ServiceRule) -> Option<bool>| rules.iter().find_map(|rule| flag(rule)).unwrap_or(false);
-            let least = rules.iter().find_map(|rule| rule.replicas).and_then(|replicas| replicas.least).unwrap_or(1.0);
+            let replicas = rules.iter().find_map(|rule| rule.replicas).and_then(|replicas| replicas.least);
+            let least = replicas.unwrap_or(1.0);
             if !is(|rule| rule.optional) && !is(|rule| rule.job) && least >= 1.0 {
-                expected.insert(key, least as u64);
+                expected.insert(Policy::key(project, &rule.name), least as u64);
             }
         }
     }
     expected
-}
-
-fn rules_of<'a>(project: &'a Project, in_force: &[Arc<str>], key: &ServiceKey) -> Vec<&'a ServiceRule> {
-    rules(project, in_force, &key.service)
 }

@@ -19,7 +19,7 @@ pub struct Policy {
     pub exceptions: Vec<Arc<Exception>>,
     /// Profiles named by flag, environment or configuration: in force in every project that has them.
     pub profiles: Vec<Arc<str>>,
-    /// First half of the SHA-256 of the file, as hexadecimal digits; `None` without a file.
+    /// First eight bytes of the SHA-256 of a policy file, as hexadecimal digits; `None` without a file of its own.
     pub digest: Option<Arc<str>>,
 }
 
@@ -131,7 +131,7 @@ impl ServiceRule {
 
     /// Whether it is about this service.
     pub fn matches(&self, service: &str) -> bool {
-        *self.name == *service || (!self.is_exact() && Glob::new(&*self.name).matches(service))
+        *self.name == *service || (!self.is_exact() && Glob::matches_pattern(&self.name, service))
     }
 }
 

@@ -12,8 +12,8 @@ use spyhop::{
     inventory::{EngineStatus, Reader, ServiceEntry, Snapshot},
     logs::board::{Board, Dropped, Gap, Outcome as Push, Reading, Trouble, TroubleKind},
     model::{
-        ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network, ServiceCounters,
-        ServiceKey,
+        ContainerFilter, ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network,
+        ServiceCounters, ServiceKey,
     },
     policy::{self, Class, Exception, Layer, Limits, Policy, Project, RootFiles, ServiceRule, Severity, Tier},
     targets::{Targets, Verdict},
@@ -78,7 +78,7 @@ fn policy() -> policy::Board {
         exceptions: vec![Arc::new(exception)],
         ..Policy::default()
     };
-    policy::Board::new(Arc::new(policy), RootFiles::default())
+    policy::Board::new(Arc::new(policy), RootFiles::default(), ContainerFilter::default())
 }
 
 /// Two destinations, one of which is away; a service whose lines wait for it, and one that has not said a word.
@@ -209,6 +209,8 @@ fn snapshot() -> Snapshot {
         })
     });
     Snapshot {
+        undescribed: Vec::new(),
+        excluded: Vec::new(),
         generation: 7,
         host: Some("whale".into()),
         containers: [web(), vanished(), job(), legacy(), hostile()].map(Arc::new).into(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::policy::{CLASSES, Class, Policy, Severity, Verdict};
+use crate::policy::{CLASSES, Class, Policy, Severity, Verdict, place_of};
 
 pub(super) fn report(policy: &Policy, verdict: &Verdict, host: Option<&str>) -> String {
     let classes: Vec<Class> = CLASSES.iter().copied().filter(|class| policy.enabled(*class)).collect();
@@ -10,7 +10,7 @@ pub(super) fn report(policy: &Policy, verdict: &Verdict, host: Option<&str>) -> 
         let findings = verdict.findings.iter().filter(move |finding| finding.class == class);
         findings.filter(|finding| finding.severity > Severity::Info)
     };
-    let unseen = |class: Class| verdict.not_checked.iter().filter(move |look| look.class == class);
+    let unseen = |class: Class| verdict.not_checked.iter().filter(move |look| look.class.is_none_or(|it| it == class));
     let failures = classes.iter().filter(|class| violates(**class).next().is_some()).count();
     let is_skipped = |class: &&Class| violates(**class).next().is_none() && unseen(**class).next().is_some();
     let skipped = classes.iter().filter(is_skipped).count();
@@ -31,8 +31,20 @@ pub(super) fn report(policy: &Policy, verdict: &Verdict, host: Option<&str>) -> 
         if !lines.is_empty() {
             let title = Escaped(class.title());
             let _infallible = write!(out, "\n      <failure message=\"{title}\">{}</failure>\n    ", Escaped(&lines));
-        } else if let Some(look) = unseen(class).next() {
-            let _infallible = write!(out, "\n      <skipped message=\"{}\"/>\n    ", Escaped(&look.reason));
+        }
+        let mut reasons = String::new();
+        unseen(class).for_each(|look| {
+            let _infallible = writeln!(reasons, "{}: {}", place_of(look.service.as_ref()), look.reason);
+        });
+        match (lines.is_empty(), reasons.is_empty()) {
+            (_, true) => {}
+            (true, false) => {
+                let reasons = Escaped(reasons.trim_end());
+                let _infallible = write!(out, "\n      <skipped message=\"{reasons}\"/>\n    ");
+            }
+            (false, false) => {
+                let _infallible = write!(out, "  <system-out>{}</system-out>\n    ", Escaped(&reasons));
+            }
         }
         out.push_str("</testcase>\n");
     }
@@ -73,7 +85,10 @@ mod tests {
                       shop/d&lt;b&gt;: port 5432/tcp is published on 0.0.0.0 &amp; not listed\n</failure>\n    </testcase>";
         assert!(report.contains(failed), "{report}");
         assert!(report.contains("no memory is set?[2J"), "{report}");
-        assert!(report.contains("name=\"secret_stale\">\n      <skipped message=\"secret a: not seen\"/>"), "{report}");
+        assert!(
+            report.contains("name=\"secret_stale\">\n      <skipped message=\"shop/d&lt;b&gt;: secret a: not seen\"/>"),
+            "{report}"
+        );
         assert!(report.contains("name=\"overcommit\"></testcase>"), "worth knowing is no failure: {report}");
     }
 }

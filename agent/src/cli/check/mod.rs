@@ -28,7 +28,10 @@ pub(super) fn run(arguments: CheckArguments) -> Exit {
         Err(error) => return fail(&format!("{error:#}")),
     };
     let files = RootFiles::at(config.host.rootfs.resolve());
-    let verdict = judge(&config.policy, &Scene { snapshot: &snapshot, now: Timestamp::now(), files: &files });
+    let verdict = judge(
+        &config.policy,
+        &Scene { snapshot: &snapshot, now: Timestamp::now(), files: &files, filter: &config.containers },
+    );
     let host = snapshot.host.as_deref();
     let report = match format {
         ReportFormat::Text => text::report(&verdict, host),
@@ -94,7 +97,7 @@ pub(super) mod tests {
             excepted: vec![(finding(Class::RootUser, Some(&key), "", "it runs as root"), Arc::new(exception))],
             checked: 12,
             not_checked: vec![NotChecked {
-                class: Class::SecretStale,
+                class: Some(Class::SecretStale),
                 service: Some(key),
                 reason: "secret a: not seen".into(),
             }],

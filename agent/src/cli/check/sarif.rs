@@ -1,8 +1,9 @@
-//! SARIF 2.1.0 (OASIS), as code hosts show it. A service is a logical location: there is no file to point at.
+//! SARIF 2.1.0 (OASIS), as code hosts show it. A service is a logical location; the file that is pointed at, without which a code host shows
+//! nothing, is the policy's usual name.
 
 use serde_json::{Value, json};
 
-use crate::policy::{CLASSES, Class, Finding, Severity, Verdict};
+use crate::policy::{CLASSES, Class, Finding, NotChecked, Severity, Verdict, place_of};
 
 pub(super) fn report(verdict: &Verdict, host: Option<&str>) -> String {
     let excepted = verdict.excepted.iter().map(|(finding, exception)| {
@@ -14,6 +15,7 @@ pub(super) fn report(verdict: &Verdict, host: Option<&str>) -> String {
         result
     });
     let results: Vec<Value> = verdict.findings.iter().map(|finding| result(finding, host)).chain(excepted).collect();
+    let notifications: Vec<Value> = verdict.not_checked.iter().map(notification).collect();
     let report = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -23,6 +25,7 @@ pub(super) fn report(verdict: &Verdict, host: Option<&str>) -> String {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": CLASSES.iter().copied().map(rule).collect::<Vec<_>>(),
             }},
+            "invocations": [{ "executionSuccessful": true, "toolExecutionNotifications": notifications }],
             "results": results,
         }],
     });
@@ -30,6 +33,19 @@ pub(super) fn report(verdict: &Verdict, host: Option<&str>) -> String {
     let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// Where a reader may put things right.
+const POLICY: &str = "policy.yml";
+
+/// A check that could not be made.
+fn notification(look: &NotChecked) -> Value {
+    let place = place_of(look.service.as_ref());
+    let mut notification = json!({ "level": "warning", "message": { "text": format!("{place}: {}", look.reason) } });
+    if let (Some(class), Some(object)) = (look.class, notification.as_object_mut()) {
+        object.insert("associatedRule".to_owned(), json!({ "id": class.as_str() }));
+    }
+    notification
 }
 
 fn rule(class: Class) -> Value {
@@ -48,7 +64,10 @@ fn result(finding: &Finding, host: Option<&str>) -> Value {
         "ruleId": finding.class.as_str(),
         "level": level(finding.severity),
         "message": { "text": format!("{place}: {}", finding.message) },
-        "locations": [{ "logicalLocations": [{ "name": place, "fullyQualifiedName": whole, "kind": "resource" }] }],
+        "locations": [{
+            "physicalLocation": { "artifactLocation": { "uri": POLICY }, "region": { "startLine": 1 } },
+            "logicalLocations": [{ "name": place, "fullyQualifiedName": whole, "kind": "resource" }],
+        }],
         "partialFingerprints": { "spyhop/v1": format!("{}/{place}/{}", finding.class.as_str(), finding.subject) },
     })
 }
@@ -76,6 +95,7 @@ mod tests {
         for result in results {
             assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]), "{result}");
         }
+        assert_eq!(run["invocations"][0]["toolExecutionNotifications"][0]["associatedRule"]["id"], "secret_stale");
         assert_eq!(results[3]["suppressions"][0]["kind"], "external");
         let location = &results[0]["locations"][0]["logicalLocations"][0];
         assert_eq!(location["fullyQualifiedName"], "whale/shop/d<b>");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::harmless;
-use crate::policy::{Finding, Severity, Verdict};
+use crate::policy::{Class, Finding, Severity, Verdict, place_of};
 
 /// Characters of a place or a message.
 const MAX_CELL: usize = 200;
@@ -21,13 +21,13 @@ pub(super) fn report(verdict: &Verdict, host: Option<&str>) -> String {
         let _infallible = writeln!(out, "{severity:<8}  {:<places$}  {class:<classes$}  {message}", place(finding));
     }
     for look in &verdict.not_checked {
-        let place = look.service.as_ref().map_or("host".to_owned(), |key| format!("{}/{}", key.project, key.service));
+        let place = place_of(look.service.as_ref());
         let reason = harmless(&look.reason, MAX_CELL);
         let _infallible = writeln!(
             out,
             "not seen  {:<places$}  {:<classes$}  {reason}",
             harmless(&place, MAX_CELL),
-            look.class.as_str()
+            look.class.map_or("everything", Class::as_str)
         );
     }
     if !out.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn report(verdict: &Verdict, host: Option<&str>) -> String {
     let count = |severity| verdict.findings.iter().filter(|finding| finding.severity == severity).count();
     let _infallible = writeln!(
         out,
-        "{}: {} critical, {} warning, {} info; {} excepted; {} looks taken, {} not possible",
+        "{}: {} critical, {} warning, {} info; {} excepted; {} checks made, {} not possible",
         harmless(host.unwrap_or("this host"), MAX_CELL),
         count(Severity::Critical),
         count(Severity::Warning),
@@ -60,10 +60,10 @@ warning   shop/d<b>  limit_missing  no memory is set?[2J
 info      host       overcommit     limits of memory come to 9GiB
 not seen  shop/d<b>  secret_stale   secret a: not seen
 
-whale: 1 critical, 1 warning, 1 info; 1 excepted; 12 looks taken, 1 not possible
+whale: 1 critical, 1 warning, 1 info; 1 excepted; 12 checks made, 1 not possible
 ";
         assert_eq!(report(&super::super::tests::verdict(), Some("whale")), expected);
         let clean = report(&Verdict::default(), None);
-        assert_eq!(clean, "this host: 0 critical, 0 warning, 0 info; 0 excepted; 0 looks taken, 0 not possible\n");
+        assert_eq!(clean, "this host: 0 critical, 0 warning, 0 info; 0 excepted; 0 checks made, 0 not possible\n");
     }
 }

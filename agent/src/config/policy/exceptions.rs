@@ -43,7 +43,7 @@ fn one(fields: &mut Fields<'_>, path: &str, node: Node) -> Option<Arc<Exception>
             "project" => project = fields.parsed(&path, value, fields::glob),
             "service" => service = fields.parsed(&path, value, fields::glob),
             "subject" => subject = fields.parsed(&path, value, fields::glob),
-            "reason" => reason = fields.parsed(&path, value, fields::word),
+            "reason" => reason = fields.parsed(&path, value, reason_of),
             _ => until = fields.parsed(&path, value, day),
         }
     }
@@ -60,6 +60,14 @@ fn one(fields: &mut Fields<'_>, path: &str, node: Node) -> Option<Arc<Exception>
     Some(Arc::new(Exception { class: finding?, project, service, subject, reason: reason?, until: until? }))
 }
 
+fn reason_of(text: &str) -> Result<Arc<str>, Wrong> {
+    match text.trim() {
+        "" => Err(Wrong::new("says nothing").hint("say why, for whoever reads it next year")),
+        text => Ok(text.into()),
+    }
+}
+
 fn day(text: &str) -> Result<Date, Wrong> {
-    text.parse().map_err(|_| Wrong::new(format!("{} is not a day", quoted(text))).hint("write 2027-03-31"))
+    let day = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    day.ok_or_else(|| Wrong::new(format!("{} is not a day", quoted(text))).hint("write 2027-03-31"))
 }

@@ -196,7 +196,10 @@ pub(super) fn amount(unit: Unit) -> impl Fn(&str) -> Result<Amount, Wrong> {
 
 fn one_value(text: &str, unit: Unit) -> Result<f64, Wrong> {
     let (read, hint) = match unit {
-        Unit::Bytes => (parse_size(text).map(|bytes| bytes as f64), "write 512MiB, <=2GiB, >=64MiB, 1GiB..2GiB or any"),
+        Unit::Bytes => (
+            parse_size(text).filter(|bytes| *bytes > 0).map(|bytes| bytes as f64),
+            "write 512MiB, <=2GiB, >=64MiB, 1GiB..2GiB or any",
+        ),
         Unit::Cores => (
             text.parse::<f64>().ok().filter(|cores| cores.is_finite() && *cores > 0.0),
             "write 0.5, <=2, >=0.25, 0.5..2 or any",

@@ -55,7 +55,7 @@ fn names(fields: &mut Fields<'_>, path: &str, at: Position, project: &Project) {
         }
     }
     for what in unknown {
-        fields.wrong(at, path, Wrong::new(what));
+        fields.wrong(at, path, Wrong::new(what).hint("add it, or correct the name"));
     }
 }
 

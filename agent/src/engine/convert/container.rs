@@ -11,14 +11,15 @@ use super::{
 };
 use crate::model::{
     Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode,
-    RestartPolicy,
+    RestartPolicy, is_secret_name, shorten,
 };
 
 /// Period in force where only a quota was given (kernel default, microseconds).
 const DEFAULT_CPU_PERIOD: u64 = 100_000;
 
-/// Names of variables kept of one container: several times what anybody sets.
-const MAX_VARIABLES: usize = 512;
+/// Names of variables kept of one container, and bytes of each: more than anybody sets.
+const MAX_VARIABLES: usize = 32;
+const MAX_VARIABLE_BYTES: usize = 64;
 
 /// Everything spyhop keeps of one inspection. `asked` names the container should the answer not.
 pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked: &ContainerId) -> Container {
@@ -151,16 +152,19 @@ fn log_setup(config: Option<api::HostConfigLogConfig>, path: Option<&str>, tty: 
 
 /// Of the environment names only: people keep secrets in the values.
 fn confinement(host: &api::HostConfig, user: Option<String>, environment: Option<Vec<String>>) -> Confinement {
-    let name = |pair: String| Some(Arc::from(pair.split('=').next().filter(|name| !name.is_empty())?));
-    let mut variables: Vec<Arc<str>> = environment.into_iter().flatten().filter_map(name).collect();
-    variables.sort();
-    variables.dedup();
-    variables.truncate(MAX_VARIABLES);
+    let name = |pair: String| {
+        let name = pair.split('=').next().filter(|name| is_secret_name(name))?;
+        Some(Arc::from(shorten(name, MAX_VARIABLE_BYTES)))
+    };
+    let mut secret_variables: Vec<Arc<str>> = environment.into_iter().flatten().filter_map(name).collect();
+    secret_variables.sort();
+    secret_variables.dedup();
+    secret_variables.truncate(MAX_VARIABLES);
     Confinement {
         user: user.map(Into::into),
         read_only_root: host.readonly_rootfs,
         privileged: host.privileged,
-        variables,
+        secret_variables,
     }
 }
 

@@ -88,8 +88,7 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
         ),
         Group::Policy => (
             "Findings",
-            "What is not as the policy ([policy.md](policy.md)) or good practice wants it; [findings.md](findings.md) says what each class means. \
-             `subject` is the port, resource, variable or secret that is meant, at most 64 bytes of its name.",
+            "What is not as the policy ([policy.md](policy.md)) or good practice wants it; [findings.md](findings.md) says what each class means. ",
         ),
         Group::Agent => ("The agent", "Always on."),
     }

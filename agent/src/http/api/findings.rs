@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Filter;
 use crate::{
     model::ServiceKey,
-    policy::{Finding as Found, NotChecked, Verdict},
+    policy::{Class, Finding as Found, NotChecked, Verdict},
 };
 
 /// The whole answer; of findings those of services that match.
@@ -18,7 +18,7 @@ pub(in crate::http) struct Findings<'a> {
     pub(in crate::http) findings: Vec<Finding>,
     pub(in crate::http) excepted: Vec<Excepted>,
     pub(in crate::http) not_checked: Vec<Unchecked>,
-    /// Looks that were taken.
+    /// Checks that were made.
     checked: u64,
     coverage_ratio: f64,
 }
@@ -53,7 +53,9 @@ pub(in crate::http) struct Excepted {
 
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct Unchecked {
-    class: &'static str,
+    /// Left out where nothing of it could be checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +113,7 @@ fn finding(found: &Found) -> Finding {
 
 fn unchecked(look: &NotChecked) -> Unchecked {
     Unchecked {
-        class: look.class.as_str(),
+        class: look.class.map(Class::as_str),
         project: look.service.as_ref().map(|key| key.project.to_string()),
         service: look.service.as_ref().map(|key| key.service.to_string()),
         reason: look.reason.clone(),

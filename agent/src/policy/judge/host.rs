@@ -27,11 +27,11 @@ pub(super) fn judge(court: &mut Court<'_>) {
 fn overcommit(court: &mut Court<'_>, running: &[&Container]) {
     let info = court.scene.snapshot.engine.info.clone();
     let limits = court.policy.checks.overcommit;
-    let memory: u64 = running.iter().filter_map(|container| container.limits.memory_bytes).sum();
+    let memory: f64 = running.iter().filter_map(|container| Some(container.limits.memory_bytes? as f64)).sum();
     let cpus: f64 = running.iter().filter_map(|container| container.limits.cpu_cores).sum();
     let there = |read: fn(&crate::model::EngineInfo) -> Option<u64>| Some(read(info.as_deref()?)? as f64);
     let resources = [
-        ("memory", Unit::Bytes, memory as f64, there(|info| info.memory_bytes), limits.memory),
+        ("memory", Unit::Bytes, memory, there(|info| info.memory_bytes), limits.memory),
         ("cpus", Unit::Cores, cpus, there(|info| info.cpus), limits.cpus),
     ];
     for (name, unit, promised, there, times) in resources {

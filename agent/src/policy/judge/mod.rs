@@ -8,19 +8,18 @@ mod secrets;
 mod shape;
 #[cfg(test)]
 pub(crate) mod tests;
-mod variables;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
-    Class, Finding, NotChecked, Policy, Resolved, SecretFiles, Verdict, exceptions,
-    resolve::{self, TIER_LABEL},
+    Class, Finding, NotChecked, Policy, Project, Resolved, SecretFiles, Verdict, exceptions,
+    resolve::{self, Rulebook, TIER_LABEL},
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::ServiceKey,
+    model::{ContainerFilter, ServiceKey},
 };
 
 /// What is judged.
@@ -32,6 +31,8 @@ pub struct Scene<'a> {
     pub now: Timestamp,
     /// Files of the host.
     pub files: &'a dyn SecretFiles,
+    /// Which containers can be in the picture at all.
+    pub filter: &'a ContainerFilter,
 }
 
 impl std::fmt::Debug for Scene<'_> {
@@ -41,28 +42,32 @@ impl std::fmt::Debug for Scene<'_> {
 }
 
 /// Judges a picture.
-pub fn judge(policy: &Policy, scene: &Scene<'_>) -> Verdict {
-    let profiles = resolve::profiles(policy, &scene.snapshot.containers);
-    let mut court = Court { policy, scene, verdict: Verdict { profiles, ..Verdict::default() } };
-    let expected =
-        resolve::expected(policy, &court.verdict.profiles, scene.snapshot.host.as_deref().unwrap_or_default());
-    for group in scene.snapshot.containers.chunk_by(|a, b| a.container.identity.key == b.container.identity.key) {
-        let members: Vec<_> =
-            group.iter().filter(|entry| !entry.container.identity.one_off).map(|entry| &**entry).collect();
+pub fn judge(policy: &Arc<Policy>, scene: &Scene<'_>) -> Verdict {
+    let Snapshot { containers, host, .. } = scene.snapshot;
+    let profiles = resolve::profiles(policy, containers);
+    let expected = resolve::expected(policy, &profiles, host.as_deref().unwrap_or_default(), scene.filter);
+    let in_force = |project: &Project| profiles.get(&project.name).map(Vec::as_slice).unwrap_or_default();
+    let books: HashMap<&str, Rulebook<'_>> =
+        policy.projects.iter().map(|project| (&*project.name, Rulebook::of(project, in_force(project)))).collect();
+    let verdict = Verdict { policy: Arc::clone(policy), profiles: profiles.clone(), ..Verdict::default() };
+    let mut court = Court { policy, scene, verdict };
+    court.unseen();
+    for group in containers.chunk_by(|a, b| a.container.identity.key == b.container.identity.key) {
+        let members: Vec<&Entry> =
+            group.iter().map(|entry| &**entry).filter(|entry| !entry.container.identity.one_off).collect();
         let Some(first) = members.first() else { continue };
         let key = &first.container.identity.key;
-        let in_force = court.verdict.profiles.get(&key.project).map(Vec::as_slice).unwrap_or_default();
-        let rules = resolve::service(policy, in_force, key, Some(&first.container.labels));
-        let wanted_tier = first.container.labels.get(TIER_LABEL);
-        if let Some(tier) = &rules.tier {
-            court.verdict.tiers.insert(key.clone(), Arc::clone(&tier.name));
-        }
+        let rules = resolve::service(policy, books.get(&*key.project), key, Some(&first.container.labels));
+        court.has_tier(key, &rules);
         let subject = Subject { key, members: &members, rules: &rules };
-        presence::judge(&mut court, &subject, wanted_tier, expected.get(key).copied());
+        presence::judge(&mut court, &subject, first.container.labels.get(TIER_LABEL), expected.get(key).copied());
         limits::judge(&mut court, &subject);
         shape::judge(&mut court, &subject);
         ports::judge(&mut court, &subject);
         secrets::judge(&mut court, &subject);
+    }
+    for key in expected.keys() {
+        court.has_tier(key, &resolve::service(policy, books.get(&*key.project), key, None));
     }
     presence::missing(&mut court, &expected);
     host::judge(&mut court);
@@ -95,7 +100,22 @@ impl Court<'_> {
     /// Takes a look back: it could not be made.
     fn could_not(&mut self, class: Class, service: Option<&ServiceKey>, reason: impl Into<String>) {
         self.verdict.checked = self.verdict.checked.saturating_sub(1);
-        self.verdict.not_checked.push(NotChecked { class, service: service.cloned(), reason: reason.into() });
+        let (class, service, reason) = (Some(class), service.cloned(), reason.into());
+        self.verdict.not_checked.push(NotChecked { class, service, reason });
+    }
+
+    /// Containers which the engine has told of and not described: nothing is known of them.
+    fn unseen(&mut self) {
+        for (id, key) in &self.scene.snapshot.undescribed {
+            let reason = format!("the engine does not describe container {}", id.short());
+            self.verdict.not_checked.push(NotChecked { class: None, service: key.clone(), reason });
+        }
+    }
+
+    fn has_tier(&mut self, key: &ServiceKey, rules: &Resolved) {
+        if let Some(tier) = rules.tier.as_ref().filter(|_| !self.verdict.tiers.contains_key(key)) {
+            self.verdict.tiers.insert(key.clone(), Arc::clone(&tier.name));
+        }
     }
 
     /// Takes down a finding, once.

@@ -12,7 +12,9 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
     let unlisted = court.looks(Class::PortUnlisted);
     // One finding a port, with all its addresses.
     let mut open: BTreeMap<(u16, &str), Vec<&str>> = BTreeMap::new();
-    let bound = subject.members.iter().flat_map(|entry| &entry.container.ports);
+    // What does not run publishes nothing: what it wishes is no open port.
+    let running: Vec<_> = subject.members.iter().filter(|entry| entry.container.has_processes()).collect();
+    let bound = running.iter().flat_map(|entry| &entry.container.ports);
     for port in bound.clone().filter(|port| unlisted && !listed.iter().any(|entry| entry.admits(port))) {
         let addresses = open.entry((port.host_port, &port.protocol)).or_default();
         let address = if port.host_ip.is_empty() { "every address" } else { &port.host_ip };
@@ -25,9 +27,7 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
         let message = format!("port {name} is published on {} and not listed", addresses.join(" and "));
         court.finds(Class::PortUnlisted, Some(subject.key), &name, message);
     }
-    // What does not run publishes nothing, which is another finding.
-    let runs = subject.members.iter().any(|entry| entry.container.has_processes());
-    if listed.is_empty() || !runs || !court.looks(Class::PortMissing) {
+    if listed.is_empty() || running.is_empty() || !court.looks(Class::PortMissing) {
         return;
     }
     for entry in listed.iter().filter(|entry| !bound.clone().any(|port| entry.admits(port))) {

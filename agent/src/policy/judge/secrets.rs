@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use super::{Class, Court, Subject};
-use crate::policy::secrets::FOLDER;
+use crate::policy::secrets::secret;
 
 pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
     let Some(oldest) = court.policy.checks.secrets_max_age else { return };
     let mounts = subject.members.iter().flat_map(|entry| &entry.container.mounts);
-    // Swarm's secrets are not files of the host, and the engine does not list them as mounts.
-    let mut files: Vec<_> = mounts
-        .filter(|mount| &*mount.kind == "bind")
-        .filter_map(|mount| Some((mount.destination.strip_prefix(FOLDER)?.strip_prefix('/')?, mount)))
-        .collect();
+    let mut files: Vec<_> = mounts.filter_map(|mount| Some((secret(mount)?, mount))).collect();
     files.sort_by_key(|(name, _)| *name);
     files.dedup_by_key(|(name, _)| *name);
     for (name, mount) in files {
@@ -20,6 +16,14 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
             return;
         }
         let key = Some(subject.key);
+        let Some(name) = name else {
+            court.could_not(
+                Class::SecretStale,
+                key,
+                "a whole folder of secrets is mounted: mount its files one by one",
+            );
+            continue;
+        };
         match court.scene.files.modified(mount) {
             Err(reason) => court.could_not(Class::SecretStale, key, format!("secret {name}: {reason}")),
             Ok(written) => {

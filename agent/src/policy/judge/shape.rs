@@ -1,14 +1,14 @@
 //! How a container is made: health check, restart policy, image, environment, user, root filesystem.
 
-use super::{Class, Court, Subject, variables};
+use super::{Class, Court, Subject};
 use crate::{
     inventory::Entry,
     model::{Container, RestartPolicy},
     policy::ImagePin,
 };
 
-/// A task of a Swarm service: the manager starts it again, not the engine.
-const SWARM_TASK: &str = "com.docker.swarm.task.id";
+/// Labels of containers which somebody else than the engine starts again: a Swarm manager, systemd for Podman.
+const STARTED_BY_OTHERS: [&str; 2] = ["com.docker.swarm.task.id", "PODMAN_SYSTEMD_UNIT"];
 
 pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
     let pin = court.policy.checks.image_pin;
@@ -19,7 +19,8 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
         court.finds(Class::HealthCheckMissing, Some(subject.key), "", "nothing tells whether it works".to_owned());
     }
     let left_alone = |container: &Container| {
-        container.restart_policy == RestartPolicy::No && container.labels.get(SWARM_TASK).is_none()
+        let by_others = STARTED_BY_OTHERS.iter().any(|label| container.labels.get(label).is_some());
+        container.restart_policy == RestartPolicy::No && !by_others
     };
     if court.looks(Class::RestartPolicyMissing)
         && subject.members.iter().filter(stays).any(|entry| left_alone(&entry.container))
@@ -33,8 +34,7 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
         if image && let Some(message) = unpinned(container, pin) {
             court.finds(Class::ImageUnpinned, Some(subject.key), "", message);
         }
-        let names = container.confinement.variables.iter().filter(|name| environment && variables::is_secret(name));
-        for name in names {
+        for name in container.confinement.secret_variables.iter().filter(|_| environment) {
             let message = format!("variable {name} is named like a secret");
             court.finds(Class::SecretInEnvironment, Some(subject.key), name, message);
         }
@@ -43,42 +43,57 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
 }
 
 fn rights(court: &mut Court<'_>, subject: &Subject<'_>) {
-    let user = court.looks(Class::RootUser);
-    let privileged = court.looks(Class::Privileged);
-    let root = court.looks(Class::WritableRoot);
-    for Entry { container, .. } in subject.members {
-        let confinement = &container.confinement;
-        let key = Some(subject.key);
-        if user && let Some(name) = confinement.user.as_deref().filter(|name| is_root(name)) {
-            let message = match name {
-                "" => "no user is named: it runs as root".to_owned(),
-                name => format!("it runs as {name}"),
-            };
-            court.finds(Class::RootUser, key, "", message);
-        }
-        if privileged && confinement.privileged == Some(true) {
-            court.finds(Class::Privileged, key, "", "it is privileged".to_owned());
-        }
-        if root && confinement.read_only_root == Some(false) {
-            court.finds(Class::WritableRoot, key, "", "its root filesystem can be written to".to_owned());
-        }
+    let user = |container: &Container| {
+        let name = container.confinement.user.as_deref()?;
+        Some(is_root(name).then(|| match name {
+            "" => "no user is named: it runs as root".to_owned(),
+            name => format!("it runs as {name}"),
+        }))
+    };
+    let privileged =
+        |container: &Container| Some(container.confinement.privileged?.then(|| "it is privileged".to_owned()));
+    let root = |container: &Container| {
+        let writable = !container.confinement.read_only_root?;
+        Some(writable.then(|| "its root filesystem can be written to".to_owned()))
+    };
+    right(court, subject, Class::RootUser, user);
+    right(court, subject, Class::Privileged, privileged);
+    right(court, subject, Class::WritableRoot, root);
+}
+
+/// One look at all members: `fault` says what is wrong with one, and nothing at all where the engine did not say.
+fn right(
+    court: &mut Court<'_>,
+    subject: &Subject<'_>,
+    class: Class,
+    fault: impl Fn(&Container) -> Option<Option<String>>,
+) {
+    if !court.looks(class) {
+        return;
+    }
+    let faults: Vec<_> = subject.members.iter().map(|entry| fault(&entry.container)).collect();
+    match faults.iter().flatten().flatten().next() {
+        Some(message) => court.finds(class, Some(subject.key), "", message.clone()),
+        None if faults.contains(&None) => court.could_not(class, Some(subject.key), "the engine does not say"),
+        None => {}
     }
 }
 
 /// `""`, `0`, `root`, with or without a group.
 fn is_root(user: &str) -> bool {
-    matches!(user.split(':').next().unwrap_or_default(), "" | "root") || user.split(':').next().is_some_and(is_zero)
-}
-
-fn is_zero(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|digit| digit == b'0')
+    let name = user.split(':').next().unwrap_or_default();
+    let number = name.strip_prefix(['+', '-']).unwrap_or(name);
+    name.is_empty() || name == "root" || (!number.is_empty() && number.bytes().all(|digit| digit == b'0'))
 }
 
 /// Why an image may be another one tomorrow; `None` when it may not.
 fn unpinned(container: &Container, pin: ImagePin) -> Option<String> {
     let image = &*container.image;
     let by_digest = image.contains("@sha256:") || image.starts_with("sha256:");
-    if by_digest || is_built_here(container) {
+    // By its own id, whole or its beginning.
+    let id = container.image_id.as_deref().and_then(|id| id.strip_prefix("sha256:")).unwrap_or_default();
+    let by_id = image.len() >= 12 && id.starts_with(image);
+    if by_digest || by_id || is_built_here(container) {
         return None;
     }
     // A colon before the last slash is the registry's port.
@@ -106,7 +121,8 @@ mod tests {
 
     #[test]
     fn roots_are_known() {
-        let table = [("", true), ("0", true), ("root", true), ("0:0", true), ("root:staff", true), ("00", true)];
+        let table =
+            [("", true), ("0", true), ("root", true), ("0:0", true), ("root:staff", true), ("00", true), ("+0", true)];
         let others = [("1000", false), ("nobody", false), ("65534:0", false), ("rooted", false), ("10", false)];
         for (user, expected) in table.into_iter().chain(others) {
             assert_eq!(is_root(user), expected, "{user}");

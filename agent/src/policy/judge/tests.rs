@@ -8,8 +8,8 @@ use super::{Scene, judge};
 use crate::{
     inventory::{EngineStatus, Entry, Snapshot},
     model::{
-        Confinement, Container, ContainerId, ContainerState, EngineInfo, Glob, Health, HealthCheck, HealthStatus,
-        Identity, Labels, Limits as Given, LogSetup, Mount, NetworkMode, PublishedPort, RestartPolicy,
+        Confinement, Container, ContainerFilter, ContainerId, ContainerState, EngineInfo, Glob, Health, HealthCheck,
+        HealthStatus, Identity, Labels, Limits as Given, LogSetup, Mount, NetworkMode, PublishedPort, RestartPolicy,
     },
     policy::{
         Amount, CLASSES, Class, Exception, Layer, Limits, Policy, Profile, Project, Publish, SecretFiles, ServiceRule,
@@ -70,7 +70,7 @@ pub(crate) fn sound(project: &str, service: &str) -> Container {
             user: Some("1000".into()),
             read_only_root: Some(true),
             privileged: Some(false),
-            variables: vec!["PATH".into(), "DB_PASSWORD_FILE".into()],
+            secret_variables: Vec::new(),
         },
     }
 }
@@ -98,7 +98,7 @@ fn rule(name: &str) -> ServiceRule {
 }
 
 /// One tier, one project with the service `web`.
-fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let limits = Limits {
         memory: Some(Amount::exactly(f64::from(1 << 30))),
         cpus: Some(Amount::exactly(1.0)),
@@ -116,7 +116,8 @@ fn policy() -> Policy {
 
 fn verdict_of(policy: &Policy, snapshot: &Snapshot, written: Option<&str>) -> Verdict {
     let files = Written(written.map(|time| time.parse().unwrap()));
-    judge(policy, &Scene { snapshot, now: now(), files: &files })
+    let filter = ContainerFilter::default();
+    judge(&Arc::new(policy.clone()), &Scene { snapshot, now: now(), files: &files, filter: &filter })
 }
 
 /// Words of what is found in a policy and the service `web` as they were changed.
@@ -153,8 +154,8 @@ type Planted = (fn(&mut Policy, &mut Container), Class, &'static str);
 
 const PLANTED: &[Planted] = &[
     (|policy, _| project(policy).base.services.push(rule("worker")), Class::ServiceMissing, ""),
-    (|policy, _| project(policy).base.services[0].replicas = Some(Amount::exactly(2.0)), Class::Replicas, ""),
-    (|_, web| (web.state, web.pid) = (ContainerState::Exited, None), Class::Replicas, ""),
+    (|policy, _| project(policy).base.services[0].replicas = Some(Amount::exactly(2.0)), Class::ReplicasMissing, ""),
+    (|_, web| (web.state, web.pid) = (ContainerState::Exited, None), Class::ReplicasMissing, ""),
     (
         |policy, web| {
             project(policy).base.services[0].name = "other*".into();
@@ -189,21 +190,11 @@ const PLANTED: &[Planted] = &[
     (|_, web| web.image = "registry.example:5000/web".into(), Class::ImageUnpinned, ""),
     (|_, web| web.image = "web:latest".into(), Class::ImageUnpinned, ""),
     (|policy, _| policy.checks.image_pin = crate::policy::ImagePin::Digest, Class::ImageUnpinned, ""),
-    (|_, web| web.confinement.variables.push("DB_PASSWORD".into()), Class::SecretInEnvironment, "DB_PASSWORD"),
+    (|_, web| web.confinement.secret_variables.push("DB_PASSWORD".into()), Class::SecretInEnvironment, "DB_PASSWORD"),
     (
-        |policy, web| {
-            policy.checks.secrets_max_age = Some(Duration::from_secs(0));
-            web.mounts.push(Mount {
-                destination: "/run/secrets/db".into(),
-                kind: "bind".into(),
-                source: "/srv/db".into(),
-                read_write: false,
-            });
-            // Written in the future of nobody: a second ago.
-            policy.checks.off.clear();
-        },
-        Class::SecretStale,
-        "db",
+        |policy, _| project(policy).base.services[0].replicas = Some(Amount { least: None, most: Some(0.0) }),
+        Class::ReplicasExcess,
+        "",
     ),
     (|_, web| web.confinement.user = Some("".into()), Class::RootUser, ""),
     (|_, web| web.confinement.privileged = Some(true), Class::Privileged, ""),
@@ -220,12 +211,10 @@ const PLANTED: &[Planted] = &[
 #[test]
 fn each_planted_violation_is_found_once_and_alone() {
     for (plant, class, subject) in PLANTED {
-        if *class == Class::SecretStale {
-            continue;
-        }
         assert_eq!(found(plant), [(class.as_str(), (*subject).to_owned())]);
     }
-    let planted: BTreeSet<_> = PLANTED.iter().map(|(_, class, _)| *class).chain([Class::ExceptionExpired]).collect();
+    let planted: BTreeSet<_> =
+        PLANTED.iter().map(|(_, class, _)| *class).chain([Class::ExceptionExpired, Class::SecretStale]).collect();
     assert_eq!(planted, CLASSES.iter().copied().collect(), "a class that nobody plants");
 }
 
@@ -247,6 +236,9 @@ fn secrets_grow_old_or_cannot_be_seen() {
     let unseen = verdict_of(&policy(), &snapshot, None);
     assert!(unseen.findings.is_empty() && unseen.coverage() < 1.0);
     assert_eq!(unseen.not_checked[0].reason, "secret db: not seen");
+    let mut folder = sound("shop", "web");
+    folder.mounts = vec![mount("bind", "/run/secrets")];
+    assert_eq!(verdict_of(&policy(), &super::tests::snapshot(vec![folder]), Some(NOW)).not_checked.len(), 1);
 }
 
 #[test]
@@ -267,8 +259,7 @@ fn jobs_and_what_has_ended_well_are_left_in_peace() {
         bare(web);
     });
     assert_eq!(job, []);
-    let completed = found(|policy, web| {
-        project(policy).base.services[0].optional = Some(true);
+    let completed = found(|_, web| {
         bare(web);
         (web.state, web.pid, web.exit_code) = (ContainerState::Exited, None, Some(0));
     });
@@ -358,4 +349,114 @@ fn two_replicas_with_one_fault_are_one_finding() {
     };
     let verdict = verdict_of(&policy(), &snapshot(vec![web("1"), web("2")]), None);
     assert_eq!(verdict.findings.len(), 1);
+}
+
+/// What cannot be seen is neither well nor missing.
+#[test]
+fn what_the_engine_does_not_describe_is_not_checked() {
+    let mut picture = snapshot(vec![]);
+    picture.undescribed = vec![(ContainerId::new("0123456789abcdef"), None)];
+    let verdict = verdict_of(&policy(), &picture, None);
+    assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
+    let reasons: Vec<_> = verdict.not_checked.iter().map(|look| look.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "the engine does not describe container 0123456789ab",
+            "it may be one of the containers which the engine does not describe"
+        ]
+    );
+    let mut silent = sound("shop", "web");
+    silent.confinement = Confinement::default();
+    let verdict = verdict_of(&policy(), &snapshot(vec![silent]), None);
+    assert_eq!((verdict.findings.len(), verdict.not_checked.len()), (0, 3), "user, privileges and root are not told");
+}
+
+#[test]
+fn what_is_not_watched_is_not_missing() {
+    let mut picture = snapshot(vec![]);
+    picture.excluded = vec![sound("shop", "web").identity.key];
+    assert_eq!(verdict_of(&policy(), &picture, None).findings.len(), 0);
+    let filter =
+        ContainerFilter { include: vec![crate::model::Pattern::parse("project=other").unwrap()], exclude: vec![] };
+    let scene = Scene { snapshot: &snapshot(vec![]), now: now(), files: &Written(None), filter: &filter };
+    assert_eq!(judge(&Arc::new(policy()), &scene).findings.len(), 0);
+    // One that was run by hand is no replica.
+    let mut by_hand = sound("shop", "web");
+    by_hand.identity.one_off = true;
+    let verdict = verdict_of(&policy(), &snapshot(vec![by_hand]), None);
+    assert_eq!(verdict.findings.iter().map(|it| it.class).collect::<Vec<_>>(), [Class::ServiceMissing]);
+}
+
+#[test]
+fn what_does_not_run_publishes_nothing() {
+    let created = found(|policy, web| {
+        project(policy).base.services[0].optional = Some(true);
+        web.ports.push(published(5432));
+        (web.state, web.pid) = (ContainerState::Created, None);
+    });
+    assert_eq!(created, []);
+}
+
+#[test]
+fn the_tier_of_a_missing_service_is_known_and_a_label_asks_for_no_less_than_is_usual() {
+    let verdict = verdict_of(&policy(), &snapshot(vec![]), None);
+    assert_eq!(verdict.tiers.values().map(|tier| &**tier).collect::<Vec<_>>(), ["important"]);
+    let loosened = found(|policy, web| {
+        tier(policy).limits = Limits::default();
+        project(policy).base.services[0].tier = None;
+        let labels = web.labels.iter().map(|(key, value)| (key.into(), value.into()));
+        web.labels = Labels::new(labels.chain([("spyhop.tier".into(), "important".into())]));
+        web.limits = Given::default();
+    });
+    assert_eq!(loosened.iter().map(|(class, _)| *class).collect::<Vec<_>>(), ["limit_missing", "limit_missing"]);
+}
+
+#[test]
+fn sums_do_not_overflow() {
+    let mut huge = sound("shop", "web");
+    huge.limits.memory_bytes = Some(u64::MAX);
+    let mut other = huge.clone();
+    other.id = ContainerId::new("other");
+    let verdict = verdict_of(&Policy::default(), &snapshot(vec![huge, other]), None);
+    assert!(verdict.findings.iter().any(|finding| finding.class == Class::Overcommit));
+}
+
+/// The newest container says how the project was started; what was left over from another way does not.
+#[test]
+fn leftovers_bring_no_profile_into_force() {
+    let development =
+        Profile { name: "development".into(), files: vec!["override.yml".into()], layer: Layer::default() };
+    let mut policy = policy();
+    project(&mut policy).profiles.push(development);
+    let from = |service: &str, files: &str, second: i64| {
+        let mut container = sound("shop", service);
+        let labels = container.labels.iter().map(|(key, value)| (key.into(), value.into()));
+        container.labels =
+            Labels::new(labels.chain([("com.docker.compose.project.config_files".into(), files.into())]));
+        container.created = Some(Timestamp::from_second(second).unwrap());
+        container
+    };
+    let in_force = |containers| verdict_of(&policy, &snapshot(containers), None).profiles.len();
+    let (base, both) = ("/srv/compose.yml", "/srv/compose.yml,/srv/override.yml");
+    assert_eq!(in_force(vec![from("a", both, 1), from("b", base, 2)]), 0);
+    assert_eq!(in_force(vec![from("a", base, 1), from("b", both, 2)]), 1);
+    let mut never = from("c", both, 3);
+    (never.state, never.pid) = (ContainerState::Created, None);
+    assert_eq!(in_force(vec![from("a", base, 1), never]), 0);
+}
+
+/// As large as a file may be, it is judged in the time of a few pages.
+#[test]
+fn a_large_policy_costs_little() {
+    let mut policy = policy();
+    let services: Vec<_> = (0..2_000).map(|n| rule(&format!("service-{n}"))).collect();
+    for number in 0..10 {
+        let layer = Layer { services: services.clone(), ..Layer::default() };
+        let name: Arc<str> = format!("p{number}").into();
+        project(&mut policy).profiles.push(Profile { name: name.clone(), files: vec![], layer });
+        policy.profiles.push(name);
+    }
+    let verdict = verdict_of(&policy, &snapshot(vec![]), None);
+    assert_eq!(verdict.findings.len(), 2_001);
 }
