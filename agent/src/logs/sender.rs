@@ -40,9 +40,6 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// At the end, pushes on their way get so long: an answer saves sending them again.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
 
-/// Kept of the encoder's buffers between two pushes.
-const SPARE: usize = 256 << 10;
-
 /// Sends what waits in `queue` until `shutdown`; then waits for what is on its way, puts the rest on disk, and returns. `freed` is called when
 /// there is room again.
 pub(super) async fn run(queue: Queue, client: Client, freed: impl Fn() + Send + Sync, shutdown: CancellationToken) {
@@ -130,9 +127,7 @@ impl Sender<'_> {
     fn body(&mut self, items: &[Item]) -> Option<bytes::Bytes> {
         let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
         // A mebibyte at most, a millisecond or two: another thread for it would cost as much.
-        let body = self.pusher.body(streams).ok();
-        self.pusher.shrink(SPARE);
-        body
+        self.pusher.body(streams).ok()
     }
 
     fn settle(&mut self, Ended { items, answer, bytes }: Ended) {

@@ -15,6 +15,7 @@ mod reading;
 mod resume;
 mod shape;
 mod side;
+mod sort;
 mod source;
 
 use std::{

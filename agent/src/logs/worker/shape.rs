@@ -15,11 +15,12 @@ use super::{
         streams::{Mask, Slot, Streams},
     },
     clock::{self, Clock},
+    sort::Sorts,
 };
 use crate::model::LogStream;
 
-/// Most pairs of a line beside those of its container.
-const PAIRS: usize = 8;
+/// Most pairs of a line beside those of its container and its sort.
+const PAIRS: usize = 6;
 
 /// What all lines of one output of one container share.
 #[derive(Debug)]
@@ -53,11 +54,12 @@ pub(super) struct Shaper {
     pub(super) clock: Clock,
     text: String,
     scratch: Scratch,
+    sorts: Sorts,
 }
 
 impl Shaper {
     pub(super) fn new(redactor: Arc<Redactor>, clock: Clock) -> Self {
-        Self { redactor, clock, text: String::new(), scratch: Scratch::default() }
+        Self { redactor, clock, text: String::new(), scratch: Scratch::default(), sorts: Sorts::new() }
     }
 
     /// Puts a line into its stream's chunk, for the destinations of `mask`, unless a rule says otherwise.
@@ -97,8 +99,6 @@ impl Shaper {
         }
         let cut = (line.cut_bytes > 0).then(|| line.cut_bytes.to_string());
         let candidates: [Option<(&str, &str)>; PAIRS] = [
-            facts.level.map(|level| ("detected_level", level.as_str())),
-            Some(("log_kind", facts.kind.as_str())),
             facts.trace_id.map(|id| ("trace_id", id)),
             facts.span_id.map(|id| ("span_id", id)),
             facts.request_id.as_deref().map(|id| ("request_id", id)),
@@ -115,7 +115,8 @@ impl Shaper {
         let pairs = pairs.get(..count).unwrap_or_default();
         let now = self.clock.now();
         let Some(builder) = streams.builder(&output.slot, mask, now) else { return };
-        loki::entry(builder.entries(), time, &self.text, &whose.metadata, pairs);
+        let shared = [&whose.metadata, self.sorts.of(facts.level, facts.kind)];
+        loki::entry_of(builder.entries(), time, &self.text, shared, pairs);
         let from = whose.origin.as_ref().map(|origin| (origin, output.stream, line.end));
         if builder.took(time, from)
             && let Some(origin) = &whose.origin
