@@ -64,12 +64,12 @@ impl Inner {
         }
     }
 
-    /// Brings the oldest of each lane on disk into memory, within half of memory's limit.
+    /// Brings the oldest of each lane on disk into memory, within a quarter of its limit: readers of other streams must find room beside it.
     pub(super) fn load_fronts(&mut self, now: Instant) {
         let Some(store) = &mut self.store else { return };
         let mut evicted = Vec::new();
         for labels in store.waiting() {
-            if self.bytes > self.limits.memory / 2 {
+            if self.bytes > self.limits.memory / 4 {
                 break;
             }
             let Some(lane) = self.lanes.get_mut(&labels) else { continue };

@@ -7,7 +7,8 @@ use super::{Inner, Store, lane::Lane};
 /// What waits at most, and how long in memory.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::logs) struct Limits {
-    /// Bytes of chunks in memory, all lanes together.
+    /// Bytes of chunks in memory, all lanes together. Readers stop at half of it: the rest is for chunks which they have begun, and for
+    /// lines that are in danger. What is above goes to disk, although it may be on its way in a moment.
     pub memory: usize,
     /// Bytes of chunks in memory of one lane.
     pub lane: usize,
@@ -48,7 +49,7 @@ impl Inner {
         let lane = self.lanes.get(labels);
         let on_disk = self.is_on_disk(labels);
         let lane_full = lane.is_some_and(|lane| lane.bytes() >= self.limits.lane);
-        if !on_disk && !lane_full && self.bytes < self.limits.memory {
+        if !on_disk && !lane_full && self.bytes < self.limits.memory / 2 {
             return Room::Free;
         }
         let stalled = |lane: &Lane| {
