@@ -79,6 +79,7 @@ pub struct Scratch {
     spans: Vec<Span>,
     edits: Vec<Edit>,
     line: String,
+    folded: Vec<u8>,
 }
 
 /// What was done to a line.
@@ -128,7 +129,7 @@ impl Redactor {
         let mut open = state.open;
         for round in 0..ROUNDS {
             scratch.spans.clear();
-            let limit = self.find(state.names, &mut open, line.as_bytes(), &mut scratch.spans);
+            let limit = self.find(state.names, &mut open, line.as_bytes(), scratch);
             if round == 0 {
                 state.open = open;
             }
@@ -158,7 +159,8 @@ impl Redactor {
     }
 
     /// Every pass; returns up to where all of them have looked.
-    fn find(&self, names: Names, open: &mut keys::Open, bytes: &[u8], spans: &mut Vec<Span>) -> usize {
+    fn find(&self, names: Names, open: &mut keys::Open, bytes: &[u8], scratch: &mut Scratch) -> usize {
+        let Scratch { spans, folded, .. } = scratch;
         let mut limit = bytes.len();
         if names.has(Builtin::PrivateKeys) {
             limit = self.keys.scan(open, bytes, limit, &mut Budget::new(BUDGET), spans);
@@ -167,7 +169,7 @@ impl Redactor {
             limit = self.tokens.scan(bytes, limit, &mut Budget::new(BUDGET), spans);
         }
         if names.has(Builtin::Credentials) {
-            limit = self.credentials.scan(bytes, limit, &mut Budget::new(BUDGET), spans);
+            limit = self.credentials.scan(bytes, limit, folded, &mut Budget::new(BUDGET), spans);
         }
         if names.has(Builtin::Cards) {
             limit = numbers::cards(bytes, limit, &mut Budget::new(BUDGET), spans);
