@@ -41,6 +41,11 @@ impl Number {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Adds, where one thread alone moves it: nobody else's addition can come in between, and the processor need not see to it.
+    pub fn add_alone(&self, count: u64) {
+        self.set(self.get().wrapping_add(count));
+    }
+
     /// Takes a new value.
     pub fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);

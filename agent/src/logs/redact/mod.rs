@@ -92,7 +92,8 @@ pub struct Redacted {
 }
 
 impl Redacted {
-    const NOTHING: Self = Self { counts: [0; COUNTERS], cut: false };
+    /// Nothing was replaced.
+    pub const NOTHING: Self = Self { counts: [0; COUNTERS], cut: false };
 
     /// Replacements in all.
     pub fn total(&self) -> u32 {
@@ -121,6 +122,19 @@ impl Redactor {
     pub fn patterns(&self) -> impl Iterator<Item = (usize, Arc<str>)> {
         let builtin = Builtin::ALL.into_iter().map(|pattern| (pattern.index(), Arc::from(pattern.as_str())));
         builtin.chain(self.own.iter().enumerate().map(|(i, own)| (OWN_BASE + i, Arc::clone(&own.name))))
+    }
+
+    /// Whether there is nothing to replace in a line, which need not be copied then. If so it counts as one of its output; else nothing
+    /// has happened, and [`Self::apply`] is to be called.
+    pub fn is_clean(&self, state: &mut State, line: &str, scratch: &mut Scratch) -> bool {
+        let mut open = state.open;
+        scratch.spans.clear();
+        let clean =
+            self.find(state.names, &mut open, line.as_bytes(), scratch) >= line.len() && scratch.spans.is_empty();
+        if clean {
+            state.open = open;
+        }
+        clean
     }
 
     /// Replaces in a line, which is one of an output in their order. The line may hold line ends.
@@ -180,8 +194,8 @@ impl Redactor {
         if names.has(Builtin::Vin) || names.has(Builtin::VinAny) {
             limit = numbers::vins(bytes, limit, names.has(Builtin::VinAny), &mut Budget::new(BUDGET), spans);
         }
-        let share = OWN_BUDGET / self.own.len().max(1);
         for (pattern, own) in (8..).zip(&self.own) {
+            let share = OWN_BUDGET / self.own.len();
             limit = own::scan(bytes, limit, own.expression.regex(), pattern, &mut Budget::new(share), spans);
         }
         limit
