@@ -33,11 +33,19 @@ const MANY: u32 = 100;
 /// Bytes a second of all of them under load.
 const LOAD: usize = 10 << 20;
 
-/// Everything about logs.
-pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Result<()> {
-    throughput(agent, effort, report)?;
-    silence(agent, effort, report)?;
-    load(agent, effort, report)
+/// Everything about logs, or one part: `rate`, `idle` or `load`.
+pub(crate) fn measure(agent: &Path, effort: Effort, part: Option<&str>, report: &mut Report) -> Result<()> {
+    let wanted = |name| part.is_none_or(|part| part == name);
+    if wanted("rate") {
+        throughput(agent, effort, report)?;
+    }
+    if wanted("idle") {
+        silence(agent, effort, report)?;
+    }
+    if wanted("load") {
+        load(agent, effort, report)?;
+    }
+    Ok(())
 }
 
 /// A host of containers whose files are ours.

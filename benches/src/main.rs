@@ -5,6 +5,7 @@
 //! make soak                                      builds the agent, then a day's worth of churn (some minutes)
 //! cargo run --release -p spyhop-benches -- --quick
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
+//! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
 //! ```
 //!
 //! It starts the release binary of the agent as a child process and measures it from outside, as its user would: CPU time and
@@ -94,8 +95,10 @@ fn soak() -> ExitCode {
 fn run(effort: Effort) -> Result<Report> {
     let agent = agent()?;
     let mut report = Report::new(&agent, effort)?;
-    if std::env::args().any(|argument| argument == "--logs") {
-        logs::measure(&agent, effort, &mut report)?;
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--logs");
+    if arguments.next().is_some() {
+        let part = arguments.next().filter(|part| !part.starts_with("--"));
+        logs::measure(&agent, effort, part.as_deref(), &mut report)?;
         return Ok(report);
     }
     start::size(&agent, &mut report)?;
@@ -104,7 +107,7 @@ fn run(effort: Effort) -> Result<Report> {
         crowd::thousand(&agent, version, effort, &mut report)?;
     }
     crowd::lifecycles(&agent, effort, &mut report)?;
-    logs::measure(&agent, effort, &mut report)?;
+    logs::measure(&agent, effort, None, &mut report)?;
     Ok(report)
 }
 

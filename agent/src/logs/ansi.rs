@@ -41,8 +41,11 @@ pub fn strip(text: &str) -> Cow<'_, str> {
 /// Whether there may be something to take out: branch-free in blocks, so that a clean line costs next to nothing.
 fn suspicious(bytes: &[u8]) -> bool {
     // 0xc2 begins C1 controls, and harmless signs like the degree.
-    let odd = |&b: &u8| ((b < 0x20) & (b != b'\t') & (b != b'\n')) | (b == 0x7f) | (b == 0xc2);
-    bytes.chunks(64).any(|block| block.iter().fold(false, |found, b| found | odd(b)))
+    let odd = |found: bool, &b: &u8| found | ((b < 0x20) & (b != b'\t') & (b != b'\n')) | (b == 0x7f) | (b == 0xc2);
+    let any = |block: &[u8; 32]| block.iter().fold(false, odd);
+    let (blocks, rest) = bytes.as_chunks();
+    // What is left over is looked at together with what stands before it, once more.
+    blocks.iter().any(any) || bytes.last_chunk().map_or_else(|| rest.iter().fold(false, odd), any)
 }
 
 /// The next control character at or behind `from`.

@@ -13,6 +13,12 @@ use crate::model::LogStream;
 /// whole of what is sent again after a lost answer should be well below; and one stream's share of a push is at most this.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
+/// Room for one entry more than usual, so that the last one of a chunk need not make its buffer twice as large.
+const SPARE: usize = 2 << 10;
+
+/// A closed chunk keeps no more room than this: it may wait.
+const MOST_SPARE: usize = 8 << 10;
+
 /// How far a chunk takes the reader of one output of one container.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
@@ -105,12 +111,17 @@ pub(super) struct Builder {
 impl Builder {
     /// An empty chunk, with room for about so many bytes.
     pub(super) fn new(stream: Arc<Stream>, bytes: usize) -> Self {
-        let entries = Vec::with_capacity(bytes.min(2 * CHUNK_BYTES));
+        let entries = Vec::with_capacity(bytes.min(CHUNK_BYTES) + SPARE);
         Self { stream, entries, lines: 0, first: i64::MAX, last: i64::MIN, progress: Vec::new() }
     }
 
     /// Where the next entry is to be encoded; [`Self::took`] must follow.
-    pub(super) const fn entries(&mut self) -> &mut Vec<u8> {
+    pub(super) fn entries(&mut self) -> &mut Vec<u8> {
+        if self.entries.capacity() - self.entries.len() < SPARE {
+            // Twice as much as long as it is small, but not twice a chunk.
+            let room = self.entries.len().min(CHUNK_BYTES - self.entries.len().min(CHUNK_BYTES)) + SPARE;
+            self.entries.reserve_exact(room);
+        }
         &mut self.entries
     }
 
@@ -144,7 +155,10 @@ impl Builder {
 
     /// Closes it.
     pub(super) fn close(self) -> Chunk {
-        let Self { stream, entries, lines, first, last, progress } = self;
+        let Self { stream, mut entries, lines, first, last, progress } = self;
+        if entries.capacity() - entries.len() > MOST_SPARE {
+            entries.shrink_to_fit();
+        }
         Chunk { stream, entries, lines, first, last, progress }
     }
 }

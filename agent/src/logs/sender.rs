@@ -3,14 +3,17 @@
 //! Several pushes are on their way at a time, none with a stream of another. While the destination does not answer there is one, after
 //! waits that grow: it is tried, not stormed.
 
+mod fate;
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
+use self::fate::{first_line, lost, refused, trouble, unanswered};
 use super::{
     blocking::blocking,
-    board::{Dropped, Outcome, Trouble, TroubleKind, chain},
+    board::Outcome,
     loki::{self, Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
@@ -36,9 +39,6 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 
 /// At the end, pushes on their way get so long: an answer saves sending them again.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
-
-/// Kept of the encoder's buffers between two pushes.
-const SPARE: usize = 256 << 10;
 
 /// Sends what waits in `queue` until `shutdown`; then waits for what is on its way, puts the rest on disk, and returns. `freed` is called when
 /// there is room again.
@@ -127,9 +127,7 @@ impl Sender<'_> {
     fn body(&mut self, items: &[Item]) -> Option<bytes::Bytes> {
         let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
         // A mebibyte at most, a millisecond or two: another thread for it would cost as much.
-        let body = self.pusher.body(streams).ok();
-        self.pusher.shrink(SPARE);
-        body
+        self.pusher.body(streams).ok()
     }
 
     fn settle(&mut self, Ended { items, answer, bytes }: Ended) {
@@ -230,63 +228,6 @@ async fn push(client: &Client, body: Option<bytes::Bytes>, items: Vec<Item>) -> 
         None => Ok(Answer { status: 413, retry_after: None, body: String::new() }),
     };
     Ended { items, answer, bytes }
-}
-
-/// No answer is a server that is away, or one that takes us for somebody else.
-fn unanswered(error: &SendError) -> Sorted {
-    let (verdict, reason) = match error {
-        SendError::Material { .. } => (Verdict::Hold, Reason::Denied),
-        _ => (Verdict::Retry, Reason::Unavailable),
-    };
-    Sorted { verdict, reason: Some(reason), refusals: Vec::new(), stream: None, cut: false }
-}
-
-/// What Loki refused of a chunk of an accepted push. Of several streams it says how many lines, not whose: the named one's, or the first's.
-fn refused(item: &Item, sorted: &Sorted, alone: bool) -> Settled {
-    let Some(refusal) = sorted.refusals.first() else { return Settled::DONE };
-    let named = sorted.stream.as_deref().is_none_or(|labels| *item.chunk.stream.labels == *labels);
-    if !alone && !named {
-        return Settled::DONE;
-    }
-    let lines = sorted.refusals.iter().map(|refusal| refusal.lines.unwrap_or(u64::from(item.chunk.lines))).sum();
-    Settled::Done { refused: lines, reason: dropped(refusal.reason) }
-}
-
-fn lost(sorted: &Sorted) -> Dropped {
-    sorted.reason.map_or(Dropped::Refused, dropped)
-}
-
-const fn dropped(reason: Reason) -> Dropped {
-    match reason {
-        Reason::TooFarBehind | Reason::OutOfOrder => Dropped::TooFarBehind,
-        Reason::TooOld => Dropped::TooOld,
-        Reason::LineTooLong | Reason::TooLarge | Reason::MetadataTooLarge | Reason::MetadataTooMany => {
-            Dropped::TooLarge
-        }
-        _ => Dropped::Refused,
-    }
-}
-
-fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Trouble {
-    let kind = match (answer, sorted.verdict, sorted.reason) {
-        (Err(SendError::Material { .. }), ..) => TroubleKind::Configuration,
-        (Err(_), ..) => TroubleKind::Unreachable,
-        (Ok(_), Verdict::Slower, _) => TroubleKind::RateLimited,
-        (Ok(_), _, Some(Reason::Blocked)) => TroubleKind::Blocked,
-        (Ok(_), Verdict::Hold, _) => TroubleKind::Configuration,
-        (Ok(_), ..) => TroubleKind::Unavailable,
-    };
-    let text = match answer {
-        Ok(answer) => format!("status {}: {}", answer.status, first_line(&answer.body)),
-        Err(error) => chain(error),
-    };
-    Trouble { kind, text }
-}
-
-/// The beginning of what a server says.
-fn first_line(body: &str) -> &str {
-    let line = body.lines().next().unwrap_or_default();
-    line.char_indices().nth(200).and_then(|(at, _)| line.get(..at)).unwrap_or(line)
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -19,6 +19,10 @@ pub(super) type Mask = u32;
 /// the oldest time that is taken, with room for clocks.
 const WINDOW: i64 = 55 * 60 * 1_000_000_000;
 
+/// Bytes of all chunks that grow. Above it the larger ones are closed: many streams that speak at once send smaller chunks, and more
+/// of them in a push, and memory does not grow with their number.
+const OPEN_BYTES: usize = 3 << 20;
+
 /// Place of a stream in [`Streams`], which is kept for it as long as anybody has this.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
@@ -36,6 +40,25 @@ struct Open {
     newest: i64,
     /// Bytes of the chunk before: as much as the next one will want.
     usual: usize,
+    /// Bytes of its chunk in [`Streams::bytes`].
+    counted: usize,
+}
+
+impl Open {
+    const fn new(stream: Arc<Stream>, now: Instant) -> Self {
+        Self { stream, builder: None, mask: 0, since: now, newest: i64::MIN, usual: 0, counted: 0 }
+    }
+
+    /// Hands its chunk to the queues; the bytes which were counted of it.
+    fn close(&mut self, queues: &[Queue], now: Instant) -> usize {
+        let Some(builder) = self.builder.take().filter(|builder| !builder.is_empty()) else { return 0 };
+        self.usual = builder.len();
+        let chunk: Arc<Chunk> = Arc::new(builder.close());
+        for queue in queues.iter().filter(|queue| self.mask & (1 << queue.index()) != 0) {
+            queue.push(Arc::clone(&chunk), now);
+        }
+        std::mem::take(&mut self.counted)
+    }
 }
 
 /// See the head of this file.
@@ -47,13 +70,15 @@ pub(super) struct Streams {
     wait: Duration,
     /// The earliest that a chunk was begun of those that grow; maybe closed since.
     oldest: Option<Instant>,
+    /// Bytes of all chunks that grow.
+    bytes: usize,
     pushed: bool,
 }
 
 impl Streams {
     /// None yet; chunks are closed after `wait` at the latest.
     pub(super) fn new(queues: Vec<Queue>, wait: Duration) -> Self {
-        Self { open: Vec::new(), by_labels: HashMap::new(), queues, wait, oldest: None, pushed: false }
+        Self { open: Vec::new(), by_labels: HashMap::new(), queues, wait, oldest: None, bytes: 0, pushed: false }
     }
 
     /// All destinations.
@@ -68,7 +93,7 @@ impl Streams {
         {
             return Slot { at: *at, stream: Arc::clone(&open.stream) };
         }
-        let open = Open { stream: Arc::clone(stream), builder: None, mask: 0, since: now, newest: i64::MIN, usual: 0 };
+        let open = Open::new(Arc::clone(stream), now);
         let free = self.open.iter().position(Option::is_none);
         let at = free.unwrap_or(self.open.len());
         match self.open.get_mut(at) {
@@ -100,7 +125,7 @@ impl Streams {
     pub(super) fn builder(&mut self, slot: &Slot, mask: Mask, now: Instant) -> Option<&mut Builder> {
         let open = self.open.get_mut(slot.at)?.as_mut()?;
         if open.builder.is_some() && open.mask != mask {
-            close(open, &self.queues, now);
+            self.bytes -= open.close(&self.queues, now);
             self.pushed = true;
         }
         if open.builder.is_none() {
@@ -111,14 +136,31 @@ impl Streams {
         Some(open.builder.get_or_insert_with(|| Builder::new(Arc::clone(stream), usual)))
     }
 
-    /// To be called when a line of this time went into a stream's chunk: a full one is closed.
+    /// To be called when a line of this time went into a stream's chunk: a full one is closed, and others where all are too much.
     pub(super) fn grown(&mut self, slot: &Slot, time: i64, now: Instant) {
         let Some(open) = self.open.get_mut(slot.at).and_then(Option::as_mut) else { return };
         open.newest = open.newest.max(time);
-        if open.builder.as_ref().is_some_and(|builder| builder.len() >= CHUNK_BYTES) {
-            close(open, &self.queues, now);
+        let length = open.builder.as_ref().map_or(0, Builder::len);
+        self.bytes += length - open.counted;
+        open.counted = length;
+        if length >= CHUNK_BYTES {
+            self.bytes -= open.close(&self.queues, now);
             self.pushed = true;
         }
+        if self.bytes > OPEN_BYTES {
+            self.close_larger(now);
+        }
+    }
+
+    /// Closes every chunk of half the average and above: they hold more than half of all bytes.
+    fn close_larger(&mut self, now: Instant) {
+        let count = self.open.iter().flatten().filter(|open| open.counted > 0).count();
+        let least = self.bytes / (2 * count.max(1));
+        for open in self.open.iter_mut().flatten().filter(|open| open.counted > least) {
+            self.bytes -= open.close(&self.queues, now);
+        }
+        self.pushed = true;
+        self.tell();
     }
 
     /// Closes what has grown for long enough, and what will have soon: so that streams come together in one push.
@@ -139,7 +181,7 @@ impl Streams {
         self.oldest = None;
         for open in self.open.iter_mut().flatten().filter(|open| open.builder.is_some()) {
             if now.saturating_duration_since(open.since) >= age {
-                close(open, &self.queues, now);
+                self.bytes -= open.close(&self.queues, now);
                 self.pushed = true;
             } else {
                 self.oldest = Some(self.oldest.map_or(open.since, |oldest| oldest.min(open.since)));
@@ -170,15 +212,6 @@ impl Streams {
     }
 }
 
-fn close(open: &mut Open, queues: &[Queue], now: Instant) {
-    let Some(builder) = open.builder.take().filter(|builder| !builder.is_empty()) else { return };
-    open.usual = builder.len();
-    let chunk: Arc<Chunk> = Arc::new(builder.close());
-    for queue in queues.iter().filter(|queue| open.mask & (1 << queue.index()) != 0) {
-        queue.push(Arc::clone(&chunk), now);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,5 +232,30 @@ mod tests {
         streams.close_all(now);
         streams.prune();
         assert!(streams.open.iter().all(Option::is_none) && streams.by_labels.is_empty());
+    }
+
+    #[test]
+    fn many_chunks_that_grow_together_are_no_more_than_so_much() {
+        let mut streams = Streams::new(Vec::new(), Duration::from_secs(1));
+        let now = Instant::now();
+        let named = |at: usize| Arc::new(Stream { labels: at.to_string().into(), service: Arc::default() });
+        let slots: Vec<_> = (0..400).map(|at| streams.slot(&named(at), now)).collect();
+        let mut write = |at: usize, bytes: usize| {
+            let builder = streams.builder(&slots[at], 1, now).unwrap();
+            builder.entries().extend(std::iter::repeat_n(0, bytes));
+            builder.took(1, None);
+            streams.grown(&slots[at], 1, now);
+            let open: usize =
+                streams.open.iter().flatten().filter_map(|open| open.builder.as_ref()).map(Builder::len).sum();
+            assert_eq!(open, streams.bytes);
+            assert!(streams.bytes <= OPEN_BYTES);
+        };
+        write(0, 10);
+        for _ in 0..40 {
+            (1..slots.len()).for_each(|at| write(at, 1000));
+        }
+        assert_eq!(streams.open[0].as_ref().map(|open| open.counted), Some(10), "a small one frees nothing");
+        streams.close_all(now);
+        assert_eq!(streams.bytes, 0);
     }
 }

@@ -9,7 +9,7 @@ mod text;
 
 use memchr::{memchr, memmem};
 
-use crate::model::LogStream;
+use crate::model::{LogStream, rfc3339};
 
 /// Longest record that is read. dockerd cuts messages at 16 KiB, of which escaping makes 96 KiB at most; the rest is `attrs`.
 pub const MAX_RECORD: usize = 1 << 20;
@@ -51,10 +51,11 @@ pub enum Step<'a> {
     More,
 }
 
-/// Decodes; holds nothing but a buffer for texts with escapes.
+/// Decodes; holds nothing but a buffer for texts with escapes, and the second it read last.
 #[derive(Debug, Default)]
 pub struct Decoder {
     scratch: Vec<u8>,
+    times: rfc3339::Reader,
 }
 
 impl Decoder {
@@ -62,7 +63,7 @@ impl Decoder {
     /// and more behind it after [`Step::More`], which never comes for [`MAX_RECORD`] bytes.
     pub fn step<'a>(&'a mut self, bytes: &'a [u8]) -> Step<'a> {
         let within = bytes.get(..MAX_RECORD).unwrap_or(bytes);
-        let parsed = match record::usual(within, &mut self.scratch) {
+        let parsed = match record::usual(within, &mut self.scratch, &mut self.times) {
             Some(parsed) => parsed,
             None => match self.unusual(bytes) {
                 Ok(parsed) => parsed,

@@ -15,7 +15,7 @@ pub(super) struct Parsed<'a> {
 }
 
 /// The very form in which dockerd writes without `attrs`, line end included. `None` says nothing but that it is not that.
-pub(super) fn usual<'a>(bytes: &'a [u8], scratch: &mut Vec<u8>) -> Option<Parsed<'a>> {
+pub(super) fn usual<'a>(bytes: &'a [u8], scratch: &mut Vec<u8>, times: &mut rfc3339::Reader) -> Option<Parsed<'a>> {
     let rest = bytes.strip_prefix(b"{\"log\":\"")?;
     let (text, used) = text::read(rest, scratch)?;
     let rest = rest.get(used..)?.strip_prefix(b",\"stream\":\"std")?;
@@ -23,7 +23,7 @@ pub(super) fn usual<'a>(bytes: &'a [u8], scratch: &mut Vec<u8>) -> Option<Parsed
         Some(rest) => (LogStream::Stdout, rest),
         None => (LogStream::Stderr, rest.strip_prefix(b"err\",\"time\":\"")?),
     };
-    let (time, used) = rfc3339::read(rest)?;
+    let (time, used) = times.read(rest)?;
     let rest = rest.get(used..)?.strip_prefix(b"\"}\n")?;
     Some(Parsed { stream, time, text: text.plain, ended: text.ended, used: bytes.len() - rest.len() })
 }

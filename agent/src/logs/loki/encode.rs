@@ -64,6 +64,11 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Metadata {
 /// [`Metadata::push`], of equal names Loki keeps the last. Limits are the caller's:
 /// [`MAX_LINE`], [`MAX_METADATA`], [`MAX_METADATA_PAIRS`].
 pub fn entry(into: &mut Vec<u8>, time: i64, line: &str, shared: &Metadata, pairs: &[(&str, &str)]) {
+    entry_of(into, time, line, [shared, &Metadata::new()], pairs);
+}
+
+/// [`entry`] with pairs of two kinds that are written already: those of whoever wrote the line, and those of its sort.
+pub fn entry_of(into: &mut Vec<u8>, time: i64, line: &str, shared: [&Metadata; 2], pairs: &[(&str, &str)]) {
     let inner = inner_len(time, line, shared, pairs);
     into.reserve(field_len(inner));
     into.push(SECOND);
@@ -80,7 +85,7 @@ pub fn entry(into: &mut Vec<u8>, time: i64, line: &str, shared: &Metadata, pairs
         varint64(into, nanos);
     }
     bytes(into, SECOND, line.as_bytes());
-    into.extend_from_slice(&shared.bytes);
+    shared.into_iter().for_each(|shared| into.extend_from_slice(&shared.bytes));
     for (name, value) in named(pairs) {
         pair(into, name, value);
     }
@@ -88,7 +93,7 @@ pub fn entry(into: &mut Vec<u8>, time: i64, line: &str, shared: &Metadata, pairs
 
 /// Bytes which [`entry`] appends.
 pub fn entry_len(time: i64, line: &str, shared: &Metadata, pairs: &[(&str, &str)]) -> usize {
-    field_len(inner_len(time, line, shared, pairs))
+    field_len(inner_len(time, line, [shared, &Metadata::new()], pairs))
 }
 
 /// Bytes, before compression, of a push of streams with labels and entries of these lengths. An ingester refuses more than 4 MiB.
@@ -101,10 +106,18 @@ pub fn body_len(streams: impl IntoIterator<Item = (usize, usize)>) -> usize {
 #[error("a push of {0} bytes is too large")]
 pub struct TooLarge(pub usize);
 
-/// Writes bodies, with buffers that are used again.
+/// What snappy compresses at a time: nothing in one block refers to another, so that a body can be written block by block.
+const BLOCK: usize = 64 << 10;
+
+/// Compression is taken for this good when room is made for a body: lines of logs come to a quarter or less.
+const PACKED_SHARE: usize = 4;
+
+/// Writes bodies, block by block: what it keeps in memory is as large as a block, not as a push.
 #[derive(Debug)]
 pub struct Pusher {
+    /// The block that grows.
     plain: Vec<u8>,
+    /// Room for one that is compressed.
     packed: Vec<u8>,
     encoder: Encoder,
 }
@@ -131,29 +144,44 @@ impl Pusher {
             return Err(TooLarge(length));
         }
         self.plain.clear();
-        self.plain.reserve(length);
+        // A raw block of snappy's begins with the length of all of it.
+        let mut body = Vec::with_capacity(length / PACKED_SHARE + max_compress_len(0));
+        varint(&mut body, length);
         for (labels, entries) in streams {
-            self.plain.push(FIRST);
-            varint(&mut self.plain, stream_len(labels.len(), entries.len()));
-            bytes(&mut self.plain, FIRST, labels.as_bytes());
-            self.plain.extend_from_slice(entries);
+            let mut head = Vec::with_capacity(16 + labels.len());
+            head.push(FIRST);
+            varint(&mut head, stream_len(labels.len(), entries.len()));
+            bytes(&mut head, FIRST, labels.as_bytes());
+            self.add(&head, &mut body);
+            self.add(entries, &mut body);
         }
-        // Never shrinks: what was once filled with zeros need not be again.
-        let room = max_compress_len(self.plain.len());
-        if self.packed.len() < room {
-            self.packed.resize(room, 0);
-        }
-        let packed = self.encoder.compress(&self.plain, &mut self.packed).map_err(|_| TooLarge(length))?;
-        // The one copy of the packed bytes gives a body of exactly its size, to be kept until it is acknowledged.
-        Ok(Bytes::copy_from_slice(self.packed.get(..packed).unwrap_or_default()))
+        self.pack(&mut body);
+        // Kept until it is acknowledged: exactly its size.
+        Ok(Bytes::from(body.into_boxed_slice()))
     }
 
-    /// Gives memory back when a push was much larger than usual: keeps at most `bytes` in each buffer.
-    pub fn shrink(&mut self, bytes: usize) {
+    /// Takes bytes into the block; each one that is full goes into the body.
+    fn add(&mut self, mut bytes: &[u8], body: &mut Vec<u8>) {
+        while let Some((now, later)) = bytes.split_at_checked(bytes.len().min(BLOCK - self.plain.len())) {
+            self.plain.extend_from_slice(now);
+            if self.plain.len() < BLOCK {
+                return;
+            }
+            self.pack(body);
+            bytes = later;
+        }
+    }
+
+    /// Compresses the block and begins another.
+    fn pack(&mut self, body: &mut Vec<u8>) {
+        if self.plain.is_empty() {
+            return;
+        }
+        self.packed.resize(max_compress_len(BLOCK), 0);
+        // A buffer of that size takes whatever a block becomes.
+        let packed = self.encoder.compress(&self.plain, &mut self.packed).unwrap_or_default();
+        body.extend_from_slice(self.packed.get(varint_len(self.plain.len() as u64)..packed).unwrap_or_default());
         self.plain.clear();
-        self.plain.shrink_to(bytes);
-        self.packed.truncate(bytes);
-        self.packed.shrink_to(bytes);
     }
 }
 
@@ -162,9 +190,10 @@ const fn split(time: i64) -> (i64, u64) {
     (time.div_euclid(NANOS), time.rem_euclid(NANOS).cast_unsigned())
 }
 
-fn inner_len(time: i64, line: &str, shared: &Metadata, pairs: &[(&str, &str)]) -> usize {
+fn inner_len(time: i64, line: &str, shared: [&Metadata; 2], pairs: &[(&str, &str)]) -> usize {
     let pairs: usize = named(pairs).map(|(name, value)| field_len(pair_len(name, value))).sum();
-    field_len(time_len(time)) + field_len(line.len()) + shared.bytes.len() + pairs
+    let shared: usize = shared.iter().map(|shared| shared.bytes.len()).sum();
+    field_len(time_len(time)) + field_len(line.len()) + shared + pairs
 }
 
 fn named<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = &'a (&'a str, &'a str)> {

@@ -4,7 +4,9 @@ mod encode;
 mod labels;
 mod verdict;
 
-pub use encode::{MAX_LINE, MAX_METADATA, MAX_METADATA_PAIRS, Metadata, Pusher, TooLarge, body_len, entry, entry_len};
+pub use encode::{
+    MAX_LINE, MAX_METADATA, MAX_METADATA_PAIRS, Metadata, Pusher, TooLarge, body_len, entry, entry_len, entry_of,
+};
 pub use labels::{MAX_LABELS, MAX_NAME, MAX_VALUE, labels};
 pub use verdict::{Reason, Refusal, Sorted, sort};
 

@@ -33,7 +33,7 @@ impl Redactor {
         let end = text.floor_char_boundary(cut.saturating_add(BACK));
         let window = text.get(least..end).unwrap_or_default();
         scratch.spans.clear();
-        self.find(names, &mut Default::default(), window.as_bytes(), &mut scratch.spans);
+        self.find(names, &mut Default::default(), window.as_bytes(), scratch);
         while let Some(whole) = scratch
             .spans
             .iter()

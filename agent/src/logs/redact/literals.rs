@@ -1,4 +1,5 @@
-//! Finding any of some short literals, by the widest instructions the processor has.
+//! Finding any of some short literals, by the widest instructions the processor has. Up to 32 literals of four bytes and more take half
+//! the time of more, or shorter ones.
 
 use aho_corasick::{
     AhoCorasick, Input, Span,
@@ -14,7 +15,7 @@ pub(super) struct Literals {
 }
 
 impl Literals {
-    pub(super) fn new(literals: &[&str]) -> Self {
+    pub(super) fn new<B: AsRef<[u8]>>(literals: &[B]) -> Self {
         let packed = Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(literals).build();
         let plain = if packed.is_none() { AhoCorasick::new(literals).ok() } else { None };
         debug_assert!(packed.is_some() || plain.is_some(), "literals of a few bytes build");

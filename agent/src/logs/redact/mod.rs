@@ -79,6 +79,7 @@ pub struct Scratch {
     spans: Vec<Span>,
     edits: Vec<Edit>,
     line: String,
+    folded: Vec<u8>,
 }
 
 /// What was done to a line.
@@ -91,7 +92,8 @@ pub struct Redacted {
 }
 
 impl Redacted {
-    const NOTHING: Self = Self { counts: [0; COUNTERS], cut: false };
+    /// Nothing was replaced.
+    pub const NOTHING: Self = Self { counts: [0; COUNTERS], cut: false };
 
     /// Replacements in all.
     pub fn total(&self) -> u32 {
@@ -122,13 +124,26 @@ impl Redactor {
         builtin.chain(self.own.iter().enumerate().map(|(i, own)| (OWN_BASE + i, Arc::clone(&own.name))))
     }
 
+    /// Whether there is nothing to replace in a line, which need not be copied then. If so it counts as one of its output; else nothing
+    /// has happened, and [`Self::apply`] is to be called.
+    pub fn is_clean(&self, state: &mut State, line: &str, scratch: &mut Scratch) -> bool {
+        let mut open = state.open;
+        scratch.spans.clear();
+        let clean =
+            self.find(state.names, &mut open, line.as_bytes(), scratch) >= line.len() && scratch.spans.is_empty();
+        if clean {
+            state.open = open;
+        }
+        clean
+    }
+
     /// Replaces in a line, which is one of an output in their order. The line may hold line ends.
     pub fn apply(&self, state: &mut State, line: &mut String, scratch: &mut Scratch) -> Redacted {
         let mut all = Redacted::NOTHING;
         let mut open = state.open;
         for round in 0..ROUNDS {
             scratch.spans.clear();
-            let limit = self.find(state.names, &mut open, line.as_bytes(), &mut scratch.spans);
+            let limit = self.find(state.names, &mut open, line.as_bytes(), scratch);
             if round == 0 {
                 state.open = open;
             }
@@ -158,7 +173,8 @@ impl Redactor {
     }
 
     /// Every pass; returns up to where all of them have looked.
-    fn find(&self, names: Names, open: &mut keys::Open, bytes: &[u8], spans: &mut Vec<Span>) -> usize {
+    fn find(&self, names: Names, open: &mut keys::Open, bytes: &[u8], scratch: &mut Scratch) -> usize {
+        let Scratch { spans, folded, .. } = scratch;
         let mut limit = bytes.len();
         if names.has(Builtin::PrivateKeys) {
             limit = self.keys.scan(open, bytes, limit, &mut Budget::new(BUDGET), spans);
@@ -167,7 +183,7 @@ impl Redactor {
             limit = self.tokens.scan(bytes, limit, &mut Budget::new(BUDGET), spans);
         }
         if names.has(Builtin::Credentials) {
-            limit = self.credentials.scan(bytes, limit, &mut Budget::new(BUDGET), spans);
+            limit = self.credentials.scan(bytes, limit, folded, &mut Budget::new(BUDGET), spans);
         }
         if names.has(Builtin::Cards) {
             limit = numbers::cards(bytes, limit, &mut Budget::new(BUDGET), spans);
@@ -178,8 +194,8 @@ impl Redactor {
         if names.has(Builtin::Vin) || names.has(Builtin::VinAny) {
             limit = numbers::vins(bytes, limit, names.has(Builtin::VinAny), &mut Budget::new(BUDGET), spans);
         }
-        let share = OWN_BUDGET / self.own.len().max(1);
         for (pattern, own) in (8..).zip(&self.own) {
+            let share = OWN_BUDGET / self.own.len();
             limit = own::scan(bytes, limit, own.expression.regex(), pattern, &mut Budget::new(share), spans);
         }
         limit

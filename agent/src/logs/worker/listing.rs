@@ -13,19 +13,17 @@ use super::{
         followers::TOO_MANY,
         loki::{self, Metadata},
         parse::Hint,
-        queue::Queue,
         redact::MAX_GROWTH,
         source::{Source as From, source_of},
         stream::{Origin, Stream},
-        streams::Streams,
     },
-    Worker,
+    Worker, resume,
     shape::{Output, Whose},
     source::{Reader, Source, behind},
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    logs::{Position, SourceChoice, assemble, assemble::Assembler, rules::Allowance},
+    logs::{SourceChoice, assemble, assemble::Assembler, rules::Allowance},
     model::{ContainerId, ContainerState, Identity, Labels, LogStream},
 };
 
@@ -39,9 +37,6 @@ pub(super) struct Who<'a> {
 
 /// What Loki's limit leaves for the words around a line that was cut.
 const MARKS: usize = 256;
-
-/// A place in no file: whoever begins at the earliest of several places and one of them is this begins at the beginning of all.
-const BEGINNING: Position = Position::File { inode: 0, fingerprint: 0, offset: 0 };
 
 impl Worker {
     /// Follows the inventory, when it has changed.
@@ -110,7 +105,7 @@ impl Worker {
             if let Some(origin) = origin {
                 source.behind = behind(origin, None, &self.streams);
             }
-            let from = LogStream::ALL.map(|output| start(origin, output, &self.streams));
+            let from = LogStream::ALL.map(|output| resume::start(origin, output, &self.streams));
             if !followers.start(&source.id, container.log.tty, from) {
                 source.reader = Reader::None(TOO_MANY);
             }
@@ -291,35 +286,6 @@ pub(super) fn labels(host: &str, project: &str, service: &str, stream: LogStream
         ("stream", stream.as_str()),
     ];
     loki::labels(pairs).into()
-}
-
-/// The earliest place at which a destination goes on with an output; `None` where one of them has nothing of it.
-fn start(origin: Option<&Arc<Origin>>, output: LogStream, streams: &Streams) -> Option<Position> {
-    let id = origin?.id.as_str();
-    let of = |queue: &Queue| queue.cursors(|cursors| cursors.start(id, output));
-    let places: Option<Vec<_>> = streams.queues().iter().map(of).collect();
-    let time = |position: &Position| match position {
-        Position::Time { time, taken } => (*time, *taken),
-        Position::File { .. } => (i64::MIN, 0),
-    };
-    places?.into_iter().min_by_key(time)
-}
-
-/// All places at which reading goes on, for a reader that begins at the earliest.
-pub(super) fn resume(origin: &Origin, streams: &Streams) -> Vec<Position> {
-    let each = streams.queues().iter().flat_map(|queue| {
-        LogStream::ALL.map(|output| queue.cursors(|cursors| cursors.start(origin.id.as_str(), output)))
-    });
-    let places: Vec<_> = each.collect();
-    if places.iter().all(Option::is_none) {
-        return Vec::new();
-    }
-    places.into_iter().map(|place| place.unwrap_or(BEGINNING)).collect()
-}
-
-/// Whether any destination has something of this container.
-pub(super) fn has_cursor(origin: &Origin, streams: &Streams) -> bool {
-    !resume(origin, streams).is_empty()
 }
 
 /// The files went away under a reader: it waits for them to come back.

@@ -9,18 +9,18 @@
 
 mod clock;
 mod early;
+mod hearing;
 mod listing;
+mod reading;
+mod resume;
 mod shape;
 mod side;
+mod sort;
 mod source;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
+    sync::{Arc, atomic::AtomicU64, mpsc},
     time::{Duration, Instant},
 };
 
@@ -38,36 +38,21 @@ use self::{
 use super::{
     Options,
     bell::Bell,
-    board::{Board, Gap, Reading},
+    board::Board,
     followers::{Followers, Message},
-    queue::{Queue, Room},
+    queue::Queue,
     redact::Redactor,
     stream::Origins,
     streams::Streams,
-    tail::{Buffer, Tail, TailError, Wake},
+    tail::{Buffer, Wake},
 };
 use crate::{inventory, model::ContainerId};
-
-/// Bytes read of one container before the next one has its turn.
-const BUDGET: u64 = 256 << 10;
-
-/// Bytes read in one turn, before chunks are closed and words are heard.
-const TURN: u64 = 1 << 20;
 
 /// How often files are looked at which tell no news, and those which are not there yet.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// How often all are, for news that got lost.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-
-/// How soon a reader is asked again that found no room.
-const ROOM_EVERY: Duration = Duration::from_millis(100);
-
-/// A container that wrote nothing for so long keeps no handle where none is needed.
-const IDLE_AFTER: Duration = Duration::from_secs(120);
-
-/// Messages of the engine's taken in one turn.
-const MESSAGES: usize = 4096;
 
 /// A word to the worker.
 #[derive(Debug)]
@@ -224,181 +209,6 @@ impl Worker {
         }
     }
 
-    /// Gives the handles of silent containers back.
-    fn rest_idle(&mut self, now: Instant) {
-        for source in self.sources.values_mut() {
-            let idle = now.saturating_duration_since(source.idle_since) >= IDLE_AFTER;
-            if let Reader::File(tail) = &mut source.reader
-                && (idle || source.ended)
-                && source.caught_up
-            {
-                tail.suspend(source.ended);
-            }
-        }
-    }
-
-    /// Takes events and the agent's own lines. While the host has no name they wait: without it they would have another stream.
-    fn take_sides(&mut self) {
-        if self.sides.is_none() {
-            let snapshot = self.inventory.load();
-            let Some(host) = &snapshot.host else { return };
-            let on = (self.options.events, self.options.own);
-            self.sides = Some(Sides::new(host, on, &self.board, &self.shaper, &mut self.streams));
-        }
-        for _ in 0..MESSAGES {
-            let Ok(side) = self.heard.try_recv() else { break };
-            if let Side::Event(event) = &side {
-                self.hear_event(event);
-            }
-            if let Some(sides) = &mut self.sides {
-                sides.take(&side, &mut self.shaper, &mut self.streams);
-            }
-        }
-        if let Some(sides) = &self.sides {
-            sides.missed(self.missed.swap(0, Ordering::Relaxed));
-        }
-    }
-
-    fn take_messages(&mut self) {
-        for _ in 0..MESSAGES {
-            let Ok(message) = self.messages.try_recv() else { return };
-            self.take_message(message);
-        }
-    }
-
-    fn take_message(&mut self, message: Message) {
-        let (Message::Batch(id, _) | Message::Gaps(id, _) | Message::Ended(id) | Message::Unreadable(id)) = &message;
-        let Some(source) = self.numbers.get(id).and_then(|number| self.sources.get_mut(number)) else { return };
-        match message {
-            Message::Batch(_, batch) => {
-                source.told_all = false;
-                batch.iter().for_each(|piece| source.take(piece, &mut self.shaper, &mut self.streams));
-                // What the engine had to tell: a line that may go on waits for its time from now on, not for the container's end.
-                source.caught_up = true;
-            }
-            Message::Gaps(_, times) => source.whose.service.gap(Gap::PositionLost, times),
-            Message::Ended(_) => source.told_all = true,
-            Message::Unreadable(_) => {
-                source.told_all = true;
-                source.reader = Reader::None("the driver keeps nothing to read");
-                self.followers.stop(&source.id);
-                self.publish_sources();
-            }
-        }
-    }
-
-    /// Reads of the hungry, oldest lines first; whether there is more to read at once.
-    fn read(&mut self) -> bool {
-        let now = self.shaper.clock.now();
-        self.room_at = None;
-        let mut order: Vec<_> =
-            self.hungry.iter().filter_map(|at| Some((self.sources.get(at)?.last_time, *at))).collect();
-        order.sort_unstable();
-        self.hungry.clear();
-        let mut left = TURN;
-        for (_, number) in order {
-            if left == 0 {
-                self.hungry.insert(number);
-                continue;
-            }
-            if !self.has_room(number, now) {
-                self.hungry.insert(number);
-                self.room_at = Some(now + ROOM_EVERY);
-                continue;
-            }
-            match self.read_one(number, BUDGET.min(left)) {
-                Some(read) => left = left.saturating_sub(read),
-                None => continue,
-            }
-            if self.sources.get(&number).is_some_and(|source| !source.caught_up) {
-                self.hungry.insert(number);
-            }
-        }
-        self.publish_reading();
-        !self.hungry.is_empty() && self.room_at.is_none()
-    }
-
-    /// Whether a container's lines have somewhere to go, or are in danger where they are.
-    fn has_room(&self, number: u64, now: Instant) -> bool {
-        let Some(source) = self.sources.get(&number) else { return false };
-        let room = source.outputs.iter().map(|output| self.streams.room(&output.slot, now)).max();
-        let endangered = || matches!(&source.reader, Reader::File(tail) if tail.is_endangered());
-        match room.unwrap_or(Room::Free) {
-            Room::Free | Room::Stalled => true,
-            // A container that is gone leaves nothing to read again: its file is held by us alone.
-            Room::Busy => source.gone || endangered(),
-        }
-    }
-
-    /// Reads a bit of one container; the bytes, or nothing where it has no file.
-    fn read_one(&mut self, number: u64, budget: u64) -> Option<u64> {
-        self.open_awaited(number);
-        let source = self.sources.get_mut(&number)?;
-        let Reader::File(tail) = &source.reader else { return None };
-        let watched = !source.gone && self.wake.watch(number, tail.path()) == super::tail::Armed::Anew;
-        match source.read(budget, &mut self.buffer, &mut self.shaper, &mut self.streams) {
-            Ok(progress) => {
-                if progress.bytes > 0 {
-                    source.idle_since = self.shaper.clock.now();
-                }
-                if watched && progress.rotations > 0 {
-                    source.caught_up = false;
-                }
-                Some(progress.bytes)
-            }
-            Err(error) => {
-                self.unreadable(number, &error);
-                None
-            }
-        }
-    }
-
-    /// Opens the files of a container that had none before.
-    fn open_awaited(&mut self, number: u64) {
-        let Some(source) = self.sources.get_mut(&number) else { return };
-        let Reader::Awaited { path, max_files } = &source.reader else { return };
-        let Some(origin) = source.whose.origin.clone() else { return };
-        let resume = listing::resume(&origin, &self.streams);
-        match Tail::open(path, *max_files, &resume) {
-            Ok(tail) => {
-                source.behind = source::behind(&origin, Some(&tail), &self.streams);
-                let known = listing::has_cursor(&origin, &self.streams);
-                if known && source.behind.iter().all(Vec::is_empty) {
-                    source.whose.service.gap(Gap::PositionLost, 1);
-                }
-                self.streams.queues().iter().for_each(|queue| {
-                    queue.cursors(|cursors| cursors.reopened(origin.id.as_str()));
-                });
-                source.caught_up = false;
-                source.reader = Reader::File(Box::new(tail));
-            }
-            Err(TailError::Missing { .. }) => source.caught_up = true,
-            Err(error) => self.unreadable(number, &error),
-        }
-    }
-
-    /// A container's files cannot be read: the engine is asked instead.
-    fn unreadable(&mut self, number: u64, error: &TailError) {
-        let Some(source) = self.sources.get_mut(&number) else { return };
-        source.caught_up = true;
-        match error {
-            // The file went away with its container.
-            TailError::Missing { .. } if source.gone => {}
-            TailError::Missing { .. } => listing::await_again(source),
-            TailError::Forbidden { .. } | TailError::Irregular { .. } => {
-                // The inventory is looked at again, which starts a follower.
-                self.wake.forget(number);
-                source.reader = Reader::Api;
-                self.generation = None;
-                self.bell.ring();
-            }
-            TailError::Io { .. } => {
-                let error = error as &dyn std::error::Error;
-                tracing::warn!(container = source.id.short(), error, "read a log file; trying again");
-            }
-        }
-    }
-
     fn flush(&mut self) {
         let now = self.shaper.clock.ms();
         for source in self.sources.values_mut() {
@@ -429,24 +239,5 @@ impl Worker {
 
     fn awaits(&self) -> bool {
         self.sources.values().any(|source| matches!(source.reader, Reader::Awaited { .. }) && !source.ended)
-    }
-
-    /// Shows how containers are read, and how far reading is behind.
-    fn publish_reading(&self) {
-        let mut behind: HashMap<*const super::board::ServiceLog, (Arc<super::board::ServiceLog>, u64)> = HashMap::new();
-        for source in self.sources.values() {
-            let service = &source.whose.service;
-            let known = behind.entry(Arc::as_ptr(service)).or_insert_with(|| (Arc::clone(service), 0));
-            known.1 += source.behind_bytes;
-        }
-        behind.into_values().for_each(|(service, bytes)| service.behind_bytes.set(bytes));
-    }
-
-    fn publish_sources(&self) {
-        self.board.set_readings(self.sources.values().map(|source| match &source.reader {
-            Reader::File(_) | Reader::Awaited { .. } => Reading { source: "file", reason: String::new() },
-            Reader::Api => Reading { source: "api", reason: String::new() },
-            Reader::None(reason) => Reading { source: "none", reason: (*reason).to_owned() },
-        }));
     }
 }

@@ -1,6 +1,6 @@
 //! A line becomes an entry: bent straight, secrets replaced, facts read, rules asked, encoded.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     super::{
@@ -9,17 +9,18 @@ use super::{
         board::{Dropped, ServiceLog},
         loki::{self, Metadata},
         parse::{self, Hint},
-        redact::{self, Redactor, Scratch},
+        redact::{self, Redacted, Redactor, Scratch},
         rules::{Allowance, Reason, Rules},
         stream::Origin,
         streams::{Mask, Slot, Streams},
     },
     clock::{self, Clock},
+    sort::Sorts,
 };
 use crate::model::LogStream;
 
-/// Most pairs of a line beside those of its container.
-const PAIRS: usize = 8;
+/// Most pairs of a line beside those of its container and its sort.
+const PAIRS: usize = 6;
 
 /// What all lines of one output of one container share.
 #[derive(Debug)]
@@ -53,11 +54,12 @@ pub(super) struct Shaper {
     pub(super) clock: Clock,
     text: String,
     scratch: Scratch,
+    sorts: Sorts,
 }
 
 impl Shaper {
     pub(super) fn new(redactor: Arc<Redactor>, clock: Clock) -> Self {
-        Self { redactor, clock, text: String::new(), scratch: Scratch::default() }
+        Self { redactor, clock, text: String::new(), scratch: Scratch::default(), sorts: Sorts::new() }
     }
 
     /// Puts a line into its stream's chunk, for the destinations of `mask`, unless a rule says otherwise.
@@ -70,14 +72,13 @@ impl Shaper {
         streams: &mut Streams,
     ) {
         let service = &whose.service;
-        service.read_lines.add(u64::from(line.joined_lines));
-        service.read_bytes.add(u64::try_from(line.text.len()).unwrap_or(u64::MAX));
+        service.read_lines.add_alone(u64::from(line.joined_lines));
+        service.read_bytes.add_alone(u64::try_from(line.text.len()).unwrap_or(u64::MAX));
         if self.clock.is_too_old(line.time) {
             service.drop_lines(Dropped::TooOld, 1);
             return;
         }
-        self.straighten(line, whose);
-        let redacted = self.redactor.apply(&mut output.secrets, &mut self.text, &mut self.scratch);
+        let (clean, redacted) = self.redact(line, whose, output);
         if redacted.total() > 0 {
             service.redactions.add(u64::from(redacted.total()));
         }
@@ -85,9 +86,10 @@ impl Shaper {
             service.cut_lines.add(1);
             self.text.push_str(" [cut]");
         }
-        let facts = if whose.reads_facts { parse::read(&self.text, &mut output.hint) } else { parse::Facts::default() };
-        let kept = whose.rules.judge(&self.text, line.time, facts.level);
-        if let Err(reason) = kept.and_then(|()| whose.allowance.take(whose.rules.rate, &self.text, line.time)) {
+        let text = clean.unwrap_or(&self.text);
+        let facts = if whose.reads_facts { parse::read(text, &mut output.hint) } else { parse::Facts::default() };
+        let kept = whose.rules.judge(text, line.time, facts.level);
+        if let Err(reason) = kept.and_then(|()| whose.allowance.take(whose.rules.rate, text, line.time)) {
             return whose.service.drop_lines(dropped(reason), 1);
         }
         let time = streams.taken_at(&output.slot, self.clock.not_in_future(line.time));
@@ -97,8 +99,6 @@ impl Shaper {
         }
         let cut = (line.cut_bytes > 0).then(|| line.cut_bytes.to_string());
         let candidates: [Option<(&str, &str)>; PAIRS] = [
-            facts.level.map(|level| ("detected_level", level.as_str())),
-            Some(("log_kind", facts.kind.as_str())),
             facts.trace_id.map(|id| ("trace_id", id)),
             facts.span_id.map(|id| ("span_id", id)),
             facts.request_id.as_deref().map(|id| ("request_id", id)),
@@ -115,7 +115,8 @@ impl Shaper {
         let pairs = pairs.get(..count).unwrap_or_default();
         let now = self.clock.now();
         let Some(builder) = streams.builder(&output.slot, mask, now) else { return };
-        loki::entry(builder.entries(), time, &self.text, &whose.metadata, pairs);
+        let shared = [&whose.metadata, self.sorts.of(facts.level, facts.kind)];
+        loki::entry_of(builder.entries(), time, text, shared, pairs);
         let from = whose.origin.as_ref().map(|origin| (origin, output.stream, line.end));
         if builder.took(time, from)
             && let Some(origin) = &whose.origin
@@ -123,6 +124,18 @@ impl Shaper {
             hold(origin, output.stream, mask);
         }
         streams.grown(&output.slot, time, now);
+    }
+
+    /// The line's own text where nothing of it has to be changed, as is the case with most; else what is sent stands in `text`.
+    fn redact<'a>(&mut self, line: &Line<'a>, whose: &Whose, output: &mut Output) -> (Option<&'a str>, Redacted) {
+        if line.cut_bytes == 0
+            && let Cow::Borrowed(text) = ansi::strip(line.text)
+            && self.redactor.is_clean(&mut output.secrets, text, &mut self.scratch)
+        {
+            return (Some(text), Redacted::NOTHING);
+        }
+        self.straighten(line, whose);
+        (None, self.redactor.apply(&mut output.secrets, &mut self.text, &mut self.scratch))
     }
 
     /// The text without what would spoil a display, and cut where nothing is parted that must not be.
@@ -137,7 +150,7 @@ impl Shaper {
         self.text.push_str(line.beyond);
         let cut = self.redactor.safe_cut(whose.names, &self.text, limit, &mut self.scratch);
         self.text.truncate(cut);
-        if let std::borrow::Cow::Owned(stripped) = ansi::strip(&self.text) {
+        if let Cow::Owned(stripped) = ansi::strip(&self.text) {
             self.text = stripped;
         }
     }

@@ -128,17 +128,30 @@ fn times_before_1970_have_positive_nanoseconds() {
 }
 
 #[test]
-fn buffers_are_used_again_and_given_back() {
+fn buffers_are_used_again_and_stay_small() {
     let mut pusher = Pusher::new();
     let large = encode(&[Entry { time: 1, line: "x".repeat(1 << 20), pairs: Pairs::new() }], &Metadata::new());
     let small = encode(&[Entry { time: 1, line: "y".into(), pairs: Pairs::new() }], &Metadata::new());
     let first = pusher.body([("{}", &small[..])].into_iter()).unwrap();
     pusher.body([("{}", &large[..])].into_iter()).unwrap();
+    assert!(pusher.plain.capacity() + pusher.packed.capacity() < 4 * BLOCK, "not as large as the push was");
     // What a larger push left behind in the buffers does not show.
     assert_eq!(pusher.body([("{}", &small[..])].into_iter()).unwrap(), first);
-    pusher.shrink(1000);
-    assert!(pusher.plain.capacity() < 2000 && pusher.packed.capacity() < 2000);
-    assert_eq!(pusher.body([("{}", &small[..])].into_iter()).unwrap(), first);
+}
+
+#[test]
+fn a_body_is_what_snappy_makes_of_it_in_one_piece() {
+    let line = |at: usize| format!("line {at} {}", "of the same words ".repeat(at % 7));
+    let entries = |from: usize, count: usize| {
+        let entries = (from..from + count).map(|at| Entry { time: 1, line: line(at), pairs: Pairs::new() });
+        encode(&entries.collect::<Vec<_>>(), &Metadata::new())
+    };
+    for counts in [[0, 0, 0], [1, 0, 2], [700, 2, 900], [5000, 1, 3000]] {
+        let chunks = counts.map(|count| entries(count, count));
+        let streams = || chunks.iter().map(|chunk| ("{stream=\"stdout\"}", &chunk[..]));
+        let body = Pusher::new().body(streams()).unwrap();
+        assert_eq!(body[..], snap::raw::Encoder::new().compress_vec(&plain(&body)).unwrap());
+    }
 }
 
 #[test]
