@@ -12,7 +12,7 @@ use crate::{
     shop::Shop,
     support::{
         log_writer::LogFile,
-        wait::{holds, within},
+        wait::{eventually, holds, within},
     },
 };
 
@@ -54,6 +54,10 @@ fn torn_state_costs_nothing_that_files_still_hold() {
         shop.complete();
         shop.loki.refuse();
         shop.write(300);
+        eventually("all of it is read", || {
+            let read = shop.counted("spyhop_logs_read_lines_total", "web", &[]);
+            holds(read >= 600.0, || format!("{read} lines"))
+        });
         shop.terminate();
         assert!(shop.spooled() > 0, "the spool holds what Loki did not take");
         let positions = shop.spool().with_file_name("positions");

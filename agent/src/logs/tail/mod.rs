@@ -98,7 +98,7 @@ impl Tail {
             }
             !found.is_empty() && found.iter().all(Option::is_some)
         })?;
-        let Walk { files: mut chain, seen, stopped } = walk;
+        let Walk { files: mut chain, seen, stopped, .. } = walk;
         for (place, file) in (0u64..).zip(&mut chain) {
             file.serial = place;
         }

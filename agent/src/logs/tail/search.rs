@@ -133,7 +133,8 @@ impl Tail {
             // The same inode with another beginning, and nobody held it: emptied, as far as can be told.
             let emptied = !newest.held && walk.files.front().is_some_and(|file| file.identity().inode == inode);
             progress.truncations += u32::from(emptied);
-            progress.rotations_missed += if emptied { 0 } else { self.doubt(&mut walk.files) };
+            let follows = emptied || walk.linked;
+            progress.rotations_missed += if follows { 0 } else { self.doubt(&mut walk.files) };
             self.resting = None;
         }
         let room = MAX_OPEN.saturating_sub(self.chain.len());

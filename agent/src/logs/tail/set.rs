@@ -38,6 +38,8 @@ pub(super) struct Walk {
     pub(super) seen: u64,
     /// It was ended by a file, the first of `files`.
     pub(super) stopped: bool,
+    /// It was not; but an earlier look of the same walk was, and what that saw behind the file comes first in `files`.
+    pub(super) linked: bool,
 }
 
 impl FileSet {
@@ -59,6 +61,7 @@ impl FileSet {
     /// as they are looked for.
     pub(super) fn walk(&self, mut stop: impl FnMut(u64, &LogFile) -> bool) -> Result<Walk, TailError> {
         let mut before: Vec<LogFile> = Vec::new();
+        let mut linked = false;
         for _ in 0..ATTEMPTS {
             let (mut walk, steady) = self.look(&mut stop)?;
             if steady {
@@ -68,12 +71,16 @@ impl FileSet {
                     before.retain(|file| !named(file));
                     before.sort_by_key(|file| (file.written(), file.made()));
                     before.dedup_by_key(|file| file.identity().inode);
+                    walk.linked = linked && !before.is_empty();
                     walk.seen += u64::try_from(before.len()).unwrap_or_default();
                     before.into_iter().rev().for_each(|file| walk.files.push_front(file));
                     walk.files.truncate(MAX_OPEN);
                 }
                 return Ok(walk);
             }
+            // Rotated in between, a file that was seen before the one that ended the look would not be the next one to it any more: both were
+            // seen under the names they had between two rotations.
+            linked |= walk.stopped;
             // The one that ended it is known, and no news even when it loses its name.
             before.extend(walk.files.into_iter().skip(usize::from(walk.stopped)));
             before.truncate(MAX_OPEN);
