@@ -2,8 +2,6 @@
 //!
 //! Numbers in brackets are those of the list in docs/decisions/0015-log-failures.md.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
-
 #[path = "support/loki/mod.rs"]
 mod loki;
 #[path = "support/log_shop.rs"]

@@ -3,7 +3,7 @@
 //! Numbers in brackets are those of the list in docs/decisions/0015-log-failures.md. Every test counts by run and number of each line:
 //! loss 0, nothing twice unless the test's first line says otherwise, order kept.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../support/loki/mod.rs"]
 mod loki;
