@@ -410,7 +410,7 @@ impl Worker {
     }
 
     /// Sleeps until there is something to do.
-    fn sleep(&mut self) {
+    fn sleep(&self) {
         let clock = &self.shaper.clock;
         let due = self.sources.values().filter_map(Source::deadline).map(|ms| clock.at_ms(ms)).min();
         let polls = self.wake.polled().next().is_some() || self.awaits();
