@@ -227,6 +227,7 @@ impl Worker {
         for number in finished {
             self.wake.forget(number);
             self.hungry.remove(&number);
+            self.nameless.remove(&number);
             if let Some(mut source) = self.sources.remove(&number) {
                 source.let_go();
                 self.followers.stop(&source.id);

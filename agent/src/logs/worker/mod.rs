@@ -44,7 +44,7 @@ use super::{
     redact::Redactor,
     stream::Origins,
     streams::Streams,
-    tail::{Buffer, Tail, TailError, Wake},
+    tail::{Armed, Buffer, Tail, TailError, Wake},
 };
 use crate::{inventory, model::ContainerId};
 
@@ -56,6 +56,9 @@ const TURN: u64 = 1 << 20;
 
 /// How often files are looked at which tell no news, and those which are not there yet.
 const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon a file is looked for that has no name, as in the middle of a rotation: each time it is not there, twice as late, up to [`POLL_EVERY`].
+const NAMELESS_AFTER: Duration = Duration::from_millis(1);
 
 /// How often all are, for news that got lost.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -122,6 +125,8 @@ pub(super) struct Worker {
     board: Board,
     /// Sources with something to read.
     hungry: BTreeSet<u64>,
+    /// Sources whose newest file had no name when it was last looked at: when to look again, and how long that was waited for.
+    nameless: HashMap<u64, (Instant, Duration)>,
     poll_at: Instant,
     sweep_at: Instant,
     /// A reader found no room: ask again then.
@@ -156,6 +161,7 @@ impl Worker {
             origins,
             board,
             hungry: BTreeSet::new(),
+            nameless: HashMap::new(),
             poll_at: now,
             sweep_at: now + SWEEP_EVERY,
             room_at: None,
@@ -212,6 +218,7 @@ impl Worker {
     fn see_news(&mut self) {
         self.wake.news(&mut self.hungry);
         let now = self.shaper.clock.now();
+        self.hungry.extend(self.nameless.iter().filter(|(_, (at, _))| *at <= now).map(|(number, _)| *number));
         if now >= self.sweep_at {
             (self.sweep_at, self.poll_at) = (now + SWEEP_EVERY, now + POLL_EVERY);
             self.hungry.extend(self.sources.keys());
@@ -335,14 +342,20 @@ impl Worker {
         self.open_awaited(number);
         let source = self.sources.get_mut(&number)?;
         let Reader::File(tail) = &source.reader else { return None };
-        let watched = !source.gone && self.wake.watch(number, tail.path()) == super::tail::Armed::Anew;
+        let armed = (!source.gone).then(|| self.wake.watch(number, tail.path()));
+        let before = self.nameless.remove(&number);
         match source.read(budget, &mut self.buffer, &mut self.shaper, &mut self.streams) {
             Ok(progress) => {
                 if progress.bytes > 0 {
                     source.idle_since = self.shaper.clock.now();
                 }
-                if watched && progress.rotations > 0 {
+                if armed == Some(Armed::Anew) && progress.rotations > 0 {
                     source.caught_up = false;
+                }
+                // Nobody will tell of the file that gets the name.
+                if armed == Some(Armed::Absent) || progress.missing && !source.gone {
+                    let wait = before.map_or(NAMELESS_AFTER, |(_, wait)| (wait * 2).min(POLL_EVERY));
+                    self.nameless.insert(number, (self.shaper.clock.now() + wait, wait));
                 }
                 Some(progress.bytes)
             }
@@ -415,7 +428,9 @@ impl Worker {
         let due = self.sources.values().filter_map(Source::deadline).map(|ms| clock.at_ms(ms)).min();
         let polls = self.wake.polled().next().is_some() || self.awaits();
         let look = polls.then_some(self.poll_at);
-        let wake = [due, self.streams.deadline(), self.room_at, look, Some(self.sweep_at)].into_iter().flatten().min();
+        let named = self.nameless.values().map(|(at, _)| *at).min();
+        let times = [due, named, self.streams.deadline(), self.room_at, look, Some(self.sweep_at)];
+        let wake = times.into_iter().flatten().min();
         let wait = wake.map_or(SWEEP_EVERY, |at| at.saturating_duration_since(Instant::now()));
         // Rounded up: a deadline must have passed when it is looked at.
         let wait = Timespec::try_from(wait + Duration::from_millis(1)).ok();
