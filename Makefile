@@ -105,6 +105,7 @@ dist: cargo ## build what a release publishes for this architecture: archive, pa
 lab: engine compose
 	@compose/lab/prometheus.sh
 	@compose/lab/busybox.sh
+	@compose/lab/services.sh
 cargo:
 	@command -v cargo >/dev/null || { printf '%s\n' 'make: cargo is missing.' \
 	'Install Rust 1.95 or newer with rustup (https://rustup.rs), then run this again.' >&2; exit 1; }

@@ -1,6 +1,7 @@
 //! The agent ends, well or badly, while lines are written: what was read goes on at the very record.
 //!
 //! Numbers in brackets are those of the list in docs/decisions/0015-log-failures.md.
+
 #[path = "support/loki/mod.rs"]
 mod loki;
 #[path = "support/log_shop.rs"]

@@ -70,10 +70,7 @@ impl Host {
             let container = FakeContainer::new(&format!("c{number}"))
                 .compose("bench", &format!("service{number}"), 1)
                 .running(5_000_000 + number)
-                .edit(|inspect| {
-                    inspect["LogPath"] = log.clone().into();
-                    inspect["HostConfig"]["LogConfig"] = serde_json::json!({ "Type": "json-file", "Config": {} });
-                });
+                .logs_to(&log, 1);
             world = world.with(container);
             files.push(path);
         }

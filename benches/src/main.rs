@@ -3,6 +3,7 @@
 //! ```text
 //! make bench                                     builds the agent, then runs this
 //! make soak                                      builds the agent, then a day's worth of churn (some minutes)
+//! cargo run --release -p spyhop-benches -- --soak --logs     its part about logs alone
 //! cargo run --release -p spyhop-benches -- --quick
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
@@ -16,6 +17,7 @@ mod client;
 mod crowd;
 mod floor;
 mod idle;
+mod ledger;
 mod load;
 mod logs;
 mod real;
@@ -79,10 +81,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--soak`, with `--quick` for a short day.
+/// `--soak`, with `--quick` for a short day and `--logs` for logs alone.
 fn soak() -> ExitCode {
-    let day = if std::env::args().any(|argument| argument == "--quick") { soak::Day::QUICK } else { soak::Day::FULL };
-    match agent().and_then(|agent| soak::run(&agent, day)) {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let day = if has("--quick") { soak::Day::QUICK } else { soak::Day::FULL };
+    match agent().and_then(|agent| soak::run(&agent, day, has("--logs"))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -52,25 +52,31 @@ fn serve(stream: TcpStream, lines: &AtomicU64) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
-        let mut length = 0_usize;
-        let mut head = String::new();
-        loop {
-            head.clear();
-            if reader.read_line(&mut head).ok()? == 0 {
-                return None;
-            }
-            if head == "\r\n" {
-                break;
-            }
-            if let Some(value) = head.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
+        let body = body(&mut reader)?;
         writer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").ok()?;
         lines.fetch_add(entries(&snap::raw::Decoder::new().decompress_vec(&body).ok()?), Ordering::Relaxed);
     }
+}
+
+/// The body of the next request; `None` when there is none.
+pub(crate) fn body(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut length = 0_usize;
+    let mut head = String::new();
+    loop {
+        head.clear();
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+        if head == "\r\n" {
+            break;
+        }
+        if let Some(value) = head.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(body)
 }
 
 /// Entries of a push: fields 2 of fields 1.
@@ -80,7 +86,7 @@ fn entries(push: &[u8]) -> u64 {
 }
 
 /// Length-delimited protobuf fields: number and bytes.
-fn fields(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub(crate) fn fields(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (tag, mut rest) = bytes.split_first()?;
         let (mut length, mut shift) = (0_usize, 0);

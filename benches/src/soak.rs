@@ -1,9 +1,11 @@
 //! A day's worth of churn in some minutes: does anything grow?
 //!
-//! Two parts, each with an agent of its own, watched from outside: real containers on an engine that is killed or stopped again and
-//! again, and as many more scripted ones with synthetic kernel files as make the day full. After every round the agent's resident memory, open
-//! handles and threads are noted; what counts is the median of the second half of the rounds beside that of the
-//! first.
+//! Three parts, each with an agent of its own, watched from outside: real containers on an engine that is killed or stopped again and
+//! again, as many more scripted ones with synthetic kernel files as make the day full, and containers that write while Loki fails in every way
+//! (`soak/logs.rs`). After every round the agent's resident memory, open handles and threads are noted; what counts is the median of the
+//! second half of the rounds beside that of the first.
+
+mod logs;
 
 use std::path::Path;
 
@@ -36,16 +38,18 @@ pub(crate) struct Day {
     pub(crate) scripted: u32,
     /// Scrapes, over both parts.
     pub(crate) scrapes: u32,
+    /// A hundredth of what the part about logs takes, in seconds.
+    pub(crate) logs: f64,
 }
 
 impl Day {
     /// The one of the README.
-    pub(crate) const FULL: Self = Self { restarts: 50, real_a_round: 20, scripted: 9_000, scrapes: 6_000 };
+    pub(crate) const FULL: Self = Self { restarts: 50, real_a_round: 20, scripted: 9_000, scrapes: 6_000, logs: 4.0 };
     /// To see that everything works.
-    pub(crate) const QUICK: Self = Self { restarts: 4, real_a_round: 4, scripted: 200, scrapes: 100 };
+    pub(crate) const QUICK: Self = Self { restarts: 4, real_a_round: 4, scripted: 200, scrapes: 100, logs: 0.5 };
 }
 
-/// Growth that is not called a leak.
+/// Growth that is not called a leak, of an agent that sends no lines.
 const SLACK_MIB: f64 = 0.5;
 /// Handles and threads that may be on their way at the moment of a look.
 const SLACK_COUNT: f64 = 2.0;
@@ -59,11 +63,12 @@ struct Rounds {
     seen: Vec<Usage>,
     events: u32,
     scrapes: u32,
+    slack_mib: f64,
 }
 
 impl Rounds {
     const fn new(what: &'static str) -> Self {
-        Self { what, seen: Vec::new(), events: 0, scrapes: 0 }
+        Self { what, seen: Vec::new(), events: 0, scrapes: 0, slack_mib: SLACK_MIB }
     }
 
     /// So many scrapes over one connection, then a look.
@@ -78,12 +83,17 @@ impl Rounds {
         Ok(())
     }
 
-    /// Prints both halves; whether nothing grew.
+    /// Prints what was done and both halves; whether nothing grew.
     fn verdict(&self) -> bool {
         println!("{}: {} lifecycles, {} scrapes", self.what, self.events, self.scrapes);
+        self.is_flat()
+    }
+
+    /// Prints both halves; whether nothing grew.
+    fn is_flat(&self) -> bool {
         let mib = |usage: &Usage| float(usage.rss) / f64::from(1 << 20);
         let figures: [Figure<'_>; 3] = [
-            ("resident memory, MiB", SLACK_MIB, &mib),
+            ("resident memory, MiB", self.slack_mib, &mib),
             ("open handles", SLACK_COUNT, &|usage| float(usage.handles as u64)),
             ("threads", SLACK_COUNT, &|usage| float(usage.threads as u64)),
         ];
@@ -106,12 +116,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Both parts; whether nothing grew.
-pub(crate) fn run(agent: &Path, day: Day) -> Result<bool> {
+/// All parts, or that about logs alone; whether nothing grew and nothing was lost.
+pub(crate) fn run(agent: &Path, day: Day, only_logs: bool) -> Result<bool> {
+    if only_logs {
+        return logs::run(agent, day.logs);
+    }
     let real = real(agent, day)?;
     let scripted = scripted(agent, day)?;
     let flat = [real, scripted].iter().flatten().map(Rounds::verdict).collect::<Vec<_>>();
-    Ok(flat.into_iter().all(|flat| flat))
+    let kept = logs::run(agent, day.logs)?;
+    Ok(flat.into_iter().all(|flat| flat) && kept)
 }
 
 fn real(agent: &Path, day: Day) -> Result<Option<Rounds>> {

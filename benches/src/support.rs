@@ -21,6 +21,8 @@ pub mod facts;
 pub mod fake_engine;
 #[path = "../../agent/tests/support/image.rs"]
 pub mod image;
+#[path = "../../agent/tests/support/log_writer.rs"]
+pub mod log_writer;
 #[path = "../../agent/tests/support/page.rs"]
 pub mod page;
 #[path = "../../agent/tests/support/page_rules.rs"]

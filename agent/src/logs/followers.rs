@@ -189,7 +189,10 @@ impl Task {
                     if !self.say(Message::Ended(self.id.clone())).await {
                         return;
                     }
-                    self.again.notified().await;
+                    tokio::select! {
+                        () = self.again.notified() => {}
+                        () = self.goes_on(&mut backoff) => {}
+                    }
                 }
                 End::Engine => self.wait_for_engine(&mut backoff).await,
                 End::Unreadable => {
@@ -234,6 +237,23 @@ impl Task {
             if let Some(end) = end {
                 return end;
             }
+        }
+    }
+
+    /// Waits until it turns out that the container has not ended at all, only the engine's stream of it: an engine which ends in order and leaves
+    /// its containers alone (live-restore) ends streams as if they had. For ever where the container has ended.
+    async fn goes_on(&self, backoff: &mut Backoff) {
+        loop {
+            tokio::time::sleep(backoff.wait()).await;
+            let snapshot = self.inventory.load();
+            if !snapshot.engine.connected {
+                continue;
+            }
+            let entry = snapshot.containers.iter().find(|entry| entry.container.id == self.id);
+            if entry.is_some_and(|entry| entry.container.has_processes()) {
+                return;
+            }
+            return std::future::pending().await;
         }
     }
 

@@ -182,10 +182,16 @@ impl Pipeline {
             let Destination { name, folder, server } = destination;
             let client = Client::new(server).map_err(|source| StartError::Server { name: name.clone(), source })?;
             let kept = around.state.as_deref().map(|state| state.join("logs").join(folder));
-            let (store, cursors) = open(kept.as_deref(), &name, &options)?;
+            let (store, cursors, read_only) = open(kept.as_deref(), &name, &options)?;
             let limits = Limits { stream_rate: options.stream_rate, ..Limits::default() };
             let queue = Queue::new(index, limits, store, cursors, &board, origins.clone());
             queue.log().spool_limit.set(if kept.is_some() { options.spool_bytes } else { 0 });
+            if read_only {
+                let error = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+                queue
+                    .log()
+                    .spool_failed(&error, "spool log lines: those on disk are sent, and come again after a restart");
+            }
             let freed = bell.clone();
             senders.spawn(sender::run(queue.clone(), client, move || freed.ring(), stop_senders.clone()));
             queues.push(queue);
@@ -257,13 +263,14 @@ fn spawn(parts: Parts, failed: &CancellationToken) -> io::Result<JoinHandle<()>>
     }))
 }
 
-fn open(kept: Option<&Path>, name: &str, options: &Options) -> Result<(Option<Store>, Cursors), StartError> {
+/// What an earlier process left, and whether its disk has become read-only since.
+fn open(kept: Option<&Path>, name: &str, options: &Options) -> Result<(Option<Store>, Cursors, bool), StartError> {
     let Some(folder) = kept else {
         tracing::warn!(
             destination = name,
             "no state directory: a restart reads all logs again, and nothing outlasts an outage"
         );
-        return Ok((None, Cursors::default()));
+        return Ok((None, Cursors::default(), false));
     };
     let limits = spool::Limits { max_bytes: options.spool_bytes, max_age: options.spool_age, segment_bytes: SEGMENT };
     let spooled = Store::open(&folder.join("spool"), limits);
@@ -273,5 +280,5 @@ fn open(kept: Option<&Path>, name: &str, options: &Options) -> Result<(Option<St
     }
     let cursors = Cursors::open(&folder.join("positions"));
     let cursors = cursors.map_err(|source| StartError::Journal { name: name.to_owned(), source })?;
-    Ok((Some(store), cursors))
+    Ok((Some(store), cursors, found.read_only))
 }

@@ -25,6 +25,15 @@ impl Small {
         run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", &at.display().to_string()]);
         Self(at.to_owned())
     }
+
+    /// Remounts it, read-only or not. Nobody can while a file in it is open for writing, which the agent's are for a moment at a time.
+    fn remount(&self, how: &str) {
+        let path = self.0.display().to_string();
+        eventually("the disk is remounted", || {
+            let done = Command::new("mount").args(["-o", &format!("remount,{how}"), &path]).output().unwrap();
+            holds(done.status.success(), || String::from_utf8_lossy(&done.stderr).into_owned())
+        });
+    }
 }
 
 impl Drop for Small {
@@ -130,4 +139,80 @@ fn a_full_spool_gives_up_the_oldest() {
     assert_eq!(last - first + 1, account.missing.len() as u64, "the oldest in one piece: {:?}", account.missing.len());
     assert!(account.found > 300, "{}", account.found);
     assert_eq!(shop.dropped("web", "spool_full"), account.missing.len() as f64);
+}
+
+/// [12] The disk of the state turns read-only while Loki is there: lines go on from memory, positions are kept there too, and both are said
+/// once. Loki away as well: lines stay in the containers' files. Writable again, it is used again. Loss 0, nothing twice.
+#[test]
+fn a_disk_that_turns_read_only_is_done_without() {
+    let mut shop = Shop::open(&["web"]);
+    shop.terminate();
+    let small = Small::mount(shop.spool().parent().unwrap(), "20m");
+    shop.start();
+    shop.write(200);
+    shop.complete();
+    small.remount("ro");
+    shop.write(200);
+    shop.complete();
+    shop.loki.refuse();
+    shop.service("web").run.payload = 2000;
+    shop.write(7000);
+    within(Duration::from_secs(60), "the agent says that its disk is read-only", || {
+        let log = shop.agent().log();
+        holds(log.contains("spool log lines") && log.contains("Read-only file system"), || "it does not".to_owned())
+    });
+    let page = shop.agent().scrape();
+    assert!(page.all("spyhop_logs_spool_errors_total", &[]).map(|sample| sample.value).sum::<f64>() > 0.0);
+    small.remount("rw");
+    within(Duration::from_secs(60), "lines go to disk again", || {
+        let log = shop.agent().log();
+        holds(shop.spooled() > 0 && log.contains("log lines are spooled again"), || "they do not".to_owned())
+    });
+    shop.loki.listen();
+    shop.complete();
+    let log = shop.agent().log();
+    for told in ["write positions of logs", "positions of logs are written again"] {
+        assert_eq!(log.matches(told).count(), 1, "{told}, once: {log}");
+    }
+    // What is written now counts: the next process goes on where this one ended.
+    shop.terminate();
+    shop.write(100);
+    shop.start();
+    shop.complete();
+}
+
+/// [12] Killed over a disk that is read-only, with lines on it: started again it says so, and sends what is on it and what files hold. Loss 0; what
+/// was sent since the disk turned cannot be known to the next process and comes twice.
+#[test]
+fn an_agent_starts_on_a_disk_that_is_read_only() {
+    let mut shop = Shop::open(&["web"]);
+    shop.terminate();
+    let small = Small::mount(shop.spool().parent().unwrap(), "20m");
+    shop.start();
+    shop.write(200);
+    shop.complete();
+    shop.loki.refuse();
+    shop.write(300);
+    within(Duration::from_secs(60), "lines go to disk", || holds(shop.spooled() > 0, || "none yet".to_owned()));
+    shop.terminate();
+    small.remount("ro");
+    shop.loki.listen();
+    let mut sent = 0;
+    for _ in 0..2 {
+        shop.start();
+        shop.write(100);
+        let account = shop.settle().remove("web").unwrap();
+        assert!(account.missing.is_empty() && account.broken == 0, "{account:?}");
+        // The first of both has sent nothing that was not new.
+        assert!(account.twice <= sent, "{} twice of {sent}", account.twice);
+        sent = 400 + account.twice;
+        shop.kill();
+    }
+    small.remount("rw");
+    shop.start();
+    shop.write(100);
+    let account = shop.settle().remove("web").unwrap();
+    println!("{} lines, {} twice", account.found, account.twice);
+    assert!(account.missing.is_empty() && account.broken == 0, "{account:?}");
+    assert!(account.twice <= 400 + 500, "{} twice", account.twice);
 }

@@ -15,8 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
-
 use crate::{
     loki::{Limits, Receiver},
     support::{
@@ -50,11 +48,7 @@ pub struct Shop {
 /// A running container of the project `shop` whose lines stand in `log`.
 pub fn container(name: &str, log: &LogFile, max_files: u32) -> FakeContainer {
     let path = log.path().display().to_string();
-    FakeContainer::new(name).compose("shop", name, 1).running(std::process::id()).edit(|inspect| {
-        inspect["LogPath"] = json!(path);
-        inspect["HostConfig"]["LogConfig"] =
-            json!({ "Type": "json-file", "Config": { "max-file": max_files.to_string(), "max-size": "1m" } });
-    })
+    FakeContainer::new(name).compose("shop", name, 1).running(std::process::id()).logs_to(&path, max_files)
 }
 
 /// The configuration's lines about logs: more of section `loki`, then of section `logs`, each with its indentation.

@@ -31,6 +31,7 @@ pub struct PrivateEngine {
     folder: TempDir,
     holder: Child,
     daemon: Option<Child>,
+    journal: Option<Child>,
     live_restore: bool,
     /// Name of the cgroup under which its containers' cgroups are made.
     cgroup: String,
@@ -47,6 +48,7 @@ impl PrivateEngine {
             folder: tempfile::tempdir().expect("a temporary folder"),
             holder: hold_namespaces(),
             daemon: None,
+            journal: None,
             live_restore,
             cgroup: format!("spyhop-test-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)),
         };
@@ -95,6 +97,26 @@ impl PrivateEngine {
             let answers = output.is_ok_and(|output| output.status.success());
             if answers { Ok(()) } else { Err(fs::read_to_string(self.path("dockerd.log")).unwrap_or_default()) }
         });
+    }
+
+    /// Starts a journal for its containers, in its namespaces as it is; `None`, after telling why, where the program is not here.
+    pub fn journal_or_skip(&mut self) -> Option<()> {
+        const PROGRAM: &str = "/lib/systemd/systemd-journald";
+        if !Path::new(PROGRAM).exists() {
+            // Not a matter of the engine, so nobody's wish for one makes it a failure.
+            println!("skipped, no journal: there is no {PROGRAM}");
+            return None;
+        }
+        // Its files in memory: the machine's own journal, if it has one, is none of its business.
+        let script = format!("mkdir -p /run/systemd/journal && mount -t tmpfs tmpfs /var/log && exec {PROGRAM}");
+        let holder = self.holder.id();
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--net", "--target", &holder.to_string(), "sh", "-c", &script]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.journal = Some(command.spawn().expect("nsenter starts"));
+        let socket = PathBuf::from(format!("/proc/{holder}/root/run/systemd/journal/socket"));
+        within(patience(), "the journal listens", || holds(socket.exists(), || socket.display().to_string()));
+        Some(())
     }
 
     /// SIGKILL to the daemon: no goodbye to anybody. Its containers go on.
@@ -147,8 +169,8 @@ impl Drop for PrivateEngine {
         if !ended {
             eprintln!("processes of the second engine are left: {:?}", members());
         }
-        if let Some(daemon) = &mut self.daemon {
-            daemon.wait().ok();
+        for child in [&mut self.daemon, &mut self.journal].into_iter().flatten() {
+            child.wait().ok();
         }
         self.holder.kill().ok();
         self.holder.wait().ok();

@@ -148,6 +148,8 @@ pub struct Recovery {
     pub taken_back: u64,
     /// Whatever else lies in the folder; left alone.
     pub foreign: u64,
+    /// Nothing can be written: what is there is given, and nothing is repaired.
+    pub read_only: bool,
 }
 
 /// Why the spool did not do what it was asked.

@@ -34,6 +34,8 @@ impl Spool {
     /// Ends that were not written whole are cut off; files of a version unknown here, and files whose head cannot be read, are set aside under
     /// another name, where a version that knows them takes them back.
     ///
+    /// A read-only disk is opened too ([`Recovery::read_only`]): what is on it is given, and what would have been mended is left until it can be.
+    ///
     /// # Errors
     /// [`SpoolError::Disk`] when the folder cannot be read or written, a file in it cannot be read, or one cannot be set aside.
     pub fn open(folder: &Path, limits: Limits) -> Result<(Self, Recovery), SpoolError> {
@@ -47,8 +49,8 @@ impl Spool {
         };
         // Lines of containers lie in there: nobody else's to read.
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refused("make", folder))?;
-        probe(&disk, folder).map_err(refused("write", folder))?;
-        let mut recovery = Recovery::default();
+        let writable = probe(&disk, folder).map_err(refused("write", folder))?;
+        let mut recovery = Recovery { read_only: !writable, ..Recovery::default() };
         let mut spool = Self {
             disk,
             folder: folder.to_owned(),
@@ -89,8 +91,10 @@ impl Spool {
                     // Never again a number that is on the disk in any form: what is taken back later must find its place free.
                     self.next = self.next.max(sequence.saturating_add(1));
                     let here = Segment::path(&self.folder, sequence);
-                    if name == Name::Aside(sequence, Some(VERSION)) && !here.exists() {
-                        self.disk.rename(&entry.path(), &here)?;
+                    if name == Name::Aside(sequence, Some(VERSION))
+                        && !here.exists()
+                        && done(self.disk.rename(&entry.path(), &here))?
+                    {
                         recovery.taken_back += 1;
                     } else if name != Name::Segment(sequence) {
                         recovery.aside += 1;
@@ -123,16 +127,20 @@ impl Spool {
                 return Ok(());
             }
             Err(Unreadable::Short) => {
+                let bytes = file.metadata()?.len();
                 recovery.empty_files += 1;
-                recovery.torn_bytes += file.metadata()?.len();
-                return self.disk.remove(path);
+                recovery.torn_bytes += bytes;
+                if !done(self.disk.remove(path))? {
+                    self.doomed.push((sequence, bytes));
+                }
+                return Ok(());
             }
             Err(Unreadable::Version(version)) => beside(path, &format!(".v{version}")),
             Err(Unreadable::Damaged) => beside(path, DAMAGED),
         };
         recovery.aside += 1;
         recovery.aside_bytes += file.metadata()?.len();
-        self.disk.rename(path, &aside)
+        done(self.disk.rename(path, &aside)).map(drop)
     }
 
     /// Counts the records of all segments, cuts off unfinished ends and removes files with nothing left in them.
@@ -159,14 +167,17 @@ impl Spool {
                 } else {
                     Ok(())
                 };
-                settled.map_err(|source| SpoolError::Disk { verb: "repair", path, source })?;
-                segment.size = segment.end;
+                if done(settled).map_err(|source| SpoolError::Disk { verb: "repair", path, source })? {
+                    segment.size = segment.end;
+                } else if segment.left.records == 0 {
+                    self.doomed.push((segment.sequence, segment.size));
+                }
             }
             lane.retain(|segment| segment.left.records > 0);
             bytes += lane.iter().map(|segment| segment.size).sum::<u64>();
         }
         self.lanes.retain(|_, lane| !lane.is_empty());
-        self.bytes = bytes;
+        self.bytes = bytes + self.doomed.iter().map(|(_, size)| size).sum::<u64>();
         self.segments = self.lanes.values().map(|lane| lane.len()).sum();
         self.key_bytes = self.lanes.keys().map(|key| key.len()).sum();
         Ok(())
@@ -174,12 +185,22 @@ impl Spool {
 }
 
 /// Whether files can be made in the folder: asked by making one, as permissions alone do not say. A full disk is no reason not to open: what
-/// is taken out makes room.
-fn probe(disk: &Disk, folder: &Path) -> io::Result<()> {
+/// is taken out makes room. `false` on a read-only one, which is none either: it may be the state's own disk, remounted after an error, and
+/// what is on it is wanted.
+fn probe(disk: &Disk, folder: &Path) -> io::Result<bool> {
     let path = folder.join(".probe");
     match disk.remove(&path).and_then(|()| disk.create(&path, 0o600)) {
-        Ok(_) => disk.remove(&path),
-        Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(()),
+        Ok(_) => disk.remove(&path).map(|()| true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Ok(true),
+        Err(error) => done(Err(error)),
+    }
+}
+
+/// Whether a repair was done: not on a read-only disk, where it can wait.
+fn done(repaired: io::Result<()>) -> io::Result<bool> {
+    match repaired {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(false),
         Err(error) => Err(error),
     }
 }

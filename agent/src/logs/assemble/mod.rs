@@ -150,6 +150,11 @@ impl Assembler {
         Self { settings, outputs: LogStream::ALL.map(Output::new) }
     }
 
+    /// Whether the container has a terminal, where that was not known at once.
+    pub const fn set_tty(&mut self, tty: bool) {
+        self.settings.tty = tty;
+    }
+
     /// Takes the next piece of an output; emits what it shows to be complete, and itself when nothing can follow it.
     pub fn push(&mut self, piece: Piece<'_>, now: u64, emit: &mut Emit<'_>) {
         let [stdout, stderr] = &mut self.outputs;

@@ -69,7 +69,14 @@ pub(super) fn name(key: &[u8]) -> Option<Name> {
         2 => &[(b"id", Id), (b"@l", Level)],
         3 => &[(b"lvl", Level), (b"@tr", Trace), (b"@sp", Span), (b"uri", Path), (b"url", Path)],
         4 => &[(b"path", Path), (b"type", Sort), (b"kind", Sort)],
-        5 => &[(b"level", Level), (b"reqid", Request), (b"audit", Audit), (b"trace", Trace), (b"atype", Audit)],
+        5 => &[
+            (b"level", Level),
+            (b"reqid", Request),
+            (b"audit", Audit),
+            (b"trace", Trace),
+            (b"atype", Audit),
+            (b"route", Path),
+        ],
         6 => &[
             (b"method", Method),
             (b"status", Status),
@@ -100,6 +107,7 @@ pub(super) fn name(key: &[u8]) -> Option<Name> {
             (b"apiversion", Sort),
             (b"requesturi", Path),
             (b"requesturl", Path),
+            (b"http_route", Path),
         ],
         11 => &[
             (b"traceparent", Parent),

@@ -27,6 +27,8 @@ pub enum Armed {
     Anew,
     /// It cannot be watched, and has to be looked at now and then.
     Polled,
+    /// Nothing has this name: in the middle of a rotation, which has ended in a moment, or for longer.
+    Absent,
 }
 
 /// Watches files for whoever reads them, known by a number each.
@@ -59,9 +61,11 @@ impl Wake {
     /// Watches the file that has this name now. To be called again after each rotation; costs one system call where nothing has changed.
     pub fn watch(&mut self, reader: u64, path: &Path) -> Armed {
         let before = self.readers.get(&reader).copied();
-        let now = self.add(path);
+        let added = self.add(path);
+        let now = added.ok().flatten();
+        let unwatched = if added == Err(Errno::NOENT) { Armed::Absent } else { Armed::Polled };
         if before == Some(now) {
-            return if now.is_some() { Armed::Still } else { Armed::Polled };
+            return if now.is_some() { Armed::Still } else { unwatched };
         }
         self.forget(reader);
         self.readers.insert(reader, now);
@@ -70,7 +74,7 @@ impl Wake {
                 self.watches.entry(watch).or_default().insert(reader);
                 Armed::Anew
             }
-            None => Armed::Polled,
+            None => unwatched,
         }
     }
 
@@ -134,11 +138,13 @@ impl Wake {
         }
     }
 
-    fn add(&self, path: &Path) -> Option<i32> {
-        let inotify = self.inotify.as_ref()?;
+    /// The watch of the file; none where it would tell nothing.
+    fn add(&self, path: &Path) -> Result<Option<i32>, Errno> {
+        let Some(inotify) = &self.inotify else { return Ok(None) };
+        // The file may have lost its name since it was found watchable.
         let silent = |path: &Path| {
             let magic = rustix::fs::statfs(path).ok().and_then(|it| u64::try_from(it.f_type).ok());
-            magic.is_none_or(|magic| SILENT.contains(&(magic & 0xffff_ffff)))
+            magic.is_some_and(|magic| SILENT.contains(&(magic & 0xffff_ffff)))
         };
         // A new name tells of a rotation, other attributes of an unlinked file that somebody holds open.
         let events = WatchFlags::MODIFY | WatchFlags::MOVE_SELF | WatchFlags::ATTRIB | WatchFlags::DELETE_SELF;
@@ -147,11 +153,10 @@ impl Wake {
                 if !self.watches.contains_key(&watch) {
                     inotify::remove_watch(inotify, watch).ok();
                 }
-                None
+                Ok(None)
             }
-            Ok(watch) => Some(watch),
             // NOSPC: the user's watches are used up.
-            Err(Errno::NOSPC | _) => None,
+            other => other.map(Some),
         }
     }
 }
@@ -206,7 +211,7 @@ mod tests {
         drop(held);
         news(&mut wake);
         assert_eq!(wake.polled().collect::<Vec<_>>(), [2], "the file is gone and nothing is watched");
-        assert_eq!(wake.watch(2, &b), Armed::Polled);
+        assert_eq!(wake.watch(2, &b), Armed::Absent);
         File::create(&b).unwrap();
         assert_eq!(wake.watch(2, &b), Armed::Anew);
         assert_eq!(wake.polled().count(), 0);

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     inventory::{Entry, Snapshot},
     logs::{SourceChoice, assemble, assemble::Assembler, rules::Allowance},
-    model::{ContainerId, ContainerState, Identity, Labels, LogStream},
+    model::{Container, ContainerId, ContainerState, Identity, Labels, LogStream},
 };
 
 /// Who a container is, from an inspection or from an event.
@@ -72,8 +72,11 @@ impl Worker {
         let container = &entry.container;
         let key = &container.identity.key;
         let known = self.numbers.get(&container.id).copied();
-        if let Some(source) = known.and_then(|number| self.sources.get_mut(&number)) {
+        let early = known.and_then(|number| self.sources.get_mut(&number)).filter(|source| source.early.is_some());
+        let was_early = early.is_some();
+        if let Some(source) = early {
             source.early = None;
+            source.assembler.set_tty(container.log.tty);
         }
         let policy = Policy::of(&container.labels, &self.options.lines);
         let wanted = policy.enabled
@@ -85,6 +88,10 @@ impl Worker {
         // Created and never started, it has no output, and its files are made with the first start.
         if known.is_none() && container.state == ContainerState::Created && container.started_at.is_none() {
             return None;
+        }
+        if was_early {
+            // Its event told who it is, and not how its lines are kept.
+            self.introduce(container, &policy);
         }
         let number = known.unwrap_or_else(|| self.adopt(snapshot, entry, &policy));
         let followers = &mut self.followers;
@@ -113,9 +120,8 @@ impl Worker {
         Some(number)
     }
 
-    /// A container that was not read before.
-    fn adopt(&mut self, snapshot: &Snapshot, entry: &Entry, policy: &Policy) -> u64 {
-        let container = &entry.container;
+    /// Says what somebody should know of a container that is read from now on; where that is.
+    fn introduce(&self, container: &Container, policy: &Policy) -> From {
         for mistake in &policy.mistakes {
             let label = format_args!("spyhop.logs.{}", mistake.label);
             tracing::warn!(container = &*container.name, %label, what = mistake.what, "a label counts for nothing");
@@ -126,7 +132,13 @@ impl Worker {
             tracing::warn!(container = &*container.name, why, "the engine may drop lines before they can be read");
             self.board.service(&container.identity.key).lossy_upstream.store(true, Ordering::Relaxed);
         }
-        let reader = match planned.source {
+        planned.source
+    }
+
+    /// A container that was not read before.
+    fn adopt(&mut self, snapshot: &Snapshot, entry: &Entry, policy: &Policy) -> u64 {
+        let container = &entry.container;
+        let reader = match self.introduce(container, policy) {
             From::File(path) => Reader::Awaited { path, max_files: container.log.max_files },
             From::Api => Reader::Api,
             From::Unreadable(reason) => Reader::None(reason),
@@ -210,6 +222,7 @@ impl Worker {
         for number in finished {
             self.wake.forget(number);
             self.hungry.remove(&number);
+            self.nameless.remove(&number);
             if let Some(mut source) = self.sources.remove(&number) {
                 source.let_go();
                 self.followers.stop(&source.id);

@@ -51,6 +51,9 @@ use crate::{inventory, model::ContainerId};
 /// How often files are looked at which tell no news, and those which are not there yet.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
+/// How soon a file is looked for that has no name, as in the middle of a rotation: each time it is not there, twice as late, up to [`POLL_EVERY`].
+const NAMELESS_AFTER: Duration = Duration::from_millis(1);
+
 /// How often all are, for news that got lost.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -107,6 +110,8 @@ pub(super) struct Worker {
     board: Board,
     /// Sources with something to read.
     hungry: BTreeSet<u64>,
+    /// Sources whose newest file had no name when it was last looked at: when to look again, and how long that was waited for.
+    nameless: HashMap<u64, (Instant, Duration)>,
     poll_at: Instant,
     sweep_at: Instant,
     /// A reader found no room: ask again then.
@@ -141,6 +146,7 @@ impl Worker {
             origins,
             board,
             hungry: BTreeSet::new(),
+            nameless: HashMap::new(),
             poll_at: now,
             sweep_at: now + SWEEP_EVERY,
             room_at: None,
@@ -197,6 +203,7 @@ impl Worker {
     fn see_news(&mut self) {
         self.wake.news(&mut self.hungry);
         let now = self.shaper.clock.now();
+        self.hungry.extend(self.nameless.iter().filter(|(_, (at, _))| *at <= now).map(|(number, _)| *number));
         if now >= self.sweep_at {
             (self.sweep_at, self.poll_at) = (now + SWEEP_EVERY, now + POLL_EVERY);
             self.hungry.extend(self.sources.keys());
@@ -225,7 +232,9 @@ impl Worker {
         let due = self.sources.values().filter_map(Source::deadline).map(|ms| clock.at_ms(ms)).min();
         let polls = self.wake.polled().next().is_some() || self.awaits();
         let look = polls.then_some(self.poll_at);
-        let wake = [due, self.streams.deadline(), self.room_at, look, Some(self.sweep_at)].into_iter().flatten().min();
+        let named = self.nameless.values().map(|(at, _)| *at).min();
+        let times = [due, named, self.streams.deadline(), self.room_at, look, Some(self.sweep_at)];
+        let wake = times.into_iter().flatten().min();
         let wait = wake.map_or(SWEEP_EVERY, |at| at.saturating_duration_since(Instant::now()));
         // Rounded up: a deadline must have passed when it is looked at.
         let wait = Timespec::try_from(wait + Duration::from_millis(1)).ok();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Worker, listing, resume,
+    NAMELESS_AFTER, POLL_EVERY, Worker, listing, resume,
     source::{self, Reader},
 };
 use crate::logs::{
@@ -77,14 +77,20 @@ impl Worker {
         self.open_awaited(number);
         let source = self.sources.get_mut(&number)?;
         let Reader::File(tail) = &source.reader else { return None };
-        let watched = !source.gone && self.wake.watch(number, tail.path()) == Armed::Anew;
+        let armed = (!source.gone).then(|| self.wake.watch(number, tail.path()));
+        let before = self.nameless.remove(&number);
         match source.read(budget, &mut self.buffer, &mut self.shaper, &mut self.streams) {
             Ok(progress) => {
                 if progress.bytes > 0 {
                     source.idle_since = self.shaper.clock.now();
                 }
-                if watched && progress.rotations > 0 {
+                if armed == Some(Armed::Anew) && progress.rotations > 0 {
                     source.caught_up = false;
+                }
+                // Nobody will tell of the file that gets the name.
+                if armed == Some(Armed::Absent) || progress.missing && !source.gone {
+                    let wait = before.map_or(NAMELESS_AFTER, |(_, wait)| (wait * 2).min(POLL_EVERY));
+                    self.nameless.insert(number, (self.shaper.clock.now() + wait, wait));
                 }
                 Some(progress.bytes)
             }

@@ -190,6 +190,12 @@ impl FakeContainer {
         self.set("HostConfig", "RestartPolicy", json!({ "Name": name, "MaximumRetryCount": 0 }))
     }
 
+    /// Its lines stand in this file of the driver json-file, and in those it was rotated to, so many in all.
+    pub fn logs_to(self, path: &str, max_files: u32) -> Self {
+        let config = json!({ "Type": "json-file", "Config": { "max-file": max_files.to_string(), "max-size": "1m" } });
+        self.edit(|inspect| inspect["LogPath"] = json!(path)).set("HostConfig", "LogConfig", config)
+    }
+
     /// `HostConfig.NetworkMode` as given; `host`, `none` and `container:...` leave it on no network of its own.
     pub fn network_mode(self, mode: &str) -> Self {
         let own = !matches!(mode, "host" | "none") && !mode.starts_with("container:");

@@ -63,6 +63,34 @@ fn a_read_only_disk_gives_each_record_once_and_says_so() {
 }
 
 #[test]
+fn a_read_only_disk_is_opened_and_repaired_when_it_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = open(folder.path());
+    ["0", "1"].iter().for_each(|meta| append(&mut spool, "a", 0, meta, "text"));
+    append(&mut spool, "b", 0, "gone", "");
+    drop(spool);
+    let cut = |sequence: u64, length: u64| {
+        let file = fs::File::options().write(true).open(Segment::path(folder.path(), sequence)).unwrap();
+        file.set_len(if length == 0 { 0 } else { file.metadata().unwrap().len() - length }).unwrap();
+    };
+    cut(1, 3);
+    cut(2, 0);
+    let disk = Disk::default();
+    disk.faults.plan(fault(0, Errno::ROFS, true));
+    let (mut spool, found) = Spool::open_on(disk.clone(), folder.path(), LIMITS).unwrap();
+    assert_eq!((found.read_only, found.torn, found.empty_files), (true, 1, 1));
+    assert_eq!((scan(&spool, "a"), scan(&spool, "b")), (vec!["0".to_owned()], vec![]));
+    assert_eq!(spool.bytes(), size(folder.path()));
+    let error = spool.append(b"a", record(0, b"refused", b"text"), &mut nothing_lost).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(Errno::ROFS.raw_os_error()));
+    disk.faults.plan(None);
+    append(&mut spool, "a", 0, "2", "text");
+    spool.expire(0, &mut nothing_lost).unwrap();
+    assert_eq!(spool.bytes(), size(folder.path()));
+    assert_eq!(scan(&open(folder.path()), "a"), ["0", "2"]);
+}
+
+#[test]
 fn nothing_is_given_up_for_a_record_where_nothing_can_be_removed() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::default();
