@@ -3,7 +3,7 @@
 //! ```text
 //! make bench                                     builds the agent, then runs this
 //! make soak                                      builds the agent, then a day's worth of churn (some minutes)
-//! cargo run --release -p spyhop-benches -- --soak --logs     its part about logs alone
+//! cargo run --release -p spyhop-benches -- --soak --logs     its part about logs alone (or: --scripted)
 //! cargo run --release -p spyhop-benches -- --quick
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
@@ -81,11 +81,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--soak`, with `--quick` for a short day and `--logs` for logs alone.
+/// `--soak`, with `--quick` for a short day and `--logs` or `--scripted` for one part alone.
 fn soak() -> ExitCode {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let day = if has("--quick") { soak::Day::QUICK } else { soak::Day::FULL };
-    match agent().and_then(|agent| soak::run(&agent, day, has("--logs"))) {
+    let only = match (has("--logs"), has("--scripted")) {
+        (true, _) => Some(soak::Part::Logs),
+        (_, true) => Some(soak::Part::Scripted),
+        _ => None,
+    };
+    match agent().and_then(|agent| soak::run(&agent, day, only)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -106,6 +106,10 @@ impl Rounds {
             flat &= !grew;
             let word = if grew { "GROWS" } else { "flat" };
             println!("  {name:<22} first half {one:>6.2}   second half {two:>6.2}   most {most:>6.2}   {word}");
+            // A step, or a slope?
+            let eighths = self.seen.chunks(self.seen.len().div_ceil(8).max(1));
+            let eighths: Vec<_> = eighths.map(|part| format!("{:.2}", median(part.iter().map(figure).collect()))).collect();
+            println!("  {:<22} by eighths {}", "", eighths.join(" "));
         }
         flat
     }
@@ -116,10 +120,21 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// All parts, or that about logs alone; whether nothing grew and nothing was lost.
-pub(crate) fn run(agent: &Path, day: Day, only_logs: bool) -> Result<bool> {
-    if only_logs {
-        return logs::run(agent, day.logs);
+/// A part that can be had alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    /// Containers of a scripted engine.
+    Scripted,
+    /// Lines.
+    Logs,
+}
+
+/// All parts, or one alone; whether nothing grew and nothing was lost.
+pub(crate) fn run(agent: &Path, day: Day, only: Option<Part>) -> Result<bool> {
+    match only {
+        Some(Part::Logs) => return logs::run(agent, day.logs),
+        Some(Part::Scripted) => return Ok(scripted(agent, day)?.is_some_and(|rounds| rounds.verdict())),
+        None => {}
     }
     let real = real(agent, day)?;
     let scripted = scripted(agent, day)?;
