@@ -11,6 +11,7 @@ use support::{
     agent::Home,
     container::{Recipe, Role, Running},
     docker::{Docker, Turn},
+    fake_engine::{FakeContainer, FakeEngine, Fault, Route, World},
     process,
     scene::binary,
     wait::{eventually, promptly},
@@ -247,6 +248,25 @@ fn mistakes_and_silence_end_with_3() {
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("ask the engine"), "{output:?}");
+}
+
+/// A socket proxy that lists containers and refuses to describe them: nothing is clean, nobody is missing.
+#[test]
+fn what_the_engine_refuses_to_describe_is_not_clean() {
+    let fake = FakeEngine::start(World::new().with(FakeContainer::new("web").running(7)));
+    fake.fault(Route::Inspect, Fault::Status(403, "not by this proxy".to_owned()));
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yml");
+    fs::write(&policy, "projects: { shop: { services: { web: {} } } }\n").unwrap();
+    let check = |more: &[&str]| {
+        let mut command = Command::new(binary());
+        command.args(["check", "--engine", &fake.address(), "--set", &format!("policy.file={}", policy.display())]);
+        command.args(more).env_clear().output().unwrap()
+    };
+    let (lenient, strict) = (check(&[]), check(&["--require"]));
+    assert_eq!((lenient.status.code(), strict.status.code()), (Some(0), Some(2)), "{strict:?}");
+    let text = String::from_utf8(strict.stdout).unwrap();
+    assert!(text.contains("the engine does not describe container") && !text.contains("has no container"), "{text}");
 }
 
 #[test]

@@ -108,7 +108,8 @@ impl Rounds {
             println!("  {name:<22} first half {one:>6.2}   second half {two:>6.2}   most {most:>6.2}   {word}");
             // A step, or a slope?
             let eighths = self.seen.chunks(self.seen.len().div_ceil(8).max(1));
-            let eighths: Vec<_> = eighths.map(|part| format!("{:.2}", median(part.iter().map(figure).collect()))).collect();
+            let eighths: Vec<_> =
+                eighths.map(|part| format!("{:.2}", median(part.iter().map(figure).collect()))).collect();
             println!("  {:<22} by eighths {}", "", eighths.join(" "));
         }
         flat
