@@ -1,12 +1,10 @@
 //! `spyhop_finding*`, `spyhop_policy_info` and the tier of each service.
 
-use std::{cmp::Reverse, collections::BTreeMap};
-
 use super::reading::Reading;
 use crate::{
     exposition::{LabelSet, Page, catalogue::policy as family},
     model::ServiceKey,
-    policy::{Board, CLASSES, Finding, Verdict},
+    policy::{Board, CLASSES, Group, Verdict},
 };
 
 /// Series of findings: one a service and class.
@@ -22,25 +20,17 @@ pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
     let sizes = [("digest", digest), ("tiers", tiers), ("projects", projects), ("exceptions", exceptions)];
     page.family(&family::INFO).sample_with(&host, &sizes, 1_u64);
 
-    let mut found: BTreeMap<_, u64> = BTreeMap::new();
-    let mut series: BTreeMap<_, u64> = BTreeMap::new();
-    for finding in &verdict.findings {
-        *found.entry(finding.class).or_default() += 1;
-        let Finding { class, severity, service, .. } = finding;
-        // The worst first, so that they are on the page whatever is left out.
-        *series.entry((Reverse(*severity), *class, service.as_ref())).or_default() += 1;
-    }
     let mut writer = page.family(&family::FINDINGS);
     for (class, severity) in CLASSES.iter().filter_map(|class| Some((*class, policy.checks.severity(*class)?))) {
         let labels = [("class", class.as_str()), ("severity", severity.as_str())];
-        writer.sample_with(&host, &labels, found.get(&class).copied().unwrap_or(0));
+        writer.sample_with(&host, &labels, verdict.counts.get(&class).copied().unwrap_or(0));
     }
     let mut writer = page.family(&family::FINDING);
-    for ((Reverse(severity), class, service), count) in series.iter().take(MAX_FINDINGS) {
+    for Group { severity, class, service, findings } in verdict.groups.iter().take(MAX_FINDINGS) {
         let labels = [("class", class.as_str()), ("severity", severity.as_str())];
-        writer.sample_with(&named(*service, &reading.host_name), &labels, *count);
+        writer.sample_with(&named(service.as_ref(), &reading.host_name), &labels, *findings);
     }
-    page.family(&family::FINDINGS_LEFT_OUT).sample(&host, series.len().saturating_sub(MAX_FINDINGS));
+    page.family(&family::FINDINGS_LEFT_OUT).sample(&host, verdict.groups.len().saturating_sub(MAX_FINDINGS));
     page.family(&family::FINDINGS_EXCEPTED).sample(&host, verdict.excepted.len());
     page.family(&family::NOT_CHECKED).sample(&host, verdict.not_checked.len());
     page.family(&family::COVERAGE).sample(&host, verdict.coverage());

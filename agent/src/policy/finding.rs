@@ -92,11 +92,28 @@ pub struct NotChecked {
     pub reason: String,
 }
 
+/// Findings of one class in one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How bad.
+    pub severity: Severity,
+    /// What kind of thing.
+    pub class: Class,
+    /// Whose; the host's own where there is none.
+    pub service: Option<ServiceKey>,
+    /// How many.
+    pub findings: u64,
+}
+
 /// All that one judgement found, in order: the worst first, then by service.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// What is not as it should be.
     pub findings: Vec<Finding>,
+    /// How many there are of each class, classes without any left out.
+    pub counts: BTreeMap<Class, u64>,
+    /// How many there are by severity, class and service: the worst first.
+    pub groups: Vec<Group>,
     /// What the policy excepts, with who says so.
     pub excepted: Vec<(Finding, Arc<Exception>)>,
     /// Checks that were made: one a class and service.
@@ -112,6 +129,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Puts findings in order and counts them.
+    pub(super) fn close(&mut self) {
+        let order = |a: &Finding, b: &Finding| b.severity.cmp(&a.severity).then_with(|| a.key().cmp(&b.key()));
+        self.findings.sort_by(order);
+        for Finding { class, severity, service, .. } in &self.findings {
+            *self.counts.entry(*class).or_default() += 1;
+            match self.groups.last_mut() {
+                Some(group) if group.class == *class && group.service == *service => group.findings += 1,
+                _ => self.groups.push(Group {
+                    severity: *severity,
+                    class: *class,
+                    service: service.clone(),
+                    findings: 1,
+                }),
+            }
+        }
+    }
+
     /// Whether anything is worse than worth knowing.
     pub fn is_violated(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity > Severity::Info)

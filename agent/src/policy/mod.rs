@@ -31,7 +31,7 @@ pub use amount::{Amount, Unit};
 pub use board::Board;
 pub use class::{ALL as CLASSES, Class, markdown};
 pub use exceptions::Exception;
-pub use finding::{Finding, NotChecked, Severity, Verdict, place_of};
+pub use finding::{Finding, Group, NotChecked, Severity, Verdict, place_of};
 pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
 pub use learn::learn;

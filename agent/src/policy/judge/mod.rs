@@ -132,8 +132,7 @@ impl Court<'_> {
 
     fn close(mut self) -> Verdict {
         exceptions::apply(self.policy, self.scene.now, &mut self.verdict);
-        let order = |a: &Finding, b: &Finding| b.severity.cmp(&a.severity).then_with(|| a.key().cmp(&b.key()));
-        self.verdict.findings.sort_by(order);
+        self.verdict.close();
         self.verdict
     }
 }
