@@ -3,7 +3,7 @@
 //! ```text
 //! make bench                                     builds the agent, then runs this
 //! make soak                                      builds the agent, then a day's worth of churn (some minutes)
-//! cargo run --release -p spyhop-benches -- --soak --logs     its part about logs alone (or: --scripted)
+//! cargo run --release -p spyhop-benches -- --soak --logs     its part about logs alone (or: --scripted [LIVES])
 //! cargo run --release -p spyhop-benches -- --quick
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
@@ -85,6 +85,9 @@ fn main() -> ExitCode {
 fn soak() -> ExitCode {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let day = if has("--quick") { soak::Day::QUICK } else { soak::Day::FULL };
+    let lives =
+        std::env::args().skip_while(|argument| argument != "--scripted").nth(1).and_then(|lives| lives.parse().ok());
+    let day = soak::Day { scripted: lives.unwrap_or(day.scripted), ..day };
     let only = match (has("--logs"), has("--scripted")) {
         (true, _) => Some(soak::Part::Logs),
         (_, true) => Some(soak::Part::Scripted),
