@@ -25,7 +25,8 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
             let found = match (resource.given)(&entry.container.limits) {
                 None if missing => {
                     let wanted = if wanted == Amount::ANY { String::new() } else { wants(wanted, resource.unit) };
-                    Some((resource.missing, format!("no {} is set{wanted}", resource.name)))
+                    let what = if resource.missing == Class::LimitMissing { "limit of " } else { "" };
+                    Some((resource.missing, format!("no {what}{} is set{wanted}", resource.name)))
                 }
                 Some(given) if wrong && !wanted.admits(given) => {
                     let given = resource.unit.show(given);
