@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,8 @@ pub struct Board(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     policy: ArcSwap<Policy>,
+    /// Policies put in force so far: an address may be used again, a number is not.
+    replaced: AtomicUsize,
     files: RootFiles,
     seen: SeenFiles,
     filter: ContainerFilter,
@@ -54,7 +59,8 @@ impl Board {
     /// A board with its first policy, for what `filter` admits.
     pub fn new(policy: Arc<Policy>, files: RootFiles, filter: ContainerFilter) -> Self {
         let policy = ArcSwap::new(policy);
-        Self(Arc::new(Inner { policy, files, seen: SeenFiles::default(), filter, last: Mutex::default() }))
+        let (replaced, seen, last) = Default::default();
+        Self(Arc::new(Inner { policy, replaced, files, seen, filter, last }))
     }
 
     /// Looks at the files that the policy asks about. Blocks for whatever they are on; nobody who asks for a verdict waits for it.
@@ -72,6 +78,7 @@ impl Board {
     /// Puts another policy in force.
     pub fn replace(&self, policy: Arc<Policy>) {
         self.0.policy.store(policy);
+        self.0.replaced.fetch_add(1, Ordering::Release);
     }
 
     /// The judgement on a picture, at this time. Nothing is read for it.
@@ -112,7 +119,7 @@ impl Expects for Board {
     }
 
     fn version(&self) -> usize {
-        Arc::as_ptr(&self.policy()) as usize
+        self.0.replaced.load(Ordering::Acquire)
     }
 }
 
