@@ -149,9 +149,8 @@ fn tiers(out: &mut String, policy: &Policy) {
         let limit = |name: &str, amount: Option<Amount>, unit| Some(format!("{name}: {}", exact(amount?, unit)));
         let limits: Vec<_> =
             [limit("memory", memory, Unit::Bytes), limit("cpus", cpus, Unit::Cores)].into_iter().flatten().collect();
-        let limits = if limits.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", limits.join(", ")) };
-        let (name, severity) = (word(&tier.name), tier.severity);
-        let _infallible = writeln!(out, "  {name}: {{ severity: {severity}, limits: {limits} }}");
+        let (name, severity, limits) = (word(&tier.name), tier.severity, limits.join(", "));
+        let _infallible = writeln!(out, "  {name}: {{ severity: {severity}, limits: {{ {limits} }} }}");
     }
 }
 
@@ -190,21 +189,19 @@ fn projects(out: &mut String, policy: &Policy, snapshot: &Snapshot) {
             fields.extend(rule.job.map(|_| "job: true".to_owned()));
             let _infallible = writeln!(out, "      {}: {{ {} }}", word(&rule.name), fields.join(", "));
         }
-        networks(out, project, snapshot, &short);
+        networks(out, &all, snapshot, &short);
     }
 }
 
 /// Networks that services of the project are on, with what the engine says of each.
-fn networks(out: &mut String, project: &Project, snapshot: &Snapshot, short: &dyn Fn(&str) -> String) {
-    let used: BTreeSet<&str> =
-        project.base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).map(|name| &**name).collect();
+fn networks(out: &mut String, used: &BTreeSet<&str>, snapshot: &Snapshot, short: &dyn Fn(&str) -> String) {
     if used.is_empty() {
         return;
     }
     out.push_str("    networks:\n");
     for name in used {
         let internal =
-            snapshot.networks.iter().find(|network| *network.name == *name).and_then(|network| network.internal);
+            snapshot.networks.iter().find(|network| &*network.name == *name).and_then(|network| network.internal);
         let rule = if internal == Some(true) { "{ internal: true }" } else { "{}" };
         let _infallible = writeln!(out, "      {}: {rule}", short(name));
     }
