@@ -20,6 +20,8 @@ mod outcome;
 mod plan;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::{future::Future, path::PathBuf, sync::Arc};

@@ -27,8 +27,8 @@ pub(super) fn read(fields: &mut Fields<'_>, path: &str, node: Node) -> BTreeMap<
         let path = under(path, &key);
         let name = name(fields, at, &path, &key);
         let read = match value.value {
-            Value::Text(_) => fields.parsed(&path, value, short),
-            _ => own(fields, &path, value).map(Some),
+            Value::Section(_) => own(fields, &path, value).map(Some),
+            _ => fields.parsed(&path, value, short),
         };
         probes.extend(name.zip(read.map(|probe| probe.map(Arc::new))));
     }
@@ -42,7 +42,8 @@ pub(super) fn elsewhere(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Elsewher
         let path = under("probes", &key);
         let name = name(fields, at, &path, &key);
         let read = match value.value {
-            Value::Text(_) => fields.parsed(&path, value, url).map(|(aim, host)| Elsewhere {
+            Value::Section(_) => target(fields, &path, value),
+            _ => fields.parsed(&path, value, url).map(|(aim, host)| Elsewhere {
                 name: Arc::default(),
                 host,
                 probe: Arc::new(Probe::new(aim)),
@@ -50,7 +51,6 @@ pub(super) fn elsewhere(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Elsewher
                 family: None,
                 tier: None,
             }),
-            _ => target(fields, &path, value),
         };
         targets.extend(name.zip(read).map(|(name, target)| Arc::new(Elsewhere { name, ..target })));
     }

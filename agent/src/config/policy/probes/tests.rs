@@ -128,7 +128,7 @@ fn every_mistake_is_told() {
     for part in [
         "probes.a.b: \"a.b\" is not the name of a probe; at most 63",
         "api.probes.host: \"http://api:8000/\" has no port from 1 to 65535; write http:8000/health",
-        "probes.list: is a section, not a value",
+        "probes.list: takes a single value, not a list",
         "probes.empty: does not say what is asked; write one of http",
         "probes.two.tcp: is asked by http already",
         "probes.odd.http: \"8000/a/../b\" has a path that is not absolute",
@@ -156,7 +156,7 @@ fn every_mistake_is_told() {
         "probes.user: holds a user or a password; write basic_auth",
         "probes.portless.tcp: \"shop.example\" has no port",
         "probes.path.redis: \"cache.example:1/0\" has a path, which redis has not",
-        "probes.odd.url: \"https://shop.example/a b\" has a path that cannot be asked for",
+        "probes.odd.url: \"shop.example/a b\" has a path that cannot be asked for",
         "probes.odd.connect: \"web\" is not a port of a service",
         "probes.odd.ip_protocol: \"v4\" is not an internet protocol",
         "probes.odd.tier: there is no tier \"gold\"",
