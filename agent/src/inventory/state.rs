@@ -3,6 +3,8 @@
 //! Pure: no I/O, no clock, no task. The task in `watch.rs` owns it, asks the engine what [`Reaction`] says, and hands answers
 //! back. Containers labelled `spyhop.enable=false` are known by id alone.
 
+mod serving;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -23,8 +25,8 @@ use super::{
 };
 use crate::{
     model::{
-        Container, ContainerFilter, ContainerId, ContainerState, Event, EventKind, Identity, Labels, Network,
-        ServiceCounters, ServiceKey,
+        Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, ServiceCounters,
+        ServiceKey,
     },
     telemetry::{Metrics, Reason},
 };
@@ -373,38 +375,6 @@ impl State {
         self.settle(id, event.time);
     }
 
-    /// After an inspection: what serves does so since its start, or since its health check said so.
-    fn settle_seen(&mut self, id: &ContainerId, seen: Timestamp) {
-        let Some(tracked) = self.containers.get_mut(id) else { return };
-        let Some(entry) = tracked.entry.as_ref().filter(|_| !tracked.ledger.unasked) else { return };
-        let container = &entry.container;
-        tracked.running = matches!(container.state, ContainerState::Running | ContainerState::Paused);
-        let at = match (tracked.running, &container.health) {
-            (true, None) => container.started_at,
-            (true, Some(_)) => tracked.ledger.health_changed,
-            (false, _) => container.finished_at,
-        };
-        self.settle(id, at.map_or(seen, |at| at.min(seen)));
-    }
-
-    /// Tells the service whether this container serves now; `at` is since when.
-    fn settle(&mut self, id: &ContainerId, at: Timestamp) {
-        let Some(tracked) = self.containers.get_mut(id) else { return };
-        let serves = tracked.serves();
-        let Some(service) = self.services.get_mut(&tracked.key).filter(|_| tracked.member) else { return };
-        if serves != std::mem::replace(&mut tracked.serving, serves) {
-            match serves {
-                true => service.gained(at),
-                false => service.lost(at, tracked.ledger.stopped),
-            }
-            self.unsaved = Unsaved::Major;
-        }
-        // The engine tells of a stop after the end that it brought.
-        if tracked.ledger.stopped && service.serving == 0 {
-            service.lost_at = None;
-        }
-    }
-
     /// Whether the file or the container itself asks to leave it out of everything.
     fn is_excluded(&self, labels: &Labels, identity: &Identity, name: &str) -> bool {
         labels.get(ENABLE_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
@@ -441,14 +411,7 @@ impl State {
                 () => End::Lost,
             };
             self.services.leave(&tracked.key, at, end);
-            if let Some(service) = self.services.get_mut(&tracked.key) {
-                if tracked.serving {
-                    service.lost(at, false);
-                }
-                if end == End::Lost && service.serving == 0 && tracked.ledger.started.is_some() {
-                    service.lost_at.get_or_insert(at);
-                }
-            }
+            self.settle_removed(&tracked, at, end);
         }
     }
 
