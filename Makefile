@@ -104,6 +104,7 @@ dist: cargo ## build what a release publishes for this architecture: archive, pa
 .PHONY: lab cargo engine compose
 lab: engine compose
 	@compose/lab/prometheus.sh
+	@compose/lab/alertmanager.sh
 	@compose/lab/busybox.sh
 	@compose/lab/services.sh
 cargo:

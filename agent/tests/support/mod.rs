@@ -10,6 +10,7 @@
 )]
 
 pub mod agent;
+pub mod alertmanager;
 pub mod application;
 pub mod client;
 pub mod container;
@@ -34,4 +35,5 @@ pub mod scene;
 pub mod tls_proxy;
 pub mod tree;
 pub mod wait;
+pub mod webhook;
 pub mod wire;
