@@ -107,6 +107,7 @@ lab: engine compose
 	@compose/lab/alertmanager.sh
 	@compose/lab/busybox.sh
 	@compose/lab/services.sh
+	@compose/lab/stack.sh
 cargo:
 	@command -v cargo >/dev/null || { printf '%s\n' 'make: cargo is missing.' \
 	'Install Rust 1.95 or newer with rustup (https://rustup.rs), then run this again.' >&2; exit 1; }

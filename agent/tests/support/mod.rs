@@ -13,6 +13,7 @@ pub mod agent;
 pub mod alertmanager;
 pub mod application;
 pub mod client;
+pub mod compose;
 pub mod container;
 pub mod docker;
 pub mod engine_view;
