@@ -18,11 +18,14 @@ mod http;
 mod names;
 mod outcome;
 mod plan;
+mod postgres;
+mod redis;
 mod run;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traefik;
 
 use std::{future::Future, path::PathBuf, sync::Arc};
 

@@ -190,7 +190,7 @@ fn a_histogram_is_what_the_library_writes() {
     static TOOK: Family = family("took_seconds", Kind::Histogram, "seconds", "How long it took.");
     let mut durations = Durations::default();
     let oracle = Histogram::new(DURATION_BOUNDS.map(|(bound, _)| bound));
-    for millis in [250, 500, 1_750, 90_000, 300_500] {
+    for millis in [125, 500, 1_750, 90_000, 300_500] {
         durations.observe(std::time::Duration::from_millis(millis));
         oracle.observe(millis as f64 / 1_000.0);
     }
