@@ -17,7 +17,7 @@ mod labels;
 
 pub use self::{
     answer::{AnswerError, MAX_PAGE, MAX_PAGES, Middleware, Router, middlewares, next_page, routers},
-    compare::{Answers, Finding, MAX_TOLD, Missing, Report, compare},
+    compare::{Answers, Finding, MAX_TOLD, Missing, Place, Report, compare},
     labels::MAX_ROUTERS,
 };
 
