@@ -13,11 +13,13 @@
 
 mod answer;
 mod compare;
+mod findings;
 mod labels;
 
 pub use self::{
-    answer::{AnswerError, MAX_PAGE, MAX_PAGES, Middleware, Router, middlewares, next_page, routers},
-    compare::{Answers, Finding, MAX_TOLD, Missing, Report, compare},
+    answer::{AnswerError, MAX_PAGE, MAX_PAGES, Middleware, Router, Status, middlewares, next_page, routers},
+    compare::{Answers, MAX_TOLD, Missing, Place, Report, compare},
+    findings::Finding,
     labels::MAX_ROUTERS,
 };
 
