@@ -1,7 +1,7 @@
 //! What a probe makes of real Redis and PostgreSQL servers (`compose/lab/services.sh` makes their image), each in the states that people
 //! find theirs in; and what the servers' logs say about having been probed.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 

@@ -96,7 +96,10 @@ pub fn compare(options: &Options, backends: &[Backend<'_>], answers: &Answers) -
         }
     }
     let ours = Ours::new(&answers.routers);
-    let judge = Judge { options, middlewares: answers.middlewares.as_deref(), redirected: redirected(answers) };
+    let middlewares: Option<BTreeMap<_, _>> =
+        answers.middlewares.as_ref().map(|all| all.iter().map(|known| (known.name.as_str(), known)).collect());
+    let redirected = redirected(answers, middlewares.as_ref());
+    let judge = Judge { options, middlewares, redirected };
     let mut seen = BTreeSet::new();
     for ((protocol, name), expected) in &expected {
         let askers: Vec<Asker<'_, '_>> = expected

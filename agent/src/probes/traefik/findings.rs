@@ -1,6 +1,6 @@
 //! What is wrong with routes that are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Middleware, Networks, Options, Protocol, Router,
@@ -10,8 +10,9 @@ use super::{
 
 /// The provider of Traefik's own routers.
 const INTERNAL: &str = "internal";
-/// How deep chains of middlewares are followed.
+/// How deep chains of middlewares are followed, and how many names at each depth: an answer may hold circles, and chains of thousands.
 const CHAIN_DEPTH: usize = 8;
+const CHAIN_NAMES: usize = 256;
 /// Types of middlewares that authenticate.
 const AUTHENTICATE: [&str; 3] = ["basicauth", "digestauth", "forwardauth"];
 /// Types of middlewares that send to another address.
@@ -73,7 +74,7 @@ impl Finding {
 /// What is held against routers that are there.
 pub(super) struct Judge<'o> {
     pub(super) options: &'o Options,
-    pub(super) middlewares: Option<&'o [Middleware]>,
+    pub(super) middlewares: Option<BTreeMap<&'o str, &'o Middleware>>,
     /// Entry points at which everything is redirected before any router of a container sees it.
     pub(super) redirected: BTreeSet<&'o str>,
 }
@@ -116,16 +117,14 @@ impl Judge<'_> {
     }
 
     fn goes_through(&self, router: &Router, is_it: impl Fn(&str, &str) -> bool) -> bool {
-        let all = self.middlewares.unwrap_or_default();
-        let mut names: Vec<&str> = router.middlewares.iter().map(String::as_str).collect();
-        // Chains may hold chains, and a hostile answer a circle of them.
+        let Some(all) = &self.middlewares else { return false };
+        let mut names: BTreeSet<&str> = router.middlewares.iter().map(String::as_str).collect();
         for _ in 0..CHAIN_DEPTH {
-            let these: BTreeSet<&str> = names.iter().copied().collect();
-            let met: Vec<&Middleware> = all.iter().filter(|known| these.contains(known.name.as_str())).collect();
-            if met.iter().any(|known| is_it(&known.kind, &known.name)) {
+            let met = || names.iter().take(CHAIN_NAMES).filter_map(|name| all.get(name));
+            if met().any(|known| is_it(&known.kind, &known.name)) {
                 return true;
             }
-            names = met.iter().flat_map(|known| known.chain.iter().map(String::as_str)).collect();
+            names = met().flat_map(|known| known.chain.iter().take(CHAIN_NAMES).map(String::as_str)).collect();
         }
         false
     }
@@ -173,14 +172,18 @@ impl Judge<'_> {
 }
 
 /// Entry points with a redirection of their own: Traefik makes an internal router for each, which takes every host.
-pub(super) fn redirected(answers: &Answers) -> BTreeSet<&str> {
+pub(super) fn redirected<'a>(
+    answers: &'a Answers,
+    middlewares: Option<&BTreeMap<&str, &Middleware>>,
+) -> BTreeSet<&'a str> {
     let redirects = |name: &String| {
-        let (kind, all) = ("redirectscheme", answers.middlewares.as_deref().unwrap_or_default());
-        all.iter().any(|known| known.name == *name && known.kind == kind)
+        middlewares.and_then(|all| all.get(name.as_str())).is_some_and(|known| known.kind == "redirectscheme")
     };
-    let internal =
-        answers.routers.iter().filter(|router| router.provider() == INTERNAL && router.protocol == Protocol::Http);
-    internal
+    let internal = |router: &&Router| router.provider() == INTERNAL && router.protocol == Protocol::Http;
+    answers
+        .routers
+        .iter()
+        .filter(internal)
         .filter(|router| router.middlewares.iter().any(redirects))
         .flat_map(|router| router.entry_points.iter().map(String::as_str))
         .collect()
