@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use spyhop::probes::{
     postgres::{self, PostgresError, Readiness, State as Postgres, Who, login::Login as PgLogin, statistics},
@@ -14,9 +14,11 @@ use spyhop::probes::{
 use support::{
     container::{Role, Running},
     docker::{Docker, Turn, skip},
+    tls_proxy::Authority,
     wait::{eventually, holds, patience},
 };
 use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// Redis, PostgreSQL and nginx as Debian has them.
 const SERVICES: &str = "spyhop-lab/services:1";
@@ -48,11 +50,37 @@ fn redis(docker: &Docker, arguments: &str) -> Running {
     redis_by(docker, &script)
 }
 
+/// Certificate and key of a server in a folder, the option that shows it to a container, and who believes them.
+struct Papers {
+    folder: tempfile::TempDir,
+    connector: TlsConnector,
+}
+
+impl Papers {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Authority::new().write_client(folder.path());
+        let config = spyhop::net::client_config(Some(&folder.path().join("ca.pem")), None).unwrap();
+        Self { folder, connector: TlsConnector::from(Arc::new(config)) }
+    }
+
+    fn volume(&self) -> String {
+        format!("{}:/tls:ro", self.folder.path().display())
+    }
+
+    async fn shake_hands(&self, stream: TcpStream) -> TlsStream<TcpStream> {
+        self.connector.connect(spyhop::net::server_name("client").unwrap(), stream).await.unwrap()
+    }
+}
+
 /// A server which has begun to listen.
 fn redis_by(docker: &Docker, script: &str) -> Running {
-    let options = ["--no-healthcheck"];
-    let container =
-        docker.container("redis").of_image(SERVICES).options(&options).role(Role::Script(script.to_owned())).start();
+    redis_with(docker, script, &[])
+}
+
+fn redis_with(docker: &Docker, script: &str, options: &[&str]) -> Running {
+    let recipe = docker.container("redis").of_image(SERVICES).options(&["--no-healthcheck"]).options(options);
+    let container = recipe.role(Role::Script(script.to_owned())).start();
     listens(address(&container, 6379));
     container
 }
@@ -154,6 +182,25 @@ fn redis_which_does_not_serve() {
 }
 
 #[test]
+fn redis_over_tls() {
+    let Some(docker) = engine() else { return };
+    let papers = Papers::new();
+    let script = "exec redis-server --protected-mode no --port 0 --tls-port 6379 --tls-auth-clients no \
+        --tls-cert-file /tls/cert.pem --tls-key-file /tls/key.pem --tls-ca-cert-file /tls/ca.pem --requirepass key";
+    let server = redis_with(&docker, script, &["--volume", &papers.volume()]);
+    // Without TLS it hangs up, and does not say why.
+    assert_eq!(word(ask(&server, None)), "closed");
+    let at = address(&server, 6379);
+    let answer = now(async {
+        let mut stream = papers.shake_hands(TcpStream::connect(at).await.unwrap()).await;
+        redis::probe(&mut stream, Some(Login { username: None, password: "key" }), true).await
+    });
+    let answer = answer.unwrap();
+    assert_eq!((answer.state, answer.open), (Redis::Ready, Some(false)));
+    assert!(answer.info.is_some());
+}
+
+#[test]
 fn redis_of_other_kinds() {
     let Some(docker) = engine() else { return };
     let sentinel = redis_by(
@@ -170,7 +217,7 @@ fn redis_of_other_kinds() {
     let postgres = postgres(&docker, "trust", "", "");
     let at = address(&postgres, 5432);
     let answer = now(async { redis::probe(&mut TcpStream::connect(at).await.unwrap(), None, false).await });
-    assert!(["closed", "protocol", "connection"].contains(&word(answer)));
+    assert_eq!(word(answer), "closed");
 }
 
 // PostgreSQL.
@@ -188,10 +235,15 @@ fn postgres(docker: &Docker, method: &str, first: &str, options: &str) -> Runnin
 }
 
 fn postgres_by(docker: &Docker, script: &str) -> Running {
+    postgres_with(docker, script, &[])
+}
+
+fn postgres_with(docker: &Docker, script: &str, more: &[&str]) -> Running {
     let options = ["--no-healthcheck", "--user", "postgres", "--workdir", "/var/lib/postgresql/data"];
     let set = "-c listen_addresses=* -c fsync=off";
     let script = script.replace("-k /tmp", &format!("-k /tmp {set}"));
-    let server = docker.container("postgres").of_image(SERVICES).options(&options).role(Role::Script(script)).start();
+    let recipe = docker.container("postgres").of_image(SERVICES).options(&options).options(more);
+    let server = recipe.role(Role::Script(script)).start();
     listens(address(&server, 5432));
     server
 }
@@ -295,6 +347,33 @@ fn postgres_which_wants_what_is_not_given() {
     assert_eq!((refused.state, refused.open), (Postgres::Accepting, None));
     assert_eq!(refused.refusal.unwrap().sqlstate, "28000");
     assert_eq!(statistics(&server, 5432, "postgres", None).unwrap_err().word(), "denied");
+}
+
+#[test]
+fn postgres_over_tls() {
+    let Some(docker) = engine() else { return };
+    let papers = Papers::new();
+    let script = "cat /tls/key.pem >/tmp/key && chmod 600 /tmp/key && echo 'hostssl all all all password' >>pg_hba.conf && \
+        exec postgres -D . -k /tmp -c ssl=on -c ssl_cert_file=/tls/cert.pem -c ssl_key_file=/tmp/key";
+    let server = postgres_with(&docker, script, &["--volume", &papers.volume()]);
+    let change = "alter role postgres password 'key'";
+    eventually("it takes queries", || docker.cli(&["exec", &server.id, "psql", "--command", change]));
+    // Without TLS it knows nobody, and is there all the same.
+    let plain = readiness(&server, "postgres");
+    assert_eq!((plain.state, plain.refusal.unwrap().sqlstate.as_str()), (Postgres::Accepting, "28000"));
+    let at = address(&server, 5432);
+    let upgraded = async || {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        assert!(postgres::ssl_request(&mut stream).await.unwrap());
+        papers.shake_hands(stream).await
+    };
+    let ready = now(async { postgres::ready(&mut upgraded().await, Who::default()).await }).unwrap();
+    assert_eq!(ready, Readiness { state: Postgres::Accepting, open: Some(false), refusal: None });
+    // Here the password itself may go.
+    let login = PgLogin { who: Who::default(), password: Some("key"), encrypted: true };
+    let ask = statistics::Ask { statement_timeout: Duration::from_secs(5), sizes: false };
+    let seen = now(async { statistics::read(&mut upgraded().await, login, ask).await }).unwrap();
+    assert_eq!((seen.open, seen.databases[0].name.as_str(), seen.databases[0].size_bytes), (false, "postgres", None));
 }
 
 #[test]

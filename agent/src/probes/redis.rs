@@ -119,8 +119,8 @@ pub enum RedisError {
     /// The connection broke.
     #[error("talk to redis")]
     Io(#[source] io::Error),
-    /// It closed without an answer, as ports that want TLS may.
-    #[error("redis closed the connection without an answer")]
+    /// It closed or reset the connection without an answer: so does its own port for TLS where none is spoken.
+    #[error("redis closed the connection without an answer, as a port that wants TLS does")]
     Closed,
     /// A TLS alert came back.
     #[error("the port expects TLS")]

@@ -1,5 +1,7 @@
 //! The conversation with a server, question by question.
 
+use std::io::{self, ErrorKind};
+
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Info, Login, MAX_INFO, MAX_LINE, Malformed, RedisError, Reply, State, resp};
@@ -70,7 +72,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
         // A server which is full says so and closes, and the question then meets a closed door: the answer stands there all the same.
         match sent.await {
             Ok(()) => self.reply(limit).await,
-            Err(error) => self.reply(limit).await.map_err(|_| RedisError::Io(error)),
+            Err(error) => self.reply(limit).await.map_err(|_| broken(error)),
         }
     }
 
@@ -88,7 +90,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                 Err(Malformed::NotResp) => return Err(RedisError::NotRedis(quoted(&self.buffer))),
             }
             let mut piece = [0; 4096];
-            let read = self.stream.read(&mut piece).await.map_err(RedisError::Io)?;
+            let read = self.stream.read(&mut piece).await.map_err(broken)?;
             if read == 0 && self.buffer.is_empty() {
                 return Err(RedisError::Closed);
             }
@@ -97,6 +99,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
             }
             self.buffer.extend_from_slice(piece.get(..read).unwrap_or_default());
         }
+    }
+}
+
+/// Redis' own port for TLS resets the connection of who speaks without it.
+fn broken(error: io::Error) -> RedisError {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => RedisError::Closed,
+        _ => RedisError::Io(error),
     }
 }
 
