@@ -7,6 +7,7 @@
 //!                                                                 +-> targets ---------------- ^
 //!  policy file ---------------------------------------> policy ----+
 //!  containers' own /metrics ------------------------------------------^
+//!  labels, policy file --------------------------------> probes ----^ <--asks--> containers, targets elsewhere
 //!  containers' log files, engine's logs -> logs -> delivery -> Loki
 //! ```
 //!
