@@ -12,7 +12,7 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -34,6 +34,7 @@ pub mod memory;
 pub mod model;
 pub mod net;
 pub mod policy;
+pub mod render;
 pub mod secret;
 pub mod targets;
 pub mod telemetry;

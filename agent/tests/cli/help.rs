@@ -4,12 +4,14 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 12] = [
+    let commands: [(&str, &[&str]); 14] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
         ("init", &["init"]),
         ("status", &["status"]),
+        ("render", &["render"]),
+        ("render_alerts", &["render", "alerts"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),
         ("config_print", &["config", "print"]),
