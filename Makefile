@@ -104,8 +104,10 @@ dist: cargo ## build what a release publishes for this architecture: archive, pa
 .PHONY: lab cargo engine compose
 lab: engine compose
 	@compose/lab/prometheus.sh
+	@compose/lab/alertmanager.sh
 	@compose/lab/busybox.sh
 	@compose/lab/services.sh
+	@compose/lab/stack.sh
 cargo:
 	@command -v cargo >/dev/null || { printf '%s\n' 'make: cargo is missing.' \
 	'Install Rust 1.95 or newer with rustup (https://rustup.rs), then run this again.' >&2; exit 1; }

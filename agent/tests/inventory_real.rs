@@ -12,11 +12,11 @@ use std::sync::Arc;
 use spyhop::{
     engine::{Address, Engine},
     inventory::{self, Entry, Reader, ServiceEntry, Settings},
-    model::ContainerState,
+    model::{ContainerState, Durations},
     telemetry::Metrics,
 };
 use support::{
-    container::Running,
+    container::{Role, Running},
     docker::{Docker, Turn},
     wait::{eventually, holds, promptly},
 };
@@ -208,4 +208,52 @@ fn forty_at_once_are_seen_and_forgotten() {
     watched.counts("none", &name, |entry| entry.running == 0 && entry.counters.exits.iter().sum::<u64>() == 40);
     let counters = watched.service(&name).map(|entry| entry.counters);
     assert_eq!(counters.map(|counters| (counters.starts, counters.restarts)), Some((40, 0)));
+}
+
+#[test]
+fn what_was_taken_down_and_what_vanished() {
+    let Some(watched) = Watched::or_skip() else { return };
+    let podman = watched.docker.product().is_podman();
+    if watched.docker.product().leaves_out(podman, "it announces no stop: nobody can tell it from an end") {
+        return;
+    }
+    let down = watched.docker.container("down").start();
+    let vanished = watched.docker.container("vanished").start();
+    let names = [&down, &vanished].map(|container| container.name.clone());
+    for container in [&down, &vanished] {
+        watched.shows("a start", container, |entry| entry.container.state == ContainerState::Running);
+    }
+    down.act(&["stop", "--time", "1"]);
+    down.act(&["rm"]);
+    vanished.act(&["rm", "--force"]);
+    let [down, vanished] = names;
+    let all = |entry: &ServiceEntry| (entry.expected, entry.running, entry.stopped);
+    watched.counts("stopped and removed", &down, |entry| all(entry) == (1, 0, 1));
+    watched.counts("removed while it ran", &vanished, |entry| all(entry) == (1, 0, 0));
+}
+
+#[test]
+fn how_long_a_start_and_a_failover_take() {
+    let Some(watched) = Watched::or_skip() else { return };
+    // Healthy from its second second on; ended from within, and begun again by its restart policy.
+    let container = watched
+        .docker
+        .container("paced")
+        .role(Role::Script("rm -f /up; trap 'exit 3' TERM; sleep 2; touch /up; sleep 100000 & wait".into()))
+        .options(&["--health-cmd", "test -e /up", "--health-interval", "500ms", "--restart", "always"])
+        .start();
+    let name = container.name.clone();
+    let seconds = |durations: &Durations| (durations.count(), durations.sum.as_secs());
+    eventually("the first start", || {
+        let entry = watched.service(&name);
+        let startup = entry.as_ref().map(|entry| seconds(&entry.counters.startup));
+        holds(matches!(startup, Some((1, 2..=8))), || format!("{entry:?}"))
+    });
+    container.exec("kill 1");
+    eventually("the start after its end", || {
+        let entry = watched.service(&name);
+        let counters =
+            entry.as_ref().map(|entry| (seconds(&entry.counters.startup), seconds(&entry.counters.failover)));
+        holds(matches!(counters, Some(((2, _), (1, 2..=12)))), || format!("{entry:?}"))
+    });
 }

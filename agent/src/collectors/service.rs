@@ -3,7 +3,8 @@
 use super::reading::{Reading, ServiceRow};
 use crate::{
     exposition::{LabelSet, Page, catalogue::service as family},
-    model::{ExitClass, ServiceCounters, metric::Family},
+    inventory::ServiceEntry,
+    model::{Durations, ExitClass, ServiceCounters, metric::Family},
 };
 
 pub(super) fn write(reading: &Reading, page: &mut Page) {
@@ -33,7 +34,32 @@ pub(super) fn write(reading: &Reading, page: &mut Page) {
             ("timed_out", counters.health_timed_out),
         ]
     });
+    histograms(reading, page, &family::SERVICE_STARTUP, |entry| {
+        let durations = &entry.counters.startup;
+        Some(durations).filter(|durations| entry.checked || durations.count() > 0)
+    });
+    // With the first end or failure, so that a rate sees the first failover, which comes later.
+    histograms(reading, page, &family::SERVICE_FAILOVER, |entry| {
+        let counters = &entry.counters;
+        let may_fail_over = counters.exits.iter().any(|ends| *ends > 0) || counters.became_unhealthy > 0;
+        Some(&counters.failover).filter(|durations| may_fail_over || durations.count() > 0)
+    });
     networks(reading, page);
+}
+
+/// A family of durations: thirteen series a service, so only of those which have something to tell of.
+fn histograms(
+    reading: &Reading,
+    page: &mut Page,
+    family: &'static Family,
+    read: impl Fn(&ServiceEntry) -> Option<&Durations>,
+) {
+    let mut writer = page.family(family);
+    for row in &reading.services {
+        if let Some(durations) = read(&row.entry) {
+            writer.histogram(&row.labels, durations);
+        }
+    }
 }
 
 fn exits(counters: &ServiceCounters) -> [(&'static str, u64); 4] {

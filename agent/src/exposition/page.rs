@@ -9,10 +9,7 @@ use std::borrow::Cow;
 use prometheus_client::{encoding::text::encode_registry, registry::Registry};
 
 use super::{Format, LabelSet, Value, catalogue, classic, labels};
-use crate::model::{
-    metric::{Family, Kind},
-    shorten,
-};
+use crate::model::{DURATION_BOUNDS, Durations, metric::Family, shorten};
 
 /// More samples of one family than this are refused: a runaway label set must not eat the scraper's memory.
 pub const MAX_SAMPLES_PER_FAMILY: u32 = 200_000;
@@ -41,7 +38,6 @@ impl Page {
 
     /// Begins a family. Its samples must all be written before the next family begins, and each family once a page.
     pub const fn family(&mut self, family: &'static Family) -> FamilyWriter<'_> {
-        debug_assert!(!matches!(family.kind, Kind::Histogram), "histograms live in the registry");
         FamilyWriter { page: self, family, left: MAX_SAMPLES_PER_FAMILY, opened: false }
     }
 
@@ -131,6 +127,38 @@ impl FamilyWriter<'_> {
         for (name, value) in extra {
             out.push(if open { b',' } else { b'{' });
             write_label(out, name, value);
+            open = true;
+        }
+        finish_line(out, open, value.into());
+    }
+
+    /// Writes one histogram: every bucket, the sum in seconds and the count.
+    pub fn histogram(&mut self, labels: &LabelSet, durations: &Durations) {
+        let bounds = DURATION_BOUNDS.iter().map(|(_, text)| *text).chain(["+Inf"]);
+        let mut below = 0_u64;
+        for (bound, count) in bounds.zip(durations.counts) {
+            below += count;
+            self.part("_bucket", labels, Some(bound), below);
+        }
+        self.part("_sum", labels, None, durations.sum.as_secs_f64());
+        self.part("_count", labels, None, below);
+    }
+
+    fn part(&mut self, suffix: &str, labels: &LabelSet, bound: Option<&str>, value: impl Into<Value>) {
+        if !self.admit() {
+            return;
+        }
+        let out = &mut self.page.out;
+        out.extend_from_slice(self.family.name.as_bytes());
+        out.extend_from_slice(suffix.as_bytes());
+        let mut open = !labels.is_empty();
+        if open {
+            out.push(b'{');
+            out.extend_from_slice(labels.as_str().as_bytes());
+        }
+        if let Some(bound) = bound {
+            out.push(if open { b',' } else { b'{' });
+            write_label(out, "le", bound);
             open = true;
         }
         finish_line(out, open, value.into());

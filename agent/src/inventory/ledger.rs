@@ -75,6 +75,10 @@ pub(super) struct Ledger {
     pub(super) stop_requested: Option<Timestamp>,
     /// Somebody asked for the end of the last run, and it ended.
     pub(super) stopped: bool,
+    /// The engine told of an orderly stop of the last run (`docker stop`), not only of a signal: what is removed after it was taken down.
+    pub(super) stop_told: bool,
+    /// Start of the run whose first healthy moment has not come yet.
+    pub(super) awaiting: Option<Timestamp>,
     /// The earliest moment at which a run is known to have begun or ended: a start after it is a restart.
     pub(super) ran: Option<Timestamp>,
     /// Exit code of the newest end that was counted.
@@ -127,10 +131,15 @@ impl Ledger {
     /// Moves marks which lie in the future of a clock that was set back, so that new events count. What an inspection goes on to show
     /// from that future is told from new facts by its exact time.
     pub(super) fn clock_set_back(&mut self, to: Timestamp) {
-        let Self { started, ended, oom, health_changed, result, ran, .. } = self;
-        for mark in [started, ended, oom, health_changed, result, ran].into_iter().flatten() {
+        let Self { started, ended, oom, health_changed, result, ran, awaiting, .. } = self;
+        for mark in [started, ended, oom, health_changed, result, ran, awaiting].into_iter().flatten() {
             *mark = (*mark).min(to);
         }
+    }
+
+    /// It runs, going by the newest start and the newest end that were counted.
+    pub(super) fn runs(&self) -> bool {
+        self.started > self.ended
     }
 
     /// The ledger as the file keeps it: without what concerns questions on their way.
@@ -185,7 +194,7 @@ impl Ledger {
         if self.health.replace(status) == Some(status) {
             return false;
         }
-        count_health(status, counters);
+        self.count_health(status, time, counters);
         true
     }
 
@@ -197,6 +206,7 @@ impl Ledger {
             return false; // Of an earlier run, or heard before.
         }
         let over = self.ended.is_some_and(|ended| self.started.is_none_or(|started| ended >= started));
+        self.stop_told |= signal.is_none();
         match signal {
             // The engine logs `stop` when the run has ended.
             None if over => !std::mem::replace(&mut self.stopped, true),
@@ -226,6 +236,8 @@ impl Ledger {
         let later = |mark: Option<Timestamp>| mark.is_some_and(|mark| mark >= at);
         self.oom_in_run &= later(self.oom);
         self.stopped &= later(self.ended);
+        self.stop_told &= later(self.ended);
+        self.awaiting = Some(at).filter(|_| !later(self.health_changed));
         self.stop_requested = self.stop_requested.filter(|asked| *asked >= at);
         self.health = self.health.filter(|_| later(self.health_changed));
     }
@@ -236,6 +248,21 @@ impl Ledger {
 
     fn ran_before(&self, time: Timestamp) -> bool {
         self.ran.is_some_and(|ran| ran < time)
+    }
+
+    /// Counts a change of health, and how long the run took to its first good one.
+    fn count_health(&mut self, status: HealthStatus, at: Timestamp, counters: &mut ServiceCounters) {
+        match status {
+            HealthStatus::Healthy => {
+                counters.became_healthy += 1;
+                let began = self.awaiting.take();
+                // A clock set back in between leaves nothing to count.
+                let took = began.and_then(|began| Duration::try_from(at.duration_since(began)).ok());
+                took.into_iter().for_each(|took| counters.startup.observe(took));
+            }
+            HealthStatus::Unhealthy => counters.became_unhealthy += 1,
+            HealthStatus::Starting | HealthStatus::Unknown => {}
+        }
     }
 
     fn note_stop(&mut self, ended: Timestamp) {
@@ -251,12 +278,4 @@ fn advance(mark: &mut Option<Timestamp>, time: Timestamp) -> bool {
         *mark = Some(time);
     }
     newer
-}
-
-fn count_health(status: HealthStatus, counters: &mut ServiceCounters) {
-    match status {
-        HealthStatus::Healthy => counters.became_healthy += 1,
-        HealthStatus::Unhealthy => counters.became_unhealthy += 1,
-        HealthStatus::Starting | HealthStatus::Unknown => {}
-    }
 }

@@ -68,9 +68,12 @@ pub(super) fn services(
             None => service.gone_since.is_none() || service.expected > 0,
         };
         let least = wanted.get(key).filter(|_| asked).copied().unwrap_or_default();
-        let Counts { running, healthy, completed, stopped, .. } = counts.unwrap_or_default();
         let (counters, expected) = (service.counters, service.expected.max(least));
-        let entry = ServiceEntry { key: key.clone(), counters, expected, running, healthy, completed, stopped };
+        let Counts { running, healthy, completed, stopped, checked, .. } = counts.unwrap_or_default();
+        // Removed after a stop: what was expected of it is stopped still, until somebody starts it anew.
+        let stopped = if service.taken_down && counts.is_none() { expected } else { stopped };
+        let key = key.clone();
+        let entry = ServiceEntry { key, counters, expected, running, healthy, completed, stopped, checked };
         let same = service.published.as_ref().filter(|published| ***published == entry).cloned();
         let entry = same.unwrap_or_else(|| Arc::new(entry));
         service.published = Some(entry.clone());
@@ -86,6 +89,7 @@ struct Counts {
     healthy: u64,
     completed: u64,
     stopped: u64,
+    checked: bool,
     /// Containers that hold an identity.
     members: u64,
 }
@@ -93,6 +97,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, placed: &Placed) {
         let entry = &placed.entry;
+        self.checked |= entry.container.health.is_some();
         self.members += u64::from(placed.holds);
         if is_running(entry) {
             self.running += 1;

@@ -28,8 +28,44 @@ pub(super) struct Service {
     pub(super) named: bool,
     /// Since when it has none.
     pub(super) gone_since: Option<Timestamp>,
+    /// Containers of it that run, and are healthy where that is checked.
+    pub(super) serving: usize,
+    /// Since when none serves any more, by no person's will.
+    pub(super) lost_at: Option<Timestamp>,
+    /// Its last container was stopped by a person before it was removed.
+    pub(super) taken_down: bool,
     /// As last published; the same `Arc` again while nothing changes.
     pub(super) published: Option<Arc<ServiceEntry>>,
+}
+
+/// How the last container of a service left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It had done its work, or is called otherwise now: nobody expects it.
+    Done,
+    /// A person stopped it first.
+    TakenDown,
+    /// In any other way: it is missing.
+    Lost,
+}
+
+impl Service {
+    /// One container began to serve.
+    pub(super) fn gained(&mut self, at: Timestamp) {
+        self.serving += 1;
+        let lost = self.lost_at.take();
+        // A clock set back in between leaves nothing to count.
+        let took = lost.and_then(|lost| Duration::try_from(at.duration_since(lost)).ok());
+        took.into_iter().for_each(|took| self.counters.failover.observe(took));
+    }
+
+    /// One container serves no more; `by_person` when somebody wanted that.
+    pub(super) fn lost(&mut self, at: Timestamp, by_person: bool) {
+        self.serving = self.serving.saturating_sub(1);
+        if self.serving == 0 {
+            self.lost_at = Some(at).filter(|_| !by_person);
+        }
+    }
 }
 
 /// All services, with their ceiling.
@@ -60,16 +96,20 @@ impl Services {
         let service = self.map.entry(key.clone()).or_default();
         service.members += 1;
         service.gone_since = None;
+        service.taken_down = false;
         true
     }
 
-    /// One container less. `expected` replaces the last number if it was the last one and its end was in order.
-    pub(super) fn leave(&mut self, key: &ServiceKey, now: Timestamp, expected: Option<u64>) {
+    /// One container less.
+    pub(super) fn leave(&mut self, key: &ServiceKey, now: Timestamp, end: End) {
         let Some(service) = self.map.get_mut(key) else { return };
         service.members = service.members.saturating_sub(1);
         if service.members == 0 {
             service.gone_since = Some(now);
-            service.expected = expected.unwrap_or(service.expected);
+            service.taken_down = end == End::TakenDown;
+            if end == End::Done {
+                service.expected = 0;
+            }
         }
     }
 
@@ -93,7 +133,12 @@ impl Services {
 
     /// The counters of a service.
     pub(super) fn counters(&mut self, key: &ServiceKey) -> Option<&mut ServiceCounters> {
-        self.map.get_mut(key).map(|service| &mut service.counters)
+        self.get_mut(key).map(|service| &mut service.counters)
+    }
+
+    /// One service.
+    pub(super) fn get_mut(&mut self, key: &ServiceKey) -> Option<&mut Service> {
+        self.map.get_mut(key)
     }
 
     /// Drops services without a container for longer than `after`; whether any was.

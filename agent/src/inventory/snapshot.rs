@@ -75,8 +75,10 @@ pub struct ServiceEntry {
     pub healthy: u64,
     /// Replicas that did what they were started for.
     pub completed: u64,
-    /// Replicas stopped by a person.
+    /// Replicas stopped by a person; all that are expected, when the last was stopped before it was removed.
     pub stopped: u64,
+    /// A container of it has a health check.
+    pub checked: bool,
 }
 
 /// How well the engine is heard.

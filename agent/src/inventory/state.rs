@@ -3,6 +3,8 @@
 //! Pure: no I/O, no clock, no task. The task in `watch.rs` owns it, asks the engine what [`Reaction`] says, and hands answers
 //! back. Containers labelled `spyhop.enable=false` are known by id alone.
 
+mod serving;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -18,7 +20,7 @@ use super::{
     picture,
     reaction::{Listed, Reaction, Verdict},
     saved::{Saved, SavedContainer, Unsaved, loss},
-    service::{Service, Services},
+    service::{End, Service, Services},
     tracked::Tracked,
 };
 use crate::{
@@ -90,7 +92,7 @@ impl State {
         };
         for SavedContainer { id, key, one_off, ledger } in saved.containers.into_iter().take(MAX_CONTAINERS) {
             let member = !one_off && state.services.join(&key);
-            state.containers.insert(id, Tracked { key, one_off, member, ledger, entry: None, touched: None });
+            state.containers.insert(id, Tracked::new(key, one_off, member, ledger));
         }
         state
     }
@@ -162,7 +164,8 @@ impl State {
         let is_unknown = |name: &Arc<str>| !self.networks.iter().any(|network| network.name == *name);
         let unknown_network =
             !self.networks.is_empty() && container.networks.iter().any(|attachment| is_unknown(&attachment.network));
-        let Some(tracked) = self.containers.get_mut(&container.id) else { return Verdict::default() };
+        let id = container.id.clone();
+        let Some(tracked) = self.containers.get_mut(&id) else { return Verdict::default() };
         let before = tracked.ledger.kept();
         let mut nowhere = ServiceCounters::default();
         let counters = self.services.counters(&tracked.key).filter(|_| tracked.member).unwrap_or(&mut nowhere);
@@ -182,6 +185,7 @@ impl State {
             container,
         }));
         self.changed = true;
+        self.settle_seen(&id, sight.at);
         Verdict { kept: true, unsettled, image, unknown_network }
     }
 
@@ -232,6 +236,9 @@ impl State {
         for tracked in self.containers.values_mut() {
             tracked.ledger.clock_set_back(to);
             tracked.touched = tracked.touched.map(|touched| touched.min(to));
+        }
+        for (_, service) in self.services.iter_mut() {
+            service.lost_at = service.lost_at.map(|time| time.min(to));
         }
         self.last_event = self.last_event.map(|time| time.min(to));
         self.listed_at = self.listed_at.map(|time| time.min(to));
@@ -326,10 +333,9 @@ impl State {
             ledger: tracked.ledger.kept(),
         });
         let containers: BTreeMap<_, _> = containers.map(|saved| (saved.id.clone(), saved)).collect();
-        let services = self
-            .services
-            .iter()
-            .map(|(key, service)| (key.clone(), Service { members: 0, published: None, ..service.clone() }));
+        let services = self.services.iter().map(|(key, service)| {
+            (key.clone(), Service { members: 0, serving: 0, published: None, ..service.clone() })
+        });
         Saved {
             last_event: self.last_event,
             listed_at: self.listed_at,
@@ -365,6 +371,8 @@ impl State {
                 (entry.stopped_by_person, entry.oom_events) = told;
             }
         }
+        tracked.running = tracked.ledger.runs();
+        self.settle(id, event.time);
     }
 
     /// Whether the file or the container itself asks to leave it out of everything.
@@ -380,8 +388,7 @@ impl State {
         }
         let Identity { key, one_off, .. } = identity.clone();
         let member = !one_off && self.services.join(&key);
-        let tracked = Tracked { key, one_off, member, ledger: Ledger::default(), entry: None, touched: None };
-        self.containers.insert(id, tracked);
+        self.containers.insert(id, Tracked::new(key, one_off, member, Ledger::default()));
         self.changed = true;
         true
     }
@@ -398,7 +405,13 @@ impl State {
         self.changed = true;
         self.unsaved = Unsaved::Major;
         if tracked.member {
-            self.services.leave(&tracked.key, at, tracked.was_completed().then_some(0));
+            let end = match () {
+                () if tracked.was_completed() => End::Done,
+                () if tracked.was_taken_down(at) => End::TakenDown,
+                () => End::Lost,
+            };
+            self.services.leave(&tracked.key, at, end);
+            self.settle_removed(&tracked, at, end);
         }
     }
 
@@ -411,11 +424,14 @@ impl State {
             return;
         }
         let (old_key, was_member) = (tracked.key.clone(), tracked.member);
+        if let Some(service) = self.services.get_mut(&old_key).filter(|_| std::mem::take(&mut tracked.serving)) {
+            service.lost(at, true);
+        }
         tracked.member = !one_off && self.services.join(key);
         (tracked.key, tracked.one_off) = (key.clone(), *one_off);
         self.unsaved = Unsaved::Major;
         if was_member {
-            self.services.leave(&old_key, at, Some(0));
+            self.services.leave(&old_key, at, End::Done);
         }
     }
 }

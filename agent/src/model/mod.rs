@@ -4,6 +4,7 @@
 //! sizes bytes, CPU time nanoseconds.
 
 mod container;
+mod durations;
 mod engine;
 mod filter;
 mod host_sample;
@@ -20,6 +21,7 @@ pub use container::{
     Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels,
     Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
 };
+pub use durations::{DURATION_BOUNDS, Durations};
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Image};
 pub use filter::{ContainerFilter, Glob, Pattern, Subject};
 pub use host_sample::{

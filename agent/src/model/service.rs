@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Labels, shorten};
+use super::{Durations, Labels, shorten};
 
 /// Longest project, service or replica in bytes; what is longer is shortened ([`shorten`]). Compose and Swarm stay below 64.
 pub const MAX_IDENTITY_BYTES: usize = 256;
@@ -138,4 +138,8 @@ pub struct ServiceCounters {
     pub health_failed: u64,
     /// Health-check results which ran into their timeout.
     pub health_timed_out: u64,
+    /// From the start of a run to its first healthy moment.
+    pub startup: Durations,
+    /// From the moment when no replica was serving any more, by no person's will, to the next one that is.
+    pub failover: Durations,
 }

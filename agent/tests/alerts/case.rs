@@ -22,6 +22,8 @@ pub(crate) struct Case {
     pub(crate) at: &'static str,
     /// All that fires then.
     pub(crate) fires: &'static [Fires],
+    /// When all of it fires on though what set it off is over; empty where it ends with its cause.
+    pub(crate) still: &'static str,
     /// When nothing fires any more.
     pub(crate) over: &'static str,
     /// Severity of a tier, and of the alert about its services.
@@ -87,10 +89,22 @@ impl Suite {
             series(text, name, values);
             copies().for_each(|service| series(text, &name.replace("web", service), values));
         }
-        case.quiet.iter().for_each(|(name, values)| series(text, name, values));
-        for ((tier, _), service) in case.tiers.iter().zip(copies()) {
-            let name = format!("spyhop_service_tier_info{{@{service},tier=\"{tier}-tier\",severity=\"{tier}\"}}");
-            series(text, &name, "1x600");
+        for (name, values) in case.quiet {
+            series(text, name, values);
+            let Some(service) = service_of(name) else { continue };
+            case.tiers
+                .iter()
+                .for_each(|(tier, _)| series(text, &name.replace(service, &format!("{service}-{tier}")), values));
+        }
+        let mut services: Vec<&str> =
+            case.series.iter().chain(case.quiet).filter_map(|(name, _)| service_of(name)).collect();
+        services.sort_unstable();
+        services.dedup();
+        for (service, (tier, _)) in
+            services.iter().flat_map(|service| case.tiers.iter().map(move |tier| (service, tier)))
+        {
+            let labels = format!("@{service}-{tier},tier=\"{tier}-tier\",severity=\"{tier}\"");
+            series(text, &format!("spyhop_service_tier_info{{{labels}}}"), "1x600");
         }
         writeln!(
             text,
@@ -107,6 +121,16 @@ impl Suite {
             }
         }
         writeln!(text, "      - {{eval_time: {}, alertname: {}, exp_alerts: []}}", case.over, case.alert).unwrap();
+        if !case.still.is_empty() {
+            let count = case.fires.len() * (1 + case.tiers.len());
+            writeln!(
+                text,
+                "    promql_expr_test:\n      - expr: count(ALERTS{{alertname=\"{}\",alertstate=\"firing\"}})\n        \
+                 eval_time: {}\n        exp_samples: [{{labels: '{{}}', value: {count}}}]",
+                case.alert, case.still
+            )
+            .unwrap();
+        }
     }
 
     fn fires(&self, text: &mut String, case: &Case, fires: &Fires, tier: Option<(&str, &str, &str)>) {
@@ -132,6 +156,14 @@ impl Suite {
 
 fn series(text: &mut String, name: &str, values: &str) {
     writeln!(text, "      - {{series: '{}', values: '{values}'}}", expanded(name, "=", ",", "\"")).unwrap();
+}
+
+/// The service a series is about: behind the `@`, or in the name of a container.
+fn service_of(series: &str) -> Option<&str> {
+    match series.split_once('@') {
+        Some((_, after)) => after.split(['.', ',', '}']).next(),
+        None => series.split_once("name=\"shop-").and_then(|(_, after)| after.split('-').next()),
+    }
 }
 
 /// Puts the identity in place of `@service` and `@service.replica`.

@@ -11,6 +11,7 @@
 
 mod case;
 mod cases;
+mod mutants;
 mod names;
 mod promtool;
 mod rendered;

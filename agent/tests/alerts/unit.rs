@@ -40,6 +40,8 @@ fn every_alert_has_a_case_in_both_directions() {
         assert!(cases().any(|case| !case.quiet.is_empty()), "{}: nothing beside it stays quiet", alert.name);
         let boundary = cases().any(|case| seconds(case.at) - seconds(case.until) == 30);
         assert!(boundary, "{}: the evaluation before it fires is not looked at", alert.name);
+        let kept = cases().all(|case| case.still.is_empty() == (alert.keep == 0));
+        assert!(kept, "{}: that it fires on is not tested, or it does not", alert.name);
         let by_tier = matches!(alert.weight, Weight::ByTier { .. });
         let tiers = cases().any(|case| case.tiers.len() == 3);
         assert_eq!(by_tier, tiers, "{}: its tiers are not tested", alert.name);

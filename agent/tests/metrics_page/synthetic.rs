@@ -12,8 +12,8 @@ use spyhop::{
     inventory::{EngineStatus, Reader, ServiceEntry, Snapshot},
     logs::board::{Board, Dropped, Gap, Outcome as Push, Reading, Trouble, TroubleKind},
     model::{
-        ContainerFilter, ContainerId, ContainerSample, EngineInfo, EngineVersion, HostSample, MachineSample, Network,
-        ServiceCounters, ServiceKey,
+        ContainerFilter, ContainerId, ContainerSample, Durations, EngineInfo, EngineVersion, HostSample, MachineSample,
+        Network, ServiceCounters, ServiceKey,
     },
     policy::{self, Class, Exception, Layer, Limits, Policy, Project, RootFiles, ServiceRule, Severity, Tier},
     targets::{Targets, Verdict},
@@ -245,6 +245,12 @@ fn snapshot() -> Snapshot {
     }
 }
 
+fn durations(seconds: &[u64]) -> Durations {
+    let mut durations = Durations::default();
+    seconds.iter().for_each(|seconds| durations.observe(Duration::from_secs(*seconds)));
+    durations
+}
+
 fn services() -> [ServiceEntry; 3] {
     let service = |project: &str, service: &str, expected, counters| ServiceEntry {
         key: ServiceKey { project: project.into(), service: service.into() },
@@ -254,6 +260,7 @@ fn services() -> [ServiceEntry; 3] {
         healthy: 0,
         completed: 0,
         stopped: 0,
+        checked: false,
     };
     let lively = ServiceCounters {
         starts: 9,
@@ -265,10 +272,12 @@ fn services() -> [ServiceEntry; 3] {
         health_passed: 100,
         health_failed: 7,
         health_timed_out: 2,
+        startup: durations(&[2, 25, 400]),
+        failover: durations(&[7]),
     };
     [
         service("gone", "for good", 1, ServiceCounters::default()),
         ServiceEntry { stopped: 1, ..service("shop", "job", 1, ServiceCounters::default()) },
-        ServiceEntry { running: 2, healthy: 1, ..service("shop", "web", 2, lively) },
+        ServiceEntry { running: 2, healthy: 1, checked: true, ..service("shop", "web", 2, lively) },
     ]
 }

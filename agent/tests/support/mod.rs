@@ -10,8 +10,10 @@
 )]
 
 pub mod agent;
+pub mod alertmanager;
 pub mod application;
 pub mod client;
+pub mod compose;
 pub mod container;
 pub mod docker;
 pub mod engine_view;
@@ -34,4 +36,5 @@ pub mod scene;
 pub mod tls_proxy;
 pub mod tree;
 pub mod wait;
+pub mod webhook;
 pub mod wire;

@@ -65,6 +65,10 @@ super::families! { Service;
         "Changes of health to healthy or unhealthy in containers of the service.";
     SERVICE_HEALTH_CHECKS: Counter "spyhop_service_health_checks_total" "" ["result"]
         "Health checks seen by result: passed, failed, timed_out.";
+    SERVICE_STARTUP: Histogram "spyhop_service_startup_duration_seconds" "seconds" []
+        "From the start of a container to its first healthy moment, as its health check tells; counted by the agent over recreations and its own restarts.";
+    SERVICE_FAILOVER: Histogram "spyhop_service_failover_duration_seconds" "seconds" []
+        "From the moment when no replica of the service was serving (running, and healthy where that is checked) to the next one that is; not where a person ended it.";
     NETWORK_INFO: Info "spyhop_network_info" "" ["network", "driver", "scope", "internal"]
         "Constant 1 for each network of the engine.";
 }

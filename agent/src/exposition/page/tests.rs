@@ -2,14 +2,14 @@
 
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{counter::Counter, family::Family as Counters, gauge::Gauge},
-    registry::Registry,
+    metrics::{counter::Counter, family::Family as Counters, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
 };
 use proptest::prelude::*;
 use std::sync::atomic::AtomicU64;
 
 use super::*;
-use crate::model::metric::Group;
+use crate::model::metric::{Group, Kind};
 
 const fn family(name: &'static str, kind: Kind, unit: &'static str, help: &'static str) -> Family {
     Family { name, kind, unit, help, labels: &[], since: "0.1.0", group: Group::Agent }
@@ -183,4 +183,27 @@ proptest! {
         };
         prop_assert_eq!(heads(&page), heads(&theirs));
     }
+}
+
+#[test]
+fn a_histogram_is_what_the_library_writes() {
+    static TOOK: Family = family("took_seconds", Kind::Histogram, "seconds", "How long it took.");
+    let mut durations = Durations::default();
+    let oracle = Histogram::new(DURATION_BOUNDS.map(|(bound, _)| bound));
+    for millis in [125, 500, 1_750, 90_000, 300_500] {
+        durations.observe(std::time::Duration::from_millis(millis));
+        oracle.observe(millis as f64 / 1_000.0);
+    }
+    let mut page = Page::new(Format::OpenMetrics);
+    page.family(&TOOK).histogram(&LabelSet::EMPTY, &durations);
+    let mut registry = Registry::default();
+    registry.register_with_unit("took", "How long it took", Unit::Seconds, oracle);
+    let mut expected = String::new();
+    encode(&mut expected, &registry).unwrap();
+    let lines = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(lines(&text(&mut page)), lines(&expected));
 }

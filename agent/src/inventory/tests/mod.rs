@@ -8,5 +8,6 @@ mod outage;
 mod running;
 mod schedule;
 mod script;
+mod serving;
 mod state;
 mod watch;
