@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Amount, Class, EgressTarget, Exception, Flow, Publish, Severity, objectives::Spec};
+use super::{
+    Amount, Class, EgressTarget, Exception, Flow, Publish, Severity,
+    objectives::Spec,
+    probe::{Elsewhere, Probe},
+};
 use crate::model::{Glob, ServiceKey};
 
 /// Everything the file says.
@@ -19,6 +23,8 @@ pub struct Policy {
     pub checks: Checks,
     /// What is known to be otherwise, and by whose leave.
     pub exceptions: Vec<Arc<Exception>>,
+    /// Targets elsewhere that are probed, in the order of the file.
+    pub probes: Vec<Arc<Elsewhere>>,
     /// Profiles named by flag, environment or configuration: in force in every project that has them.
     pub profiles: Vec<Arc<str>>,
     /// First eight bytes of the SHA-256 of a policy file, as hexadecimal digits; `None` without a file of its own.
@@ -129,6 +135,8 @@ pub struct ServiceRule {
     pub optional: Option<bool>,
     /// What it aims at.
     pub objectives: Vec<Spec>,
+    /// What its containers are asked, by name; `None` is not asked, whatever a label says.
+    pub probes: BTreeMap<Arc<str>, Option<Arc<Probe>>>,
 }
 
 impl ServiceRule {
