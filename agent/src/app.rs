@@ -33,7 +33,9 @@ use crate::{
     http,
     inventory::{self, Expect, Listener},
     logs::{Handle, Pipeline, board::Board},
-    memory, policy, secret,
+    memory, policy,
+    probes::{self, Probes},
+    secret,
     targets::{OwnNetwork, Standpoint, Targets, Trust},
     telemetry::{Metrics, log},
 };
@@ -116,12 +118,14 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         config.containers.clone(),
     );
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
-    let settings = collector_settings(&config, &targets, counted.as_ref(), &policy);
+    let probes = Probes::default();
+    let reports = Reports { targets: &targets, logs: counted.as_ref(), policy: &policy, probes: &probes };
+    let settings = collector_settings(&config, &reports);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
         log.tap(move |line| reading.own_line(line));
     }
-    let wanted = Listeners { reading: reading.clone(), policy: policy.clone() };
+    let wanted = Listeners { reading: reading.clone(), policy: policy.clone(), probes: probes.clone() };
     let inventory = start_inventory(engine, &config, &reader, &scraper, wanted, &metrics, &shutdown);
     let app = http::App {
         scraper: scraper.clone(),
@@ -129,6 +133,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         targets: targets.clone(),
         logs: counted.clone(),
         policy: policy.clone(),
+        probes: probes.board().clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -136,6 +141,15 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let inventory = part(inventory, &failure);
     // Nothing waits for its end: it only looks.
     drop(part(policy::look_at_files(policy.clone(), app.inventory.clone(), shutdown.clone()), &failure));
+    let asking = probes::Parts {
+        reader: app.inventory.clone(),
+        policy: policy.clone(),
+        standpoint: targets.standpoint().clone(),
+        dial: Arc::new(OwnNetwork),
+        secrets: Config::secrets_directory(&sources.environment),
+    };
+    // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
+    drop(part(probes.run(asking, shutdown.clone()).context("set up TLS for probes")?, &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
     let (files, others) = mpsc::channel(1);
@@ -143,7 +157,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     drop(part(keeper.follow(others, shutdown.clone()), &failure));
 
     let mut reload =
-        Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted, policy };
+        Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted, policy, probes };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -218,17 +232,21 @@ fn target_trust(config: &Config, sources: &Sources) -> anyhow::Result<Option<Tru
     Ok(Some(Trust::open(path)?))
 }
 
+/// Parts that the collectors report of.
+struct Reports<'a> {
+    targets: &'a Targets,
+    logs: Option<&'a Board>,
+    policy: &'a policy::Board,
+    probes: &'a Probes,
+}
+
 /// What of the configuration the collectors take; also after a reload.
-fn collector_settings(
-    config: &Config,
-    targets: &Targets,
-    logs: Option<&Board>,
-    policy: &policy::Board,
-) -> collectors::Settings {
+fn collector_settings(config: &Config, reports: &Reports<'_>) -> collectors::Settings {
     collectors::Settings {
-        logs: logs.cloned(),
-        policy: Some(policy.clone()),
-        targets: Some(targets.clone()),
+        logs: reports.logs.cloned(),
+        policy: Some(reports.policy.clone()),
+        probes: Some(reports.probes.board().clone()),
+        targets: Some(reports.targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
         hidden_interfaces: NamePatterns::new(&config.metrics.hidden_interfaces),
@@ -262,6 +280,7 @@ fn start_collectors(
 struct Listeners {
     reading: Option<Handle>,
     policy: policy::Board,
+    probes: Probes,
 }
 
 fn start_inventory(
@@ -269,7 +288,7 @@ fn start_inventory(
     config: &Config,
     reader: &inventory::Reader,
     scraper: &Scraper,
-    Listeners { reading, policy }: Listeners,
+    Listeners { reading, policy, probes }: Listeners,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -287,6 +306,7 @@ fn start_inventory(
         move || {
             scraper.refresh();
             reading.iter().for_each(Handle::ring);
+            probes.ring();
         }
     };
     inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone())

@@ -7,12 +7,13 @@
 //!                                                                 +-> targets ---------------- ^
 //!  policy file ---------------------------------------> policy ----+
 //!  containers' own /metrics ------------------------------------------^
+//!  labels, policy file --------------------------------> probes ----^ <--asks--> containers, targets elsewhere
 //!  containers' log files, engine's logs -> logs -> delivery -> Loki
 //! ```
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `probes` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -34,6 +35,7 @@ pub mod memory;
 pub mod model;
 pub mod net;
 pub mod policy;
+pub mod probes;
 pub mod render;
 pub mod secret;
 pub mod targets;

@@ -61,6 +61,7 @@ async fn the_server_survives_a_lack_of_descriptors() {
         targets,
         logs: None,
         policy: Default::default(),
+        probes: Default::default(),
         metrics: metrics.clone(),
         settings,
         gate,

@@ -15,6 +15,7 @@ const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors", "render"],
+    &["probes"],
     &["figures", "logs", "policy", "targets"],
     &["inventory"],
     &["delivery", "engine", "host", "exposition"],

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::access::Files;
+use super::{Reports, access::Files};
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
     logs::{Handle, board::Board},
     policy,
+    probes::Probes,
     targets::Targets,
     telemetry::log,
 };
@@ -29,6 +30,8 @@ pub(super) struct Reload {
     pub(super) counted: Option<Board>,
     /// Who judges.
     pub(super) policy: policy::Board,
+    /// Who asks.
+    pub(super) probes: Probes,
 }
 
 impl Reload {
@@ -43,8 +46,11 @@ impl Reload {
         };
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
-        self.scraper.configure(super::collector_settings(&loaded, &self.targets, self.counted.as_ref(), &self.policy));
+        let reports =
+            Reports { targets: &self.targets, logs: self.counted.as_ref(), policy: &self.policy, probes: &self.probes };
+        self.scraper.configure(super::collector_settings(&loaded, &reports));
         self.policy.replace(Arc::clone(&loaded.policy));
+        self.probes.ring();
         if let Some(reading) = &self.reading {
             reading.configure(loaded.logs.clone());
         }

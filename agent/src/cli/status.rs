@@ -3,6 +3,7 @@
 //! The answer is read leniently: every field may be missing, so that this command also works on an agent of another version.
 
 mod logs;
+mod probes;
 
 use std::time::Duration;
 
@@ -108,16 +109,16 @@ pub(super) fn run(arguments: StatusArguments) -> Exit {
         return answer(&format!("{}\n", String::from_utf8_lossy(&response.body).trim_end()));
     }
     match serde_json::from_slice(&response.body) {
-        Ok(page) => answer(&render(&page, &logs::lines(&door), Timestamp::now())),
+        Ok(page) => answer(&render(&page, &(probes::lines(&door) + &logs::lines(&door)), Timestamp::now())),
         Err(error) => fail(&format!("the answer is not what an agent says: {error}")),
     }
 }
 
-fn render(page: &Page, logs: &str, now: Timestamp) -> String {
+fn render(page: &Page, rest: &str, now: Timestamp) -> String {
     let containers = page.containers.as_deref().unwrap_or_default();
     let rows: Vec<Vec<String>> = containers.iter().map(|container| row(container, now)).collect();
     let mut text = heading(page, containers.len());
-    text.push_str(logs);
+    text.push_str(rest);
     text.push('\n');
     text.push_str(&table::render(&HEADING, &rows));
     text

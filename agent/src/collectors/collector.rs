@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Settings, Source, cpu, io, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, policy,
-    pressure, reading::Reading, service, state, targets,
+    pressure, probes, reading::Reading, service, state, targets,
 };
 use crate::{
     exposition::{Format, Page},
@@ -145,6 +145,9 @@ impl<S: Source> Collector<S> {
         }
         if let Some(board) = self.settings.policy.as_ref().filter(|_| wanted(Group::Policy)) {
             policy::write(board, reading, page);
+        }
+        if let Some(board) = self.settings.probes.as_ref().filter(|_| wanted(Group::Probes)) {
+            probes::write(board, reading, page);
         }
         itself::write(reading, &self.settings, page);
         page.registry(self.metrics.registry());

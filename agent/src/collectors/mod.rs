@@ -28,6 +28,7 @@ mod oom;
 mod patterns;
 mod policy;
 mod pressure;
+mod probes;
 mod process;
 mod reading;
 mod row;

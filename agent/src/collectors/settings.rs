@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::{logs::board::Board, model::metric::Group, policy, targets::Targets};
+use crate::{logs::board::Board, model::metric::Group, policy, probes, targets::Targets};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub logs: Option<Board>,
     /// Who judges; `None` leaves the group out.
     pub policy: Option<policy::Board>,
+    /// What probes came to; `None` leaves the group out.
+    pub probes: Option<probes::Board>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -37,6 +39,7 @@ impl Default for Settings {
             targets: None,
             logs: None,
             policy: None,
+            probes: None,
             build: Build::default(),
         }
     }

@@ -171,6 +171,7 @@ async fn respond<S: Scrape>(
         snapshot: &snapshot,
         host: snapshot.host.as_deref(),
         logs: app.logs.as_ref(),
+        probes: Some(&app.probes),
         policy: Some(&app.policy),
         now: Timestamp::now(),
     };
@@ -185,6 +186,7 @@ async fn respond<S: Scrape>(
         Endpoint::Containers => Answer::json(StatusCode::OK, &view.containers(&filter)),
         Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
         Endpoint::Logs => Answer::json(StatusCode::OK, &view.logs(&filter)),
+        Endpoint::Probes => Answer::json(StatusCode::OK, &view.probes(&filter)),
         Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),

@@ -38,7 +38,7 @@ use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
     inventory,
     logs::board::Board,
-    policy,
+    policy, probes,
     targets::Targets,
     telemetry,
 };
@@ -110,6 +110,8 @@ pub struct App<S> {
     pub logs: Option<Board>,
     /// Who judges what is seen.
     pub policy: policy::Board,
+    /// What probes came to.
+    pub probes: probes::Board,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

@@ -32,6 +32,12 @@ pub const ROUTES: &[Route] = &[
         "Where logs go, how far each service is, and what was left out; `project=NAME` and `service=NAME` ask for some services only.",
     ),
     route(
+        "/api/v1/probes",
+        "probes",
+        Endpoint::Probes,
+        "What is asked of containers and of targets elsewhere, and what came of it; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    route(
         "/api/v1/findings",
         "findings",
         Endpoint::Findings,
@@ -100,6 +106,7 @@ pub(super) enum Endpoint {
     Containers,
     Services,
     Logs,
+    Probes,
     Findings,
     Version,
     Discovery,

@@ -30,13 +30,15 @@ pub enum Group {
     Logs,
     /// `spyhop_finding*`: what is not as the policy or good practice wants it, and the tier of each service.
     Policy,
+    /// `spyhop_probe_*` and blackbox_exporter's `probe_*`: what was asked of targets, and what they answered.
+    Probes,
     /// The agent's own health: `spyhop_*` and `process_*`. Always on.
     Agent,
 }
 
 impl Group {
     /// Every group, in the order of the page.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Container,
         Self::Machine,
         Self::Node,
@@ -44,6 +46,7 @@ impl Group {
         Self::Target,
         Self::Logs,
         Self::Policy,
+        Self::Probes,
         Self::Agent,
     ];
 
@@ -57,6 +60,7 @@ impl Group {
             Self::Target => "target",
             Self::Logs => "logs",
             Self::Policy => "policy",
+            Self::Probes => "probes",
             Self::Agent => "agent",
         }
     }

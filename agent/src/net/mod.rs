@@ -1,7 +1,9 @@
-//! What every part shares that speaks to a server: how long to wait after a failure, and whom to trust.
+//! What every part shares that speaks to a server: how long to wait after a failure, and whom to trust, and what a certificate says.
 
 mod backoff;
+mod certificate;
 mod tls;
 
 pub use backoff::Backoff;
-pub use tls::{TlsError, TlsFiles, client_config, read, server_name};
+pub use certificate::{Certificate, ends as certificate_ends};
+pub use tls::{TlsError, TlsFiles, client_config, read, roots, server_name};

@@ -75,10 +75,7 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {
 /// # Errors
 /// A file is missing, or does not hold what it should.
 pub fn client_config(ca: Option<&PathBuf>, client: Option<&(PathBuf, PathBuf)>) -> Result<ClientConfig, TlsError> {
-    let roots = match ca {
-        Some(path) => own_roots(path)?,
-        None => common_roots(),
-    };
+    let roots = roots(ca.map(PathBuf::as_path))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -90,6 +87,14 @@ pub fn client_config(ca: Option<&PathBuf>, client: Option<&(PathBuf, PathBuf)>) 
     let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| nothing())?;
     let unusable = |source| TlsError::Client { path: certificate.clone(), source };
     builder.with_client_auth_cert(chain, private).map_err(unusable)
+}
+
+/// Roots by which servers are verified: those in `ca`, else those of this machine, else those of the browsers. Blocks while it reads.
+///
+/// # Errors
+/// The file is missing, or holds no certificate that can be a root.
+pub fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    ca.map_or_else(|| Ok(common_roots()), own_roots)
 }
 
 fn own_roots(path: &Path) -> Result<RootCertStore, TlsError> {

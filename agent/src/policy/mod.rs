@@ -18,6 +18,8 @@ mod finding;
 mod flow;
 mod judge;
 mod learn;
+pub mod objectives;
+pub mod probe;
 mod publish;
 mod resolve;
 mod rules;
@@ -36,7 +38,7 @@ pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
 pub use learn::learn;
 pub use publish::Publish;
-pub use resolve::Resolved;
+pub use resolve::{Asked, Resolved};
 pub use rules::{
     Checks, GatewayMode, ImagePin, Layer, Limits, NetworkRule, Overcommit, Policy, Profile, Project, ServiceRule, Tier,
 };

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Amount, Limits, Policy, Project, Publish, Tier, rules::Layer, rules::ServiceRule};
+use super::{Amount, Limits, Policy, Project, Publish, Tier, probe::Probe, rules::Layer, rules::ServiceRule};
 use crate::{
     inventory::Entry,
     model::{ContainerFilter, Labels, ServiceKey},
@@ -72,6 +72,7 @@ fn layers<'a>(project: &'a Project, in_force: &[Arc<str>]) -> impl Iterator<Item
 }
 
 /// The rules of one project, found by name.
+#[derive(Debug)]
 pub(super) struct Rulebook<'a> {
     /// Of each layer, the one that wins first: rules by their own name, and patterns in the order of the file.
     layers: Vec<(HashMap<&'a str, &'a ServiceRule>, Vec<&'a ServiceRule>)>,
@@ -125,6 +126,41 @@ pub(super) fn service(
         replicas: rules.iter().find_map(|rule| rule.replicas),
         publish: rules.iter().find_map(|rule| rule.publish.clone()),
         job: rules.iter().find_map(|rule| rule.job).unwrap_or_default(),
+    }
+}
+
+/// What the file has the containers of each service asked.
+#[derive(Debug)]
+pub struct Asked<'p> {
+    policy: &'p Policy,
+    books: HashMap<&'p str, Rulebook<'p>>,
+}
+
+impl<'p> Asked<'p> {
+    /// With the profiles that are in force among these containers.
+    pub fn new(policy: &'p Policy, containers: &[Arc<Entry>]) -> Self {
+        let in_force = profiles(policy, containers);
+        let book = |project: &'p Arc<Project>| {
+            let in_force = in_force.get(&project.name).map(Vec::as_slice).unwrap_or_default();
+            (&*project.name, Rulebook::of(project, in_force))
+        };
+        Self { policy, books: policy.projects.iter().map(book).collect() }
+    }
+
+    /// Probes of a service by name; `None` is not asked, whatever a label says.
+    pub fn probes(&self, key: &ServiceKey) -> BTreeMap<&'p Arc<str>, Option<&'p Arc<Probe>>> {
+        let rules = self.books.get(&*key.project).map(|book| book.about(&key.service)).unwrap_or_default();
+        let mut probes = BTreeMap::new();
+        // The rule that wins comes first.
+        for (name, probe) in rules.into_iter().flat_map(|rule| &rule.probes) {
+            probes.entry(name).or_insert(probe.as_ref());
+        }
+        probes
+    }
+
+    /// The tier of a service, one of whose containers has these labels.
+    pub fn tier(&self, key: &ServiceKey, labels: &Labels) -> Option<Arc<Tier>> {
+        service(self.policy, self.books.get(&*key.project), key, Some(labels)).tier
     }
 }
 

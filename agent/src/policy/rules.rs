@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Amount, Class, EgressTarget, Exception, Flow, Publish, Severity};
+use super::{
+    Amount, Class, EgressTarget, Exception, Flow, Publish, Severity,
+    objectives::Spec,
+    probe::{Elsewhere, Probe},
+};
 use crate::model::{Glob, ServiceKey};
 
 /// Everything the file says.
@@ -13,10 +17,14 @@ pub struct Policy {
     pub tiers: Vec<Arc<Tier>>,
     /// Projects, in the order of the file.
     pub projects: Vec<Arc<Project>>,
+    /// Objectives that are about no service of the policy.
+    pub objectives: Vec<Spec>,
     /// Which checks are made, and how.
     pub checks: Checks,
     /// What is known to be otherwise, and by whose leave.
     pub exceptions: Vec<Arc<Exception>>,
+    /// Targets elsewhere that are probed, in the order of the file.
+    pub probes: Vec<Arc<Elsewhere>>,
     /// Profiles named by flag, environment or configuration: in force in every project that has them.
     pub profiles: Vec<Arc<str>>,
     /// First eight bytes of the SHA-256 of a policy file, as hexadecimal digits; `None` without a file of its own.
@@ -32,6 +40,8 @@ pub struct Tier {
     pub severity: Severity,
     /// What each service must have.
     pub limits: Limits,
+    /// What each service aims at, unless it says otherwise.
+    pub objectives: Vec<Spec>,
 }
 
 /// What a service must have; `None` is not asked for.
@@ -74,6 +84,8 @@ pub struct Project {
     pub base: Layer,
     /// What comes on top of it, in the order of the file.
     pub profiles: Vec<Profile>,
+    /// Objectives of the project as a whole.
+    pub objectives: Vec<Spec>,
 }
 
 /// What a project or a profile says.
@@ -121,6 +133,10 @@ pub struct ServiceRule {
     pub job: Option<bool>,
     /// It need not be there.
     pub optional: Option<bool>,
+    /// What it aims at.
+    pub objectives: Vec<Spec>,
+    /// What its containers are asked, by name; `None` is not asked, whatever a label says.
+    pub probes: BTreeMap<Arc<str>, Option<Arc<Probe>>>,
 }
 
 impl ServiceRule {

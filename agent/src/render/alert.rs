@@ -5,7 +5,7 @@
 
 use super::{
     Options, Scale,
-    rules::{Kind, Rule},
+    rule::{Kind, Rule},
     span::show,
 };
 use crate::policy::Severity;

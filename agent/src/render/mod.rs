@@ -11,12 +11,12 @@
 
 mod alert;
 pub mod catalogue;
-mod rules;
+mod rule;
 mod span;
 mod yaml;
 
 pub use alert::{Alert, Amount, Board, Value, Weight};
-pub use rules::{File, Group, Kind, Rule};
+pub use rule::{File, Group, Kind, Rule};
 pub use span::Scale;
 
 use crate::policy::Policy;
@@ -66,8 +66,12 @@ pub struct Rendered {
     pub text: String,
 }
 
-/// Every rule file: the catalogue's, and that of the policy's objectives when it has any.
-pub fn alerts(_policy: &Policy, options: &Options) -> Vec<Rendered> {
-    let files = catalogue::files(options);
-    files.into_iter().map(|file| Rendered { text: yaml::write(&file), name: file.name }).collect()
+/// Every rule file as plain values: the catalogue's, and that of the policy's objectives when it has any.
+pub fn rules(_policy: &Policy, options: &Options) -> Vec<File> {
+    catalogue::files(options)
+}
+
+/// The same as text.
+pub fn alerts(policy: &Policy, options: &Options) -> Vec<Rendered> {
+    rules(policy, options).into_iter().map(|file| Rendered { text: yaml::write(&file), name: file.name }).collect()
 }

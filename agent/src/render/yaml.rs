@@ -4,7 +4,7 @@
 //! text can be taken for anything but text.
 
 use super::{
-    rules::{File, Group, Kind, Rule},
+    rule::{File, Group, Kind, Rule},
     span::show,
 };
 

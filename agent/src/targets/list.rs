@@ -71,11 +71,7 @@ impl Unreachable {
             Self::Mistake(Mistake::Scheme) => "the declared scheme is neither http nor https",
             Self::Mistake(Mistake::ServerName) => "the declared server name is none that a certificate can have",
             Self::Mistake(Mistake::Interval) => "the declared interval is not a whole duration from 1s to 1h",
-            Self::NoWay(NoWay::NoSharedNetwork) => "the agent's container shares no network with it",
-            Self::NoWay(NoWay::NoBridge) => "none of its networks is a bridge of this host",
-            Self::NoWay(NoWay::NoAddress) => "it has no address",
-            Self::NoWay(NoWay::HostNetwork) => "it is on the host's network and the agent is not",
-            Self::NoWay(NoWay::RemoteEngine) => "the engine is on another machine",
+            Self::NoWay(no_way) => no_way.explain(),
             Self::Tls => {
                 "it declares https, and targets.ca_file does not say whose certificates count, or no certificate has its name"
             }

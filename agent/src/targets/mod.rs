@@ -49,8 +49,10 @@ pub use fetch::{Ask, FetchError, Fetched, patience};
 pub use list::{List, MAX_TARGETS, Target, Unreachable};
 pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
+pub(crate) use standpoint::View;
 pub use standpoint::{NoWay, Standpoint, Vantage, Way};
 pub use tls::Trust;
+pub(crate) use wire::Wire;
 
 /// How long a list may be old while the inventory does not change and a target waits for a bridge of this host.
 const LIST_AGE: Duration = Duration::from_secs(2);
@@ -138,6 +140,11 @@ impl Targets {
     /// The container the agent runs in, where it runs in one.
     pub fn own_container(&self) -> Option<crate::model::ContainerId> {
         self.0.standpoint.own_container().map(crate::model::ContainerId::new)
+    }
+
+    /// From where the agent sees containers.
+    pub fn standpoint(&self) -> &Standpoint {
+        &self.0.standpoint
     }
 
     /// Reads what `reader` shows, sees it from `standpoint`, connects through `dial`, and believes whom `trust` says.

@@ -92,6 +92,17 @@ impl NoWay {
             Self::RemoteEngine => "remote_engine",
         }
     }
+
+    /// For people.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::NoSharedNetwork => "the agent's container shares no network with it",
+            Self::NoBridge => "none of its networks is a bridge of this host",
+            Self::NoAddress => "it has no address",
+            Self::HostNetwork => "it is on the host's network and the agent is not",
+            Self::RemoteEngine => "the engine is on another machine",
+        }
+    }
 }
 
 /// Where the agent stands, found out once at start.
@@ -129,7 +140,7 @@ impl Standpoint {
     }
 
     /// Joins the standpoint with one picture.
-    pub(super) fn look<'s>(&'s self, snapshot: &'s Snapshot) -> View<'s> {
+    pub(crate) fn look<'s>(&'s self, snapshot: &'s Snapshot) -> View<'s> {
         let own = self.own_id.as_deref().and_then(|id| by_id_or_name(snapshot, id));
         let host = |loopback| Place::Host { routes: self.routes(), loopback };
         let find = |name: &str| by_id_or_name(snapshot, name).map(|entry| &entry.container);
@@ -164,7 +175,7 @@ enum Place<'s> {
 }
 
 /// The standpoint with one picture.
-pub(super) struct View<'s> {
+pub(crate) struct View<'s> {
     standpoint: &'s Standpoint,
     snapshot: &'s Snapshot,
     /// The container whose network the agent's own container uses; the same one in most cases.
@@ -176,7 +187,7 @@ pub(super) struct View<'s> {
 
 impl<'s> View<'s> {
     /// The way to a port of a container.
-    pub(super) fn way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
+    pub(crate) fn way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
         let owner = self.network_owner(&entry.container).ok_or(NoWay::NoAddress)?;
         if owner.network_mode == NetworkMode::Host {
             return self.host_loopback(port);

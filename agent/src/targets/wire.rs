@@ -21,24 +21,24 @@ const WRAPPING: u64 = 8;
 
 /// The socket.
 #[derive(Debug)]
-pub(super) struct Wire<S> {
+pub(crate) struct Wire<S> {
     stream: S,
     allowance: Allowance,
 }
 
 /// Bytes that may still come.
 #[derive(Clone, Debug)]
-pub(super) struct Allowance(Arc<AtomicU64>);
+pub(crate) struct Allowance(Arc<AtomicU64>);
 
 impl Allowance {
     /// The head is whole: a body of this many bytes may follow.
-    pub(super) fn body(&self, max_body: u64) {
+    pub(crate) fn body(&self, max_body: u64) {
         self.0.store(max_body.saturating_mul(WRAPPING).saturating_add(BEFORE_BODY), Ordering::Relaxed);
     }
 }
 
 impl<S> Wire<S> {
-    pub(super) fn new(stream: S) -> (Self, Allowance) {
+    pub(crate) fn new(stream: S) -> (Self, Allowance) {
         let allowance = Allowance(Arc::new(AtomicU64::new(BEFORE_BODY)));
         (Self { stream, allowance: allowance.clone() }, allowance)
     }

@@ -54,7 +54,17 @@ async fn pages_of_the_collectors_are_served() {
     let shutdown = CancellationToken::new();
     let targets = Targets::unreachable(inventory.clone(), metrics.clone());
     let gate = Arc::new(Gate::open(metrics.clone()).unwrap());
-    let app = App { scraper, inventory, targets, logs: None, policy: Default::default(), metrics, settings, gate };
+    let app = App {
+        scraper,
+        inventory,
+        targets,
+        logs: None,
+        policy: Default::default(),
+        probes: Default::default(),
+        metrics,
+        settings,
+        gate,
+    };
     let server = tokio::spawn(http::serve(listener, app, shutdown.clone()));
 
     let text = client.ask("GET", "/metrics", "").await;

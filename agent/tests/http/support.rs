@@ -80,6 +80,7 @@ impl Server {
             targets,
             logs: None,
             policy: Default::default(),
+            probes: Default::default(),
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),

@@ -1,4 +1,4 @@
-//! The policy's sections: `tiers`, `projects`, `checks` and `exceptions`, in the configuration file or in a file of their own.
+//! The policy's sections: `tiers`, `projects`, `probes`, `checks` and `exceptions`, in the configuration file or in a file of their own.
 //!
 //! Every mistake is reported with its line, those of the settings beside it in the same report. What comes out cannot be wrong:
 //! names lead to something, amounts are in order, dates exist.
@@ -6,6 +6,7 @@
 mod checks;
 mod exceptions;
 mod fields;
+mod probes;
 mod projects;
 mod services;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use super::{
 use crate::policy::Policy;
 
 /// Sections of the policy language. No section of settings has one of these names.
-pub(super) const SECTIONS: [&str; 5] = ["version", "tiers", "projects", "checks", "exceptions"];
+pub(super) const SECTIONS: [&str; 6] = ["version", "tiers", "projects", "probes", "checks", "exceptions"];
 
 /// The only version of the language.
 const VERSION: &str = "1";
@@ -64,6 +65,7 @@ pub(super) fn read_sections(path: &Arc<Path>, entries: Vec<Entry>, mistakes: &mu
             "version" => version(&mut fields, value),
             "tiers" => policy.tiers = tiers::read(&mut fields, value),
             "projects" => policy.projects = projects::read(&mut fields, value),
+            "probes" => policy.probes = probes::elsewhere(&mut fields, value),
             "checks" => policy.checks = checks::read(&mut fields, value),
             _ => policy.exceptions = exceptions::read(&mut fields, value),
         }

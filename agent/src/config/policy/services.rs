@@ -6,12 +6,13 @@ use super::{
         yaml::{Entry, Node},
     },
     fields::{self, Fields, under},
+    probes,
     projects::publish,
     tiers,
 };
 use crate::policy::{EgressTarget, ServiceRule, Unit};
 
-const KEYS: [&str; 8] = ["tier", "replicas", "limits", "publish", "networks", "egress", "job", "optional"];
+const KEYS: [&str; 9] = ["tier", "replicas", "limits", "publish", "networks", "egress", "job", "optional", "probes"];
 
 pub(super) fn read(fields: &mut Fields<'_>, path: &str, node: Node) -> Vec<ServiceRule> {
     let mut rules = Vec::new();
@@ -41,6 +42,7 @@ fn field(fields: &mut Fields<'_>, path: &str, key: &str, node: Node, rule: &mut 
         "networks" => rule.networks = Some(fields.list(path, node, fields::word)),
         "egress" => rule.egress = Some(fields.list(path, node, egress)),
         "job" => rule.job = fields.parsed(path, node, fields::switch),
+        "probes" => rule.probes = probes::read(fields, path, node),
         _ => rule.optional = fields.parsed(path, node, fields::switch),
     }
 }

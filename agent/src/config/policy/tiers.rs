@@ -16,7 +16,7 @@ pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Tier>> {
     for Entry { key, at, value } in fields.map("tiers", node) {
         let path = under("tiers", &key);
         let Some(name) = fields.name(at, &path, &key) else { continue };
-        let mut tier = Tier { name, severity: Severity::Warning, limits: Limits::default() };
+        let mut tier = Tier { name, severity: Severity::Warning, limits: Limits::default(), objectives: Vec::new() };
         for Entry { key, value, .. } in fields.section(&path, value, &KEYS) {
             let path = under(&path, &key);
             match key.as_str() {

@@ -90,6 +90,12 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
             "Findings",
             "What is not as the policy ([policy.md](policy.md)) or good practice wants it; [findings.md](findings.md) says what each class means. ",
         ),
+        Group::Probes => (
+            "Probes",
+            "For every probe that a label or the policy declares ([probes.md](probes.md)). A target elsewhere has an empty `project` and \
+             `replica`, and its name as `service`. The `probe_*` families are blackbox_exporter's, so that its dashboards and rules find \
+             them; `target` is what is asked, without query. What a target was never asked, or did not answer, is absent.",
+        ),
         Group::Agent => ("The agent", "Always on."),
     }
 }

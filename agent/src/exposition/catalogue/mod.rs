@@ -14,6 +14,7 @@ pub mod memory;
 pub mod node;
 pub mod node_memory;
 pub mod policy;
+pub mod probe;
 pub mod service;
 pub mod target;
 
@@ -48,7 +49,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 12] = [
+    let tables: [&[&'static Family]; 13] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -59,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         target::FAMILIES,
         logs::FAMILIES,
         policy::FAMILIES,
+        probe::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -88,6 +90,12 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
             &["host", "project", "service"]
         }
         Group::Policy => &["host"],
+        Group::Probes if family.name == probe::REFUSED.name => &["host"],
+        Group::Probes if family.name == probe::OUTAGE.name => &["host", "project", "service", "probe"],
+        Group::Probes if family.name.starts_with("spyhop_") => {
+            &["host", "project", "service", "replica", "probe", "kind"]
+        }
+        Group::Probes => &["host", "project", "service", "replica", "probe", "kind", "target"],
         Group::Node | Group::Agent => &[],
     }
 }

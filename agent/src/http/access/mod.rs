@@ -14,7 +14,6 @@ mod passwords;
 mod tls;
 mod tokens;
 mod users;
-mod validity;
 
 use std::{net::IpAddr, sync::Arc};
 

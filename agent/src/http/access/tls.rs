@@ -13,7 +13,8 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::{AccessError, Named, Secure, TlsMaterial, Trust, validity};
+use super::{AccessError, Named, Secure, TlsMaterial, Trust};
+use crate::net;
 
 /// All we speak. Clients which offer HTTP/2 as well choose this.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -35,7 +36,7 @@ impl Tls {
     /// Reads the PEM files and checks that they belong together.
     pub(super) fn new(material: &TlsMaterial) -> Result<Self, AccessError> {
         let chain = certificates(&material.certificate)?;
-        let ends = chain.first().and_then(|own| validity::ends(own));
+        let ends = chain.first().and_then(|own| net::certificate_ends(own));
         let key = PrivateKeyDer::from_pem_slice(&material.key.bytes)
             .map_err(|_| AccessError::NoPem { file: material.key.name.clone(), what: "private key" })?;
         let versions = if material.only_tls13 { &[&TLS13][..] } else { &[&TLS13, &TLS12] };

@@ -8,6 +8,7 @@ mod container;
 mod engine;
 pub(in crate::http) mod findings;
 pub(in crate::http) mod logs;
+pub(in crate::http) mod probes;
 mod service;
 
 use std::borrow::Cow;
@@ -27,6 +28,8 @@ pub(super) struct View<'a> {
     pub(super) host: Option<&'a str>,
     /// `None` while logs go nowhere.
     pub(super) logs: Option<&'a Board>,
+    /// `None` where nobody is asked.
+    pub(super) probes: Option<&'a crate::probes::Board>,
     /// `None` where nobody judges.
     pub(super) policy: Option<&'a policy::Board>,
     pub(super) now: Timestamp,
@@ -132,6 +135,11 @@ impl<'a> View<'a> {
     /// Where logs go and how far they are; of services those that match.
     pub(super) fn logs(&self, filter: &Filter<'_>) -> logs::Logs<'a> {
         logs::Logs::new(self, filter)
+    }
+
+    /// What was asked of whom; of services those that match.
+    pub(super) fn probes(&self, filter: &Filter<'_>) -> probes::Probes<'a> {
+        probes::Probes::new(self, filter)
     }
 
     /// What is not as it should be; of services those that match. `None` where nobody judges.

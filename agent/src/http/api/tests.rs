@@ -180,7 +180,14 @@ pub(in crate::http) fn snapshot() -> Snapshot {
 
 /// A picture looked at 1.5 s after the engine was last heard.
 pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
-    View { snapshot, host: Some("harbour"), logs: None, policy: None, now: time("2026-03-01T12:00:01.5Z") }
+    View {
+        snapshot,
+        host: Some("harbour"),
+        logs: None,
+        probes: None,
+        policy: None,
+        now: time("2026-03-01T12:00:01.5Z"),
+    }
 }
 
 /// One Loki that takes lines, one that is away, and the service's lines.
@@ -298,6 +305,7 @@ fn what_is_not_known_is_left_out() {
             snapshot: &Snapshot::default(),
             logs: None,
             policy: None,
+            probes: None,
             now: time("2026-03-01T12:00:00Z"),
         }
         .containers(&Filter::default()),

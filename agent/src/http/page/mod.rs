@@ -3,6 +3,7 @@
 mod findings;
 mod html;
 mod logs;
+mod probes;
 
 use std::fmt::{self, Write};
 
@@ -47,6 +48,7 @@ fn write_page(page: &mut String, view: &View<'_>) -> fmt::Result {
     write_engine(page, view)?;
     page.push_str("</header>\n<main>\n");
     write_counts(page, view)?;
+    probes::write(page, view)?;
     logs::write(page, view)?;
     write_containers(page, view)?;
     findings::write(page, view)?;
@@ -94,6 +96,7 @@ fn write_counts(page: &mut String, view: &View<'_>) -> fmt::Result {
     ] {
         writeln!(page, "<div><dt>{name}</dt><dd>{count}</dd></div>")?;
     }
+    probes::write_count(page, view)?;
     findings::write_count(page, view)?;
     page.push_str("</dl>\n");
     Ok(())

@@ -26,7 +26,7 @@ pub(super) static ALERTS: &[Alert] = &[
             why: "for which host a dead agent stood is remembered for a day",
         }],
         summary: "Prometheus cannot scrape an agent.",
-        description: "{{ $labels.instance }} has not answered for <for>: nothing is known of host {{ $labels.host }}.",
+        description: "{{ $labels.instance }} has not answered for <for>: nothing is known of {{ with $labels.host }}host {{ . }}{{ else }}its host{{ end }}.",
         board: BOARD,
     },
     Alert {

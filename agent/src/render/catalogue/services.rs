@@ -113,4 +113,40 @@ pub(super) static ALERTS: &[Alert] = &[
         description: "{{ $labels.project }}/{{ $labels.service }} on {{ $labels.host }}: {{ $value | humanize }} kills in <window>.",
         board: BOARD,
     },
+    Alert {
+        name: "SpyhopStartSlow",
+        note: None,
+        weight: NOTE,
+        expr: "increase(spyhop_service_startup_duration_seconds_count[<window>])\n\
+               - ignoring (le) increase(spyhop_service_startup_duration_seconds_bucket{le=\"30.0\"}[<window>])\n\
+               > <most>",
+        wait: 0,
+        keep: 0,
+        why: "It has happened; it is said for an hour.",
+        values: &[
+            Value { name: "window", amount: Amount::Window(3_600), why: "starts are rare" },
+            Value { name: "most", amount: Amount::Count(0.5), why: "one of them; increase() makes fractions" },
+        ],
+        summary: "A service took long to get healthy after a start.",
+        description: "{{ $value | humanize }} starts of {{ $labels.project }}/{{ $labels.service }} on {{ $labels.host }} in <window> took more than 30s until healthy; none may (more than <most>).",
+        board: BOARD,
+    },
+    Alert {
+        name: "SpyhopFailoverSlow",
+        note: None,
+        weight: NOTE,
+        expr: "increase(spyhop_service_failover_duration_seconds_count[<window>])\n\
+               - ignoring (le) increase(spyhop_service_failover_duration_seconds_bucket{le=\"10.0\"}[<window>])\n\
+               > <most>",
+        wait: 0,
+        keep: 0,
+        why: "It has happened; it is said for an hour.",
+        values: &[
+            Value { name: "window", amount: Amount::Window(3_600), why: "failovers are rare" },
+            Value { name: "most", amount: Amount::Count(0.5), why: "one of them; increase() makes fractions" },
+        ],
+        summary: "A service was without any serving replica for longer than a failover may take.",
+        description: "{{ $value | humanize }} failovers of {{ $labels.project }}/{{ $labels.service }} on {{ $labels.host }} in <window> took more than 10s; none may (more than <most>).",
+        board: BOARD,
+    },
 ];

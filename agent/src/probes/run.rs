@@ -1,0 +1,174 @@
+//! The one task that asks: it follows pictures and policies, begins what is due, and writes down how it ended.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::{
+    task::{Id as TaskId, JoinError, JoinSet},
+    time::sleep_until,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Parts, Probes,
+    ask::{Asker, Task},
+    names::Threads,
+    outcome::{Facts, Outcome, Reason},
+    plan::{End, Id, Life, Plan},
+    schedule::Schedule,
+    tls::Greeter,
+};
+
+/// Pictures come in bursts; a plan is made of the last one.
+const GAP: Duration = Duration::from_millis(100);
+/// How soon a bridge is looked for again that a target needs.
+const HOPE: Duration = Duration::from_secs(2);
+/// How often those are looked after whose container is gone.
+const FORGET: Duration = Duration::from_secs(60);
+
+/// Asks until `shutdown`.
+pub(super) async fn run(probes: Probes, parts: Parts, greeter: Greeter, shutdown: CancellationToken) {
+    let asker =
+        Asker { dial: Arc::clone(&parts.dial), threads: Threads::new(), greeter, secrets: parts.secrets.clone() };
+    let mut runner = Runner {
+        probes,
+        parts,
+        asker: Arc::new(asker),
+        plan: Plan::default(),
+        schedule: Schedule::new(),
+        running: JoinSet::new(),
+        tasks: HashMap::new(),
+        began: Instant::now(),
+        planned: None,
+        rung: true,
+    };
+    loop {
+        let wake = runner.turn();
+        let wake = wake.map(|wake| sleep_until((runner.began + wake).into()));
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = runner.probes.0.bell.notified() => runner.rung = true,
+            Some(ended) = runner.running.join_next_with_id() => {
+                runner.ended(ended);
+                while let Some(ended) = runner.running.try_join_next_with_id() {
+                    runner.ended(ended);
+                }
+            }
+            // Never, while there is nothing to wake up for.
+            () = async { match wake { Some(wake) => wake.await, None => std::future::pending().await } } => {}
+        }
+    }
+}
+
+struct Runner {
+    probes: Probes,
+    parts: Parts,
+    asker: Arc<Asker>,
+    plan: Plan,
+    schedule: Schedule<Id>,
+    running: JoinSet<Outcome>,
+    /// What runs: whose probe it is, and in which life.
+    tasks: HashMap<TaskId, (Id, Life)>,
+    began: Instant,
+    /// When the plan was made.
+    planned: Option<Duration>,
+    /// There is a new picture, or a new policy.
+    rung: bool,
+}
+
+impl Runner {
+    /// Does what is due, and says when something is next.
+    fn turn(&mut self) -> Option<Duration> {
+        let now = self.began.elapsed();
+        let again = self.replan_at();
+        if again.is_some_and(|again| again <= now) {
+            self.replan(now);
+        }
+        self.start(now);
+        [self.replan_at(), self.schedule.next()].into_iter().flatten().min()
+    }
+
+    fn replan_at(&self) -> Option<Duration> {
+        let Some(planned) = self.planned else { return Some(Duration::ZERO) };
+        let wait = [
+            self.rung.then_some(GAP),
+            self.plan.hopes.then_some(HOPE),
+            self.probes.board().remembers().then_some(FORGET),
+        ];
+        wait.into_iter().flatten().min().map(|wait| planned + wait)
+    }
+
+    fn replan(&mut self, now: Duration) {
+        (self.planned, self.rung) = (Some(now), false);
+        let snapshot = self.parts.reader.load();
+        self.plan = Plan::new(&snapshot, &self.parts.policy.policy(), &self.parts.standpoint);
+        self.schedule.replace(&self.plan.intervals(), now);
+        let exists = |id: &Id| {
+            snapshot.containers.iter().any(|entry| {
+                let key = &entry.container.identity.key;
+                key.project == id.project && key.service == id.service && entry.replica == id.replica
+            })
+        };
+        for id in self.probes.board().follow(&self.plan, exists, now) {
+            self.schedule.hurry(&id, now);
+        }
+    }
+
+    fn start(&mut self, now: Duration) {
+        for start in self.schedule.start(now) {
+            self.probes.board().missed(start.missed);
+            let id = start.key;
+            let Some(wanted) = self.plan.wanted.get(&id) else { continue };
+            let Some(probe) = wanted.probe.clone().filter(|_| wanted.end != End::Down) else {
+                self.took(&id, Outcome::without(Reason::NotRunning), now);
+                continue;
+            };
+            let found_path = self.probes.board().record(&id).and_then(|record| record.found_path);
+            let task = Task {
+                probe,
+                end: wanted.end.clone(),
+                timeout: wanted.timeout,
+                name: Arc::clone(&wanted.name),
+                elsewhere: id.is_elsewhere(),
+                found_path,
+            };
+            let life = wanted.life.clone();
+            let asker = Arc::clone(&self.asker);
+            let running = self.running.spawn(async move { asker.ask(&task).await });
+            self.tasks.insert(running.id(), (id, life));
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(TaskId, Outcome), JoinError>) {
+        let now = self.began.elapsed();
+        let (task, outcome) = match ended {
+            Ok((task, outcome)) => (task, outcome),
+            // A panic: it is in the log, with its place.
+            Err(error) => (error.id(), Outcome::without(Reason::Internal)),
+        };
+        let Some((id, life)) = self.tasks.remove(&task) else { return };
+        // What was asked of the container before says nothing of this one.
+        if self.plan.wanted.get(&id).is_some_and(|wanted| wanted.life == life) {
+            self.took(&id, outcome, now);
+        } else {
+            self.schedule.ended(&id, outcome.failure.is_none(), now);
+            self.schedule.hurry(&id, now);
+        }
+    }
+
+    fn took(&mut self, id: &Id, outcome: Outcome, now: Duration) {
+        self.schedule.ended(id, outcome.failure.is_none(), now);
+        self.probes.board().took(id, outcome, Timestamp::now(), now);
+    }
+}
+
+impl Outcome {
+    /// A failure for which nobody was asked.
+    fn without(reason: Reason) -> Self {
+        Self { failure: Some(reason.into()), took: Duration::ZERO, facts: Facts::default() }
+    }
+}
