@@ -10,16 +10,20 @@ mod support;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    net::SocketAddr,
     process::Command,
     time::Duration,
 };
 
 use serde_json::Value;
 use support::{
+    agent::{Agent, Home},
     compose::{self, Composed, free_port},
     docker::{Docker, Turn},
+    page::Page,
     scene::binary,
-    wait,
+    wait::{self, eventually, holds, patience, within},
+    wire,
 };
 
 const SYSTEM: &str = "systems/motovault-k8s";
@@ -46,6 +50,8 @@ struct System {
     policy: String,
     /// Ports of this run by those of the original.
     ports: BTreeMap<u16, u16>,
+    /// Folder of the token and the authority.
+    secrets: String,
 }
 
 impl System {
@@ -60,11 +66,13 @@ impl System {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        composed.set("MOTOVAULT_FILES", String::from_utf8_lossy(&made.stdout).trim());
+        let secrets = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        composed.set("MOTOVAULT_FILES", &secrets);
         composed.set("DEMO_IMAGE", IMAGES[0]).set("MOTOVAULT_PLANTED_PORT", &free_port().to_string());
         let mut ports = BTreeMap::new();
         let mut policy = fs::read_to_string(compose::file(SYSTEM).join("policy.yml")).unwrap();
         policy = policy.replace("  motovault:\n", &format!("  {}:\n", composed.project));
+        policy = policy.replace("motovault/traefik", &format!("{}/traefik", composed.project));
         for (variable, usual) in PUBLISHED.iter().chain(DEVELOPMENT) {
             let port = free_port();
             composed.set(variable, &port.to_string());
@@ -73,7 +81,20 @@ impl System {
         }
         let published = |ports: [u16; 3]| format!("publish: [{}, {}, {}]", ports[0], ports[1], ports[2]);
         policy = policy.replace(&published([80, 443, 8080]), &published([ports[&80], ports[&443], ports[&8080]]));
-        Some(Self { composed, docker, policy, ports })
+        Some(Self { composed, docker, policy, ports, secrets })
+    }
+
+    /// An agent on this host, which reaches every bridge (vantage H), with the policy and the system's secrets.
+    fn watch(&self) -> (Home, Agent) {
+        let policy = self.composed.write("policy.yml", &self.policy);
+        let more = format!(
+            "containers:\n  include: [project={}]\npolicy:\n  file: {}\n",
+            self.composed.project,
+            policy.display()
+        );
+        let home = Home::with(&binary(), self.docker.socket(), &more).environment("SECRETS_DIR", &self.secrets);
+        let agent = home.start();
+        (home, agent)
     }
 
     /// `spyhop check --require`: its exit code, and its findings as `service class subject` with how often each is there.
@@ -101,6 +122,16 @@ impl System {
     }
 }
 
+impl System {
+    /// Where a service listens, seen from this host.
+    fn address(&self, service: &str, port: u16) -> SocketAddr {
+        let inspect = self.composed.inspect(service);
+        let networks = inspect["NetworkSettings"]["Networks"].as_object().unwrap();
+        let address = networks.values().find_map(|network| network["IPAddress"].as_str()).unwrap();
+        SocketAddr::new(address.parse().unwrap(), port)
+    }
+}
+
 fn once<T: ToString>(lines: impl IntoIterator<Item = T>) -> BTreeMap<String, usize> {
     lines.into_iter().map(|line| (line.to_string(), 1)).collect()
 }
@@ -114,6 +145,40 @@ fn it_is_what_its_policy_says() {
     assert!(began.elapsed() < Duration::from_secs(30).mul_f64(wait::factor()), "{:?}", began.elapsed());
     assert_eq!(system.composed.run(&["ps", "--quiet"]).lines().count(), 13);
     assert_eq!(system.check(&system.policy), (Some(0), BTreeMap::new()));
+    every_probe_answers(&system);
+}
+
+/// Each monitoring point and each target that a probe stands for, as `compose/systems/motovault-k8s/README.md` lists them.
+fn every_probe_answers(system: &System) {
+    let (_home, agent) = system.watch();
+    let written = system.policy.matches("max_duration").count() + ["ping: http:8080/ping", "routes: { traefik"].len();
+    let of = |page: &Page, name: &str| -> BTreeMap<String, f64> {
+        let key = |sample: &support::page::Sample| format!("{}/{}", sample.label("service"), sample.label("probe"));
+        page.samples.iter().filter(|sample| sample.name == name).map(|sample| (key(sample), sample.value)).collect()
+    };
+    within(patience() * 2, "every probe has answered well, in time, and from here", || {
+        let page = agent.scrape();
+        let (well, reached) = (of(&page, "spyhop_probe_success"), of(&page, "spyhop_probe_reachable"));
+        let all = [&well, &reached]
+            .iter()
+            .all(|series| series.len() == written && series.values().all(|value| *value == 1.0));
+        let failures: Vec<_> = page.samples.iter().filter(|sample| sample.name == "spyhop_probe_failure").collect();
+        holds(all, || format!("{} of {written} well: {well:?}\n{reached:?}\n{failures:#?}", well.len()))
+    });
+    let page = agent.scrape();
+    let enforced = of(&page, "spyhop_probe_authentication_enforced");
+    let apis = ["admin-backend/api", "mvp-platform-tenants/api", "mvp-platform-vehicles-api/api"];
+    assert_eq!(enforced, apis.map(|api| (api.to_owned(), 1.0)).into());
+    let valid: Vec<_> = page.samples.iter().filter(|sample| sample.name == "spyhop_probe_certificate_valid").collect();
+    assert_eq!(valid.len(), 9, "chain, names and time of three: {valid:#?}");
+    assert!(valid.iter().all(|sample| sample.value == 1.0), "{valid:#?}");
+    // A service which no longer asks who is there.
+    let address = system.address("mvp-platform-vehicles-api", 8000);
+    wire::request(address, "POST", "/control", &[], r#"{"open":true}"#, patience()).unwrap();
+    eventually("authentication is not enforced", || {
+        let enforced = of(&agent.scrape(), "spyhop_probe_authentication_enforced");
+        holds(enforced["mvp-platform-vehicles-api/api"] == 0.0, || format!("{enforced:?}"))
+    });
 }
 
 #[test]

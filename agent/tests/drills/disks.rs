@@ -81,6 +81,7 @@ pub(crate) fn drills() -> Vec<Drill> {
                     seconds_before: 0,
                 },
             ],
+            then: Vec::new(),
             may: &[],
         },
         Drill {
@@ -106,6 +107,7 @@ pub(crate) fn drills() -> Vec<Drill> {
                 labels: &[("mountpoint", "MOUNT/crowded-disk")],
                 seconds_before: 0,
             }],
+            then: Vec::new(),
             may: &[],
         },
         Drill {
@@ -120,6 +122,7 @@ pub(crate) fn drills() -> Vec<Drill> {
                 labels: &[("mountpoint", "MOUNT/closed-disk")],
                 seconds_before: 0,
             }],
+            then: Vec::new(),
             may: &[],
         },
     ]

@@ -20,6 +20,8 @@ pub(crate) struct Drill {
     pub repair: fn(&Stage, &mut Vec<Prop>),
     /// What is told, all of it.
     pub expected: Vec<Expect>,
+    /// What is told once it is mended: that it took long.
+    pub then: Vec<Expect>,
     /// What may be told of this service as well, by the luck of when Prometheus looks.
     pub may: &'static [&'static str],
 }
@@ -75,8 +77,12 @@ impl Expect {
 }
 
 /// The drill that ends all others.
-pub(crate) const AGENT_DOWN: Expect =
-    Expect { alert: "SpyhopAgentDown", severity: "critical", labels: &[("instance", "FIRST_INSTANCE")], seconds_before: 0 };
+pub(crate) const AGENT_DOWN: Expect = Expect {
+    alert: "SpyhopAgentDown",
+    severity: "critical",
+    labels: &[("instance", "FIRST_INSTANCE")],
+    seconds_before: 0,
+};
 
 /// What it is called.
 pub(crate) const AGENT: (&str, &str) = ("agent", "the agent is killed");

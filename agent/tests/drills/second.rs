@@ -91,11 +91,14 @@ checks: {{ secrets_max_age: 90d, off: [restart_policy_missing, health_check_miss
         );
         fs::write(&policy, text).unwrap();
         let loki = Loki::start();
-        let more = stage::settings("second", project, &policy).replace("  name: second\n", "  name: second\n  rootfs: \"off\"\n");
+        let more = stage::settings("second", project, &policy)
+            .replace("  name: second\n", "  name: second\n  rootfs: \"off\"\n");
         let home = Home::with(&binary(), docker.socket(), &more);
         let home = home.environment("SPYHOP_LOKI_URL", &format!("http://{}", loki.address));
         let steady = docker.container("second-steady").compose(project, "second-steady", 1).options(SOUND);
-        let steady = steady.role(Role::Script("trap 'exit 0' TERM; while :; do echo one more line; sleep 0.5; done".into())).start();
+        let steady = steady
+            .role(Role::Script("trap 'exit 0' TERM; while :; do echo one more line; sleep 0.5; done".into()))
+            .start();
         let agent = home.start();
         let project = project.to_owned();
         Some(Self { containers: vec![steady], agent, loki, _home: home, _folder: folder, docker, project, engine })
@@ -151,6 +154,7 @@ pub(crate) fn drills() -> Vec<Drill> {
                 labels: &[("host", "SECOND")],
                 seconds_before: 0,
             }],
+            then: Vec::new(),
             may: &[],
         },
         Drill {
@@ -158,13 +162,18 @@ pub(crate) fn drills() -> Vec<Drill> {
             fault: "a container is started whose log driver gives up lines rather than to wait",
             prepare: |_| Vec::new(),
             inject: |stage, _| stage.second.lock().unwrap().add("second-lossy", &["--log-opt", "mode=non-blocking"]),
-            repair: |stage, _| stage.second.lock().unwrap().remove("second-lossy"),
+            repair: |stage, _| {
+                let mut second = stage.second.lock().unwrap();
+                second.remove("second-lossy");
+                second.add("second-lossy", &[]);
+            },
             expected: vec![Expect {
                 alert: "SpyhopLogsUpstreamLossy",
                 severity: "info",
                 labels: &[("host", "SECOND"), ("project", "PROJECT"), ("service", "second-lossy")],
                 seconds_before: 0,
             }],
+            then: Vec::new(),
             may: &[],
         },
         Drill {
@@ -179,6 +188,7 @@ pub(crate) fn drills() -> Vec<Drill> {
                 labels: &[("host", "SECOND")],
                 seconds_before: 0,
             }],
+            then: Vec::new(),
             may: &[],
         },
         Drill {
@@ -196,6 +206,7 @@ pub(crate) fn drills() -> Vec<Drill> {
                 labels: &[("instance", "SECOND_INSTANCE")],
                 seconds_before: 0,
             }],
+            then: Vec::new(),
             may: &[],
         },
     ]

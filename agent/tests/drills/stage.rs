@@ -170,7 +170,9 @@ scrape_configs: [{{ job_name: spyhop, static_configs: [{{ targets: ['{}', '{}'] 
             let heard = all.iter().any(|told| told.label("alertname") == alert && told.receiver == "heartbeat");
             holds(heard, || self.firing())
         });
-        assert!(self.webhook.told().iter().all(|told| (told.receiver == "heartbeat") == (told.label("alertname") == alert)));
+        assert!(
+            self.webhook.told().iter().all(|told| (told.receiver == "heartbeat") == (told.label("alertname") == alert))
+        );
     }
 
     /// Lets time pass: so many scaled minutes of scrapes, a second each, and whatever waits for so long would have fired.
@@ -201,13 +203,21 @@ scrape_configs: [{{ job_name: spyhop, static_configs: [{{ targets: ['{}', '{}'] 
 
     /// Alerts which Prometheus has as firing or about to, for messages of failure.
     pub(crate) fn firing(&self) -> String {
-        format!("{:#?}", self.prometheus().query("ALERTS").map(|outcome| outcome.elements))
+        // A scrape that failed begins every wait anew.
+        let failed = "count_over_time((up == 0)[5m:1s]) or max_over_time(scrape_duration_seconds[5m])";
+        let [alerts, scrapes] =
+            ["ALERTS", failed].map(|query| self.prometheus().query(query).map(|outcome| outcome.elements));
+        format!("{alerts:#?}\nfailed scrapes, longest scrapes: {scrapes:#?}")
     }
 
     /// Names and services of what fires, without the machine's own.
     pub(crate) fn firing_of_ours(&self) -> Vec<String> {
-        let Ok(outcome) = self.prometheus().query("ALERTS{alertstate=\"firing\"}") else { return vec!["no answer".into()] };
-        let word = |labels: &std::collections::BTreeMap<String, String>, name: &str| labels.get(name).cloned().unwrap_or_default();
+        let Ok(outcome) = self.prometheus().query("ALERTS{alertstate=\"firing\"}") else {
+            return vec!["no answer".into()];
+        };
+        let word = |labels: &std::collections::BTreeMap<String, String>, name: &str| {
+            labels.get(name).cloned().unwrap_or_default()
+        };
         let ours = outcome.elements.into_iter().filter(|(labels, _)| {
             let name = word(labels, "alertname");
             let elsewhere = !word(labels, "mountpoint").starts_with(&self.folder.path().display().to_string());
@@ -263,7 +273,15 @@ projects:
 fn render(folder: &Path, policy: &Path) -> PathBuf {
     let rules = folder.join("rules");
     let output = Command::new(binary())
-        .args(["render", "alerts", "--time-scale", &SCALE.to_string(), "--set", &format!("policy.file={}", policy.display()), "--out"])
+        .args([
+            "render",
+            "alerts",
+            "--time-scale",
+            &SCALE.to_string(),
+            "--set",
+            &format!("policy.file={}", policy.display()),
+            "--out",
+        ])
         .arg(&rules)
         .output()
         .unwrap();
