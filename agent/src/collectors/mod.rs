@@ -28,6 +28,7 @@ mod oom;
 mod patterns;
 mod policy;
 mod pressure;
+mod probe_figures;
 mod probes;
 mod process;
 mod reading;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::reading::Reading;
+use super::{probe_figures, reading::Reading};
 use crate::{
     exposition::{LabelSet, Page, Value, catalogue::probe as family},
     model::metric::Family,
@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// One target with its labels.
-struct Row {
-    record: Arc<Record>,
+pub(super) struct Row {
+    pub(super) record: Arc<Record>,
     /// Ours.
-    own: LabelSet,
+    pub(super) own: LabelSet,
     /// Ours, and the target.
     full: LabelSet,
 }
@@ -37,12 +37,12 @@ impl Row {
     }
 
     /// The last probe of a target within reach.
-    fn outcome(&self) -> Option<&Outcome> {
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
         let last = self.record.last.as_ref().filter(|_| self.record.unreachable.is_none());
         last.map(|(_, outcome)| outcome.as_ref())
     }
 
-    fn facts(&self) -> Option<&Facts> {
+    pub(super) fn facts(&self) -> Option<&Facts> {
         self.outcome().map(|outcome| &outcome.facts)
     }
 
@@ -68,6 +68,7 @@ pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
         refused.sample_with(&host, &[("reason", reason)], count);
     }
     blackbox(&rows, page);
+    probe_figures::write(&rows, &reading.host_name, page);
 }
 
 fn counts(rows: &[Row], page: &mut Page) {

@@ -50,8 +50,10 @@ pub struct Probe {
     pub tls: Tls,
     /// Figures that Redis (`INFO`) or PostgreSQL (its statistics views) are asked for beside.
     pub figures: bool,
-    /// Database of PostgreSQL; `None` is named like the user.
+    /// Database of PostgreSQL; `None` is `postgres`.
     pub database: Option<Arc<str>>,
+    /// Of Traefik's routes.
+    pub routes: Routes,
 }
 
 impl Probe {
@@ -70,6 +72,7 @@ impl Probe {
             tls: Tls::default(),
             figures: false,
             database: None,
+            routes: Routes::default(),
         }
     }
 }
@@ -96,6 +99,17 @@ pub struct Tls {
     pub ca_file: Option<PathBuf>,
     /// A certificate that does not verify is told and does not fail the probe.
     pub insecure: bool,
+}
+
+/// What Traefik's routes must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// Containers get routes that do not ask for one (`providers.docker.exposedByDefault`).
+    pub exposed_by_default: bool,
+    /// Each must have TLS, or do nothing but redirect.
+    pub require_tls: bool,
+    /// Each must have a middleware that authenticates.
+    pub require_auth: bool,
 }
 
 /// Who we are. Relative names are those in the secrets directory.

@@ -13,13 +13,14 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    http::{self, Answer, CONVENTION},
+    http::{self, Answer, Ask, CONVENTION},
     names::Threads,
     outcome::{Facts, Failure, Outcome, Phase, Reason},
     plan::End,
     tls::{self, Greeter},
 };
 use crate::{
+    inventory::Snapshot,
     policy::probe::{Credentials, Kind, Probe},
     secret::{self, Secret},
     targets::{Dial, Way},
@@ -47,6 +48,8 @@ pub(super) struct Task {
     pub(super) elsewhere: bool,
     /// The path which the convention led to last time.
     pub(super) found_path: Option<&'static str>,
+    /// Whose labels Traefik's routes are held against; for that kind alone.
+    pub(super) picture: Option<Arc<Snapshot>>,
 }
 
 impl Asker {
@@ -71,7 +74,10 @@ impl Asker {
                 let stream = self.connect(task, facts).await?;
                 self.greet(task, stream, facts).await.map(drop)
             }
-            Kind::Tcp | Kind::Redis | Kind::Postgres | Kind::Traefik => self.connect(task, facts).await.map(drop),
+            Kind::Tcp => self.connect(task, facts).await.map(drop),
+            Kind::Redis => self.redis(task, facts).await,
+            Kind::Postgres => self.postgres(task, facts).await,
+            Kind::Traefik => self.traefik(task, facts).await,
         }
     }
 
@@ -124,16 +130,17 @@ impl Asker {
     ) -> Result<Answer, Failure> {
         facts.http = None;
         let (probe, host) = (&task.probe, host(task));
+        let ask = Ask::new(probe, path, &host, authorization);
         let stream = self.connect(task, facts).await?;
         if probe.aim.kind == Kind::Https {
             let stream = self.greet(task, stream, facts).await?;
-            return http::ask(stream, probe, path, &host, authorization, facts).await;
+            return http::ask(stream, ask, facts).await;
         }
-        http::ask(stream, probe, path, &host, authorization, facts).await
+        http::ask(stream, ask, facts).await
     }
 
     /// A connection to the one address there is.
-    async fn connect(&self, task: &Task, facts: &mut Facts) -> Result<TcpStream, Failure> {
+    pub(super) async fn connect(&self, task: &Task, facts: &mut Facts) -> Result<TcpStream, Failure> {
         let began = facts.enter(Phase::Resolve);
         let (address, dialling) = match &task.end {
             End::Container(way @ Way::Address { at, .. }) => (*at, Some(self.dial.dial(way))),
@@ -185,7 +192,7 @@ impl Asker {
     }
 
     /// What is said of who we are, read anew each time: a file may hold another secret tomorrow.
-    async fn authorization(&self, given: &Credentials) -> Result<Option<HeaderValue>, Failure> {
+    pub(super) async fn authorization(&self, given: &Credentials) -> Result<Option<HeaderValue>, Failure> {
         let text = match given {
             Credentials::None => return Ok(None),
             Credentials::Bearer(file) => format!("Bearer {}", self.secret(file.clone()).await?.expose()),
@@ -204,7 +211,7 @@ impl Asker {
         Ok(Some(value))
     }
 
-    async fn secret(&self, file: PathBuf) -> Result<Secret, Failure> {
+    pub(super) async fn secret(&self, file: PathBuf) -> Result<Secret, Failure> {
         let folder = self.secrets.clone();
         let read = self.threads.read(move || secret::read(&file, &folder)).await;
         let read = read.map_err(|error| Failure::new(Reason::Credentials, format!("read a secret: {error}")))?;
@@ -218,7 +225,7 @@ fn credentials(error: secret::SecretError) -> Failure {
 }
 
 /// `Host` of a request, unless a header of the probe says another.
-fn host(task: &Task) -> String {
+pub(super) fn host(task: &Task) -> String {
     let port = task.probe.aim.port;
     let named = task.probe.tls.server_name.as_ref().or(task.elsewhere.then_some(&task.name));
     match (named, &task.end) {

@@ -33,6 +33,8 @@ pub struct Record {
     pub interval: Duration,
     /// Budget of one probe.
     pub max_duration: Option<Duration>,
+    /// It is asked for figures too.
+    pub figures: bool,
     /// Why it is not asked.
     pub unreachable: Option<Unreachable>,
     /// Probes so far.
@@ -63,13 +65,15 @@ impl Record {
         self.unreachable.is_none() && self.last.as_ref().is_some_and(|(_, outcome)| outcome.failure.is_some())
     }
 
-    fn new(id: Id, wanted: &Wanted) -> Self {
-        let mut record = Self {
+    /// A target that was never asked.
+    pub fn new(id: Id, interval: Duration) -> Self {
+        Self {
             id,
             kind: None,
             target: Arc::default(),
-            interval: wanted.interval,
+            interval,
             max_duration: None,
+            figures: false,
             unreachable: None,
             attempts: 0,
             failures: 0,
@@ -82,9 +86,7 @@ impl Record {
             life: None,
             down: false,
             gone: None,
-        };
-        record.follow(wanted);
-        record
+        }
     }
 
     /// Takes over what is wanted; says whether something has happened to the target that calls for a probe.
@@ -94,6 +96,7 @@ impl Record {
         self.target = Arc::clone(&wanted.target);
         self.interval = wanted.interval;
         self.max_duration = probe.and_then(|probe| probe.max_duration);
+        self.figures = probe.is_some_and(|probe| probe.figures);
         self.unreachable = match wanted.end {
             End::Unreachable(reason) => Some(reason),
             _ => None,
@@ -168,6 +171,14 @@ impl Board {
         [("declared", count(&self.0.refused_declared)), ("run", count(&self.0.refused_runs))]
     }
 
+    /// Writes down what is known of a target, and outages of its service that are over. The task that asks has ways of its own; this one
+    /// is for tests and benches of who reads the board.
+    pub fn put(&self, record: Record, outages: Durations) {
+        let mut records = self.lock();
+        records.outages.insert(outage(&record.id), outages);
+        records.by_id.insert(record.id.clone(), Arc::new(record));
+    }
+
     pub(super) fn missed(&self, runs: u64) {
         self.0.refused_runs.fetch_add(runs, Ordering::Relaxed);
     }
@@ -195,7 +206,9 @@ impl Board {
                     *record = Arc::new(next);
                 }
                 None => {
-                    records.by_id.insert(id.clone(), Arc::new(Record::new(id.clone(), wanted)));
+                    let mut record = Record::new(id.clone(), wanted.interval);
+                    record.follow(wanted);
+                    records.by_id.insert(id.clone(), Arc::new(record));
                 }
             }
         }

@@ -33,21 +33,40 @@ pub(super) const CONVENTION: [&str; 3] = ["/health/ready", "/health", "/health/l
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) facts: HttpFacts,
-    /// Kept only where a pattern is held against it.
-    body: Vec<u8>,
+    /// Kept only where somebody looks at it.
+    pub(super) body: Vec<u8>,
+    /// `X-Next-Page`: where the rest of a list is.
+    pub(super) next_page: Option<String>,
+}
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) probe: &'a Probe,
+    /// Path and query.
+    pub(super) path: &'a str,
+    /// `Host`, unless a header of the probe says another.
+    pub(super) host: &'a str,
+    pub(super) authorization: Option<&'a HeaderValue>,
+    /// Bytes of the body that are kept at most; `None` counts them.
+    pub(super) keep: Option<u64>,
+}
+
+impl<'a> Ask<'a> {
+    /// A request of a probe, which keeps what its patterns are held against.
+    pub(super) fn new(probe: &'a Probe, path: &'a str, host: &'a str, authorization: Option<&'a HeaderValue>) -> Self {
+        let matched = probe.answer.body.is_some() || probe.answer.not_body.is_some();
+        Self { probe, path, host, authorization, keep: matched.then_some(MAX_MATCHED) }
+    }
 }
 
 /// Asks once over a connection that is made.
 pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    probe: &Probe,
-    path: &str,
-    host: &str,
-    authorization: Option<&HeaderValue>,
+    ask: Ask<'_>,
     facts: &mut Facts,
 ) -> Result<Answer, Failure> {
-    let request = request(probe, path, host, authorization)
-        .map_err(|_| Failure::new(Reason::Internal, "the request cannot be made"))?;
+    let request = request(ask).map_err(|_| Failure::new(Reason::Internal, "the request cannot be made"))?;
     let (wire, allowance) = Wire::new(stream);
     let mut client = http1::Builder::new();
     client.max_buf_size(BUFFER).max_headers(MAX_HEADERS);
@@ -56,11 +75,9 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         let began = facts.enter(Phase::Processing);
         let response = sender.send_request(request).await.map_err(broken)?;
         facts.leave(began);
-        let matched = probe.answer.body.is_some() || probe.answer.not_body.is_some();
-        let most = if matched { MAX_MATCHED } else { MAX_BODY };
-        allowance.body(most);
+        allowance.body(ask.keep.unwrap_or(MAX_BODY));
         let began = facts.enter(Phase::Transfer);
-        let answer = read(response, matched, most, facts).await;
+        let answer = read(response, ask.keep, facts).await;
         facts.leave(began);
         answer
     };
@@ -89,12 +106,8 @@ fn broken(error: hyper::Error) -> Failure {
     Failure::new(Reason::Broken, format!("the answer is not HTTP, or broke off: {error}"))
 }
 
-fn request(
-    probe: &Probe,
-    path: &str,
-    host: &str,
-    authorization: Option<&HeaderValue>,
-) -> http::Result<Request<Empty<Bytes>>> {
+fn request(ask: Ask<'_>) -> http::Result<Request<Empty<Bytes>>> {
+    let Ask { probe, path, host, authorization, .. } = ask;
     let mut request = Request::builder().method(probe.method.clone()).uri(path).body(Empty::new())?;
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::from_str(host)?);
@@ -111,7 +124,7 @@ fn request(
     Ok(request)
 }
 
-async fn read(response: Response<Incoming>, keep: bool, most: u64, facts: &mut Facts) -> Result<Answer, Failure> {
+async fn read(response: Response<Incoming>, keep: Option<u64>, facts: &mut Facts) -> Result<Answer, Failure> {
     let (head, mut incoming) = response.into_parts();
     let content_length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut http = HttpFacts {
@@ -122,6 +135,8 @@ async fn read(response: Response<Incoming>, keep: bool, most: u64, facts: &mut F
         failed_by_pattern: false,
     };
     facts.http = Some(http);
+    let next_page = head.headers.get("x-next-page").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let most = keep.unwrap_or(MAX_BODY);
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
@@ -130,11 +145,11 @@ async fn read(response: Response<Incoming>, keep: bool, most: u64, facts: &mut F
         if http.body_length > most {
             return Err(Failure::new(Reason::TooLarge, format!("the answer is larger than {most} bytes")));
         }
-        if keep {
+        if keep.is_some() {
             body.extend_from_slice(&data);
         }
     }
-    Ok(Answer { facts: http, body })
+    Ok(Answer { facts: http, body, next_page })
 }
 
 /// Whether an answer is good.

@@ -18,11 +18,15 @@ mod http;
 mod names;
 mod outcome;
 mod plan;
+pub mod postgres;
+mod protocols;
+pub mod redis;
 mod run;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod tls;
+pub mod traefik;
 
 use std::{future::Future, path::PathBuf, sync::Arc};
 
@@ -31,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use board::{Board, Outage, Record};
 pub use declare::{MAX_PER_CONTAINER, Mistake};
-pub use outcome::{Facts, Failure, HttpFacts, Outcome, Phase, Reason, Shown};
+pub use outcome::{Facts, Failure, Figures, HttpFacts, Outcome, Phase, Reason, Shown};
 pub use plan::{Id, MAX_PROBES, Unreachable};
 
 use crate::{

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{postgres::statistics, redis, traefik};
 use crate::net::Certificate;
 
 /// Declares the closed list of reasons, with the word and the sentence of each.
@@ -162,6 +163,19 @@ pub struct Facts {
     pub enforced: Option<bool>,
     /// The path which the convention led to.
     pub found_path: Option<&'static str>,
+    /// Figures of Redis, PostgreSQL or Traefik, where they were asked for.
+    pub figures: Option<Figures>,
+}
+
+/// What was asked for beside whether it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Figures {
+    /// Redis' `INFO`.
+    Redis(Arc<redis::Info>),
+    /// PostgreSQL's statistics.
+    Postgres(Arc<statistics::Statistics>),
+    /// Traefik's routes beside those that are asked for.
+    Routes(Arc<traefik::Report>),
 }
 
 impl Facts {

@@ -22,6 +22,7 @@ use super::{
     schedule::Schedule,
     tls::Greeter,
 };
+use crate::policy::probe::Kind;
 
 /// Pictures come in bursts; a plan is made of the last one.
 const GAP: Duration = Duration::from_millis(100);
@@ -128,6 +129,7 @@ impl Runner {
                 continue;
             };
             let found_path = self.probes.board().record(&id).and_then(|record| record.found_path);
+            let picture = (probe.aim.kind == Kind::Traefik).then(|| self.parts.reader.load());
             let task = Task {
                 probe,
                 end: wanted.end.clone(),
@@ -135,6 +137,7 @@ impl Runner {
                 name: Arc::clone(&wanted.name),
                 elsewhere: id.is_elsewhere(),
                 found_path,
+                picture,
             };
             let life = wanted.life.clone();
             let asker = Arc::clone(&self.asker);

@@ -113,7 +113,7 @@ pub struct Board {
 
 impl Board {
     /// `/d/spyhop-service?var-host={{ ... }}`.
-    fn address(self, base: &str) -> String {
+    pub(super) fn address(self, base: &str) -> String {
         let variables = self.by.iter().map(|label| format!("var-{label}={{{{ $labels.{label} | urlquery }}}}"));
         let variables: Vec<String> = variables.collect();
         let mark = if variables.is_empty() { "" } else { "?" };

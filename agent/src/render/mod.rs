@@ -11,6 +11,7 @@
 
 mod alert;
 pub mod catalogue;
+mod objectives;
 mod rule;
 mod span;
 mod yaml;
@@ -67,8 +68,10 @@ pub struct Rendered {
 }
 
 /// Every rule file as plain values: the catalogue's, and that of the policy's objectives when it has any.
-pub fn rules(_policy: &Policy, options: &Options) -> Vec<File> {
-    catalogue::files(options)
+pub fn rules(policy: &Policy, options: &Options) -> Vec<File> {
+    let mut files = catalogue::files(options);
+    files.extend(objectives::files(policy, options));
+    files
 }
 
 /// The same as text.

@@ -3,8 +3,9 @@
 use std::{fs, path::Path};
 
 use spyhop::{
+    config::{self, Environment, Flag, Sources},
     policy::Policy,
-    render::{self, Options},
+    render::{self, Compat, Options},
 };
 
 use crate::root;
@@ -14,6 +15,29 @@ fn the_rule_files_are_the_default_rendering() {
     for file in render::alerts(&Policy::default(), &Options::default()) {
         in_step(&root().join("alerts").join(&file.name), &file.text);
     }
+}
+
+#[test]
+fn the_example_of_objectives_is_rendered_as_it_was() {
+    let compat = vec![Compat::Sloth, Compat::PyrraGeneric];
+    for file in render::alerts(&example(), &Options { compat, ..Options::default() }) {
+        if file.name.starts_with("objectives") {
+            in_step(&root().join("agent/tests/golden/render").join(&file.name), &file.text);
+        }
+    }
+}
+
+/// The policy with objectives of every kind.
+pub(crate) fn example() -> Policy {
+    policy(&root().join("agent/tests/fixtures/policy/objectives.yml"))
+}
+
+/// A policy file as the command reads it.
+pub(crate) fn policy(path: &Path) -> Policy {
+    let flag = |key: &str, value: String| Flag { name: "--set".into(), key: key.into(), value };
+    let flags = vec![flag("policy.file", path.canonicalize().unwrap().display().to_string())];
+    let sources = Sources { file: None, environment: Environment::default(), flags };
+    config::load(&sources).unwrap_or_else(|report| panic!("{report}")).policy.as_ref().clone()
 }
 
 /// Compares a file with what it should be.

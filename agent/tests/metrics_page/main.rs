@@ -12,6 +12,7 @@
 
 mod containers;
 mod kernel;
+mod probes;
 mod synthetic;
 
 use std::{

@@ -41,6 +41,7 @@ pub(crate) fn collector() -> Collector<Kernel> {
         targets: Some(targets(&reader, &metrics)),
         logs: Some(logs()),
         policy: Some(policy()),
+        probes: Some(super::probes::board()),
         labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()

@@ -15,6 +15,7 @@ pub mod node;
 pub mod node_memory;
 pub mod policy;
 pub mod probe;
+pub mod probe_figures;
 pub mod service;
 pub mod target;
 
@@ -49,7 +50,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 13] = [
+    let tables: [&[&'static Family]; 14] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -61,6 +62,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         logs::FAMILIES,
         policy::FAMILIES,
         probe::FAMILIES,
+        probe_figures::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -92,6 +94,7 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
         Group::Policy => &["host"],
         Group::Probes if family.name == probe::REFUSED.name => &["host"],
         Group::Probes if family.name == probe::OUTAGE.name => &["host", "project", "service", "probe"],
+        Group::Probes if family.name.starts_with("spyhop_traefik_") => &["host", "project", "service"],
         Group::Probes if family.name.starts_with("spyhop_") => {
             &["host", "project", "service", "replica", "probe", "kind"]
         }

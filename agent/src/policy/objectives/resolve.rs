@@ -5,6 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Notify, Objective, Sli, Spec, Unknown, Whose, check::check};
 use crate::policy::{Layer, Policy, Project, ServiceRule, Severity, Tier};
 
+/// Seconds between two probes of a service in a critical tier, and of any other, unless its interval is written: as `probes` does it.
+const PACE_CRITICAL: u64 = 5;
+const PACE: u64 = 15;
+
 /// Something wrong with a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -16,11 +20,22 @@ pub struct Fault {
     pub hint: String,
 }
 
-/// All objectives of a policy, in the order of the file, and everything that is wrong with them. `probe` says how often a probe of a
-/// service is made, in seconds; `None` for one that nobody declared.
-pub fn resolve(policy: &Policy, probe: &dyn Fn(&Whose, &str) -> Option<u64>) -> (Vec<Objective>, Vec<Fault>) {
+/// All objectives of a policy, in the order of the file, and everything that is wrong with them.
+pub fn resolve(policy: &Policy) -> (Vec<Objective>, Vec<Fault>) {
+    resolve_with(policy, &|whose, name| interval(policy, whose, name))
+}
+
+/// The same, with somebody to say how often a probe is made, in seconds; `None` for one that nobody declared.
+pub(super) fn resolve_with(
+    policy: &Policy,
+    probe: &dyn Fn(&Whose, &str) -> Option<u64>,
+) -> (Vec<Objective>, Vec<Fault>) {
     let mut all = Vec::new();
-    let nobody = |project: &str, spec: &Spec| Whose::Named { project: project.into(), service: spec.service.clone() };
+    let nobody = |project: &str, spec: &Spec| match &spec.sli {
+        // A target elsewhere: its name is its service.
+        Some(Sli::Probe(name) | Sli::Latency(name)) => Whose::Service { project: "".into(), service: Arc::clone(name) },
+        _ => Whose::Named { project: project.into(), service: Arc::clone(&spec.service) },
+    };
     all.extend(policy.objectives.iter().filter_map(|spec| objective(spec, nobody(&spec.project, spec), None)));
     for project in &policy.projects {
         all.extend(project.objectives.iter().filter_map(|spec| objective(spec, nobody(&project.name, spec), None)));
@@ -116,6 +131,26 @@ fn label(whose: &Whose, name: &str) -> Arc<str> {
         }
     }
     label.trim_end_matches('-').into()
+}
+
+/// How often a probe of the policy is made, in seconds; the usual pace depends on the tier.
+fn interval(policy: &Policy, whose: &Whose, name: &str) -> Option<u64> {
+    let (project, service) = match whose {
+        Whose::Service { project, service } | Whose::Named { project, service } => (project, service),
+        Whose::Pattern { project, pattern, .. } => (project, pattern),
+    };
+    let (probe, tier) = if project.is_empty() {
+        let target = policy.probes.iter().find(|target| target.name == *service)?;
+        (&target.probe, target.tier.as_deref())
+    } else {
+        let project = policy.project(project)?;
+        let rules = || layers(policy, project).flat_map(|layer| &layer.services).filter(|rule| rule.matches(service));
+        let probe = rules().find_map(|rule| rule.probes.get(name))?.as_ref()?;
+        (probe, rules().find_map(|rule| rule.tier.as_deref()))
+    };
+    let critical = tier.and_then(|tier| policy.tier(tier)).is_some_and(|tier| tier.severity == Severity::Critical);
+    let usual = if critical { PACE_CRITICAL } else { PACE };
+    Some(probe.interval.map_or(usual, |interval| interval.as_secs().max(1)))
 }
 
 fn faults(objective: &Objective, probe: &dyn Fn(&Whose, &str) -> Option<u64>) -> Vec<Fault> {

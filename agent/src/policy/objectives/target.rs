@@ -10,6 +10,9 @@ const WHOLE: u64 = 1_000_000;
 pub struct Target(u64);
 
 impl Target {
+    /// Half of it: what stands for a target that is not read yet.
+    pub const HALF: Self = Self(WHOLE / 2);
+
     /// Reads `99.9%` or `0.999`, with at most six digits behind the point of a whole. `None` for what is no share, for all and for nothing.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{resolve::resolve_with, *};
 use crate::policy::{Layer, Limits, Policy, Profile, Project, ServiceRule, Tier};
 
 const DAY: u64 = 86_400;
@@ -45,7 +45,7 @@ fn fifteen(_: &Whose, name: &str) -> Option<u64> {
 }
 
 fn faults_of(spec: Spec) -> Vec<String> {
-    let (_, faults) = resolve(&policy(vec![rule("api", vec![spec])]), &fifteen);
+    let (_, faults) = resolve_with(&policy(vec![rule("api", vec![spec])]), &fifteen);
     faults.into_iter().map(|fault| format!("{}; {}", fault.what, fault.hint)).collect()
 }
 
@@ -74,7 +74,7 @@ fn targets_are_shares_below_all_and_written_exactly() {
 
 #[test]
 fn burn_rates_of_thirty_days_are_the_usual_ones() {
-    let (all, faults) = resolve(&policy(vec![rule("api", vec![available("99.9%")])]), &fifteen);
+    let (all, faults) = resolve_with(&policy(vec![rule("api", vec![available("99.9%")])]), &fifteen);
     assert_eq!(faults, []);
     let burns: Vec<_> = all[0]
         .burns()
@@ -90,7 +90,7 @@ fn burn_rates_of_thirty_days_are_the_usual_ones() {
 fn other_windows_keep_the_share_of_the_budget_and_drop_what_does_not_fit() {
     let factors = |window: u64| {
         let spec = Spec { window: Duration::from_secs(window), ..available("99.9%") };
-        let (all, _) = resolve(&policy(vec![rule("api", vec![spec])]), &fifteen);
+        let (all, _) = resolve_with(&policy(vec![rule("api", vec![spec])]), &fifteen);
         all[0].burns().iter().map(|burn| burn.factor.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(factors(28 * DAY), ["13.44", "5.6", "2.8", "1"]);
@@ -123,7 +123,7 @@ fn what_cannot_fire_is_refused() {
 fn what_pages_on_a_single_failed_probe_is_refused() {
     let faults = |target: &str, interval: u64| {
         let probe = spec("answers", Some(Sli::Probe("health".into())), target);
-        let (_, faults) = resolve(&policy(vec![rule("api", vec![probe])]), &move |_, _| Some(interval));
+        let (_, faults) = resolve_with(&policy(vec![rule("api", vec![probe])]), &move |_, _| Some(interval));
         faults.into_iter().map(|fault| fault.what).collect::<Vec<_>>()
     };
     // Seconds below which one failure is not enough: 3600 x 14.4 x the budget.
@@ -164,7 +164,7 @@ fn windows_names_probes_and_unknown_time_are_looked_at() {
     assert!(bad[0].starts_with("cannot count unknown time as bad"), "{bad:?}");
     assert_eq!(faults_of(Spec { unknown: Unknown::Bad, ..available("99.9%") }), [] as [&str; 0]);
     let (_, clash) =
-        resolve(&policy(vec![rule("a-b", vec![available("99%")]), rule("a_b", vec![available("99%")])]), &fifteen);
+        resolve_with(&policy(vec![rule("a-b", vec![available("99%")]), rule("a_b", vec![available("99%")])]), &fifteen);
     assert_eq!(clash[0].what, "comes to the same name as availability: shop-a-b-availability");
 }
 
@@ -185,7 +185,7 @@ fn a_tier_gives_its_objectives_to_each_service_that_does_not_say_otherwise() {
         rule("web", vec![]),
     ]);
     policy.tiers.push(Arc::new(tier));
-    let (all, faults) = resolve(&policy, &fifteen);
+    let (all, faults) = resolve_with(&policy, &fifteen);
     assert_eq!(faults, []);
     let found: Vec<_> = all.iter().map(|one| (&*one.slo, one.target.to_string())).collect();
     let expected = [
@@ -207,7 +207,7 @@ fn a_profile_that_is_asked_for_comes_first() {
     let mut policy = policy(vec![rule("api", vec![available("99.9%")])]);
     let project = Arc::make_mut(&mut policy.projects[0]);
     project.profiles.push(Profile { name: "dev".into(), files: vec![], layer });
-    let target = |policy: &Policy| resolve(policy, &fifteen).0[0].target.to_string();
+    let target = |policy: &Policy| resolve_with(policy, &fifteen).0[0].target.to_string();
     assert_eq!(target(&policy), "99.9%");
     policy.profiles.push("dev".into());
     assert_eq!(target(&policy), "90%");
@@ -217,7 +217,7 @@ fn a_profile_that_is_asked_for_comes_first() {
 fn starts_page_nobody_unless_somebody_wants_it() {
     let page = |notify| {
         let start = Spec { page: notify, ..spec("start", Some(Sli::Start(30.0)), "99%") };
-        resolve(&policy(vec![rule("api", vec![start])]), &fifteen).0[0].page
+        resolve_with(&policy(vec![rule("api", vec![start])]), &fifteen).0[0].page
     };
     assert_eq!(page(Notify::ByTier), None);
     assert_eq!(page(Notify::At(Severity::Info)), Some(Severity::Info));
@@ -227,7 +227,7 @@ proptest! {
     #[test]
     fn no_threshold_is_crossed_by_one_bad_event_among_the_fewest(millionths in 930_600_u64..999_999, days in 1_u64..=90) {
         let spec = Spec { window: Duration::from_secs(days * DAY), ..available(&format!("0.{millionths:06}")) };
-        let (all, _) = resolve(&policy(vec![rule("api", vec![spec])]), &fifteen);
+        let (all, _) = resolve_with(&policy(vec![rule("api", vec![spec])]), &fifteen);
         for burn in all[0].burns() {
             prop_assert!(1.0 / burn.min_events as f64 <= burn.threshold.value() + 1e-12, "{burn:?}");
             prop_assert!((burn.threshold.value() - burn.factor.value() * all[0].target.budget().value()).abs() < 1e-9);
@@ -238,7 +238,7 @@ proptest! {
     fn labels_are_plain_and_never_empty(project in "[a-zA-Z0-9_.-]{1,12}", service in "\\PC{1,12}") {
         let mut policy = policy(vec![rule(&service, vec![available("99%")])]);
         Arc::make_mut(&mut policy.projects[0]).name = project.into();
-        let (all, _) = resolve(&policy, &fifteen);
+        let (all, _) = resolve_with(&policy, &fifteen);
         let slo = &all[0].slo;
         prop_assert!(slo.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{slo}");
         prop_assert!(slo.ends_with("availability") && !slo.starts_with('-') && !slo.contains("--"), "{slo}");

@@ -75,6 +75,7 @@ impl Kind {
             "basic_auth" => self.has_credentials(),
             "server_name" | "names" | "ca_file" | "insecure_skip_verify" => self.is_tls(),
             "info" => self == Self::Redis,
+            "exposed_by_default" | "require_tls" | "require_auth" => self == Self::Traefik,
             "statistics" | "database" => self == Self::Postgres,
             _ => true,
         }

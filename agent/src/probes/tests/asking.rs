@@ -88,7 +88,7 @@ async fn whatever_the_other_side_does_is_over_in_time() {
         ("headers without end", endless(headers, "a: b\r\n").await, "broken"),
         ("one header without end", endless(headers, "aaaaaaaaaaaaaaaa").await, "broken"),
         ("interim answers without end", endless("", "HTTP/1.1 100 Continue\r\n\r\n").await, "broken"),
-        ("chunks without end", endless(chunks, "1\r\nx\r\n").await, "too_large"),
+        ("chunks without end", endless(chunks, &format!("1000\r\n{}\r\n", "x".repeat(0x1000))).await, "too_large"),
         ("zeros without end", endless("HTTP/1.1 200 OK\r\n\r\n", "0000000000000000").await, "too_large"),
         ("nothing", listen(|stream| async move { drop(stream) }).await, "broken"),
         ("half a head", Server::start(|_| b"HTTP/1.1 200 O".to_vec()).await.at, "broken"),

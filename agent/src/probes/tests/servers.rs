@@ -114,11 +114,14 @@ pub(super) async fn tarpit() -> SocketAddr {
 }
 
 /// Sends the beginning, then the rest without end.
-pub(super) async fn endless(beginning: &'static str, rest: &'static str) -> SocketAddr {
-    listen(move |mut stream| async move {
-        if stream.write_all(beginning.as_bytes()).await.is_ok() {
-            let block = rest.repeat(4096);
-            while stream.write_all(block.as_bytes()).await.is_ok() {}
+pub(super) async fn endless(beginning: &'static str, rest: &str) -> SocketAddr {
+    let block: Arc<str> = rest.repeat(1 + (64 << 10) / rest.len()).into();
+    listen(move |mut stream| {
+        let block = Arc::clone(&block);
+        async move {
+            if stream.write_all(beginning.as_bytes()).await.is_ok() {
+                while stream.write_all(block.as_bytes()).await.is_ok() {}
+            }
         }
     })
     .await
@@ -174,6 +177,7 @@ pub(super) fn task(probe: Probe, end: End) -> Task {
         name: "api".into(),
         elsewhere: false,
         found_path: None,
+        picture: None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every option.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 21] = [
     "interval",
     "timeout",
     "max_duration",
@@ -37,6 +37,9 @@ pub(super) const KEYS: [&str; 18] = [
     "info",
     "statistics",
     "database",
+    "exposed_by_default",
+    "require_tls",
+    "require_auth",
 ];
 
 /// Headers which the client writes itself, or whose values are secrets.
@@ -115,7 +118,15 @@ fn option(fields: &mut Fields<'_>, path: &str, key: &str, at: Position, node: No
         "ca_file" => probe.tls.ca_file = fields.parsed(path, node, file),
         "insecure_skip_verify" => probe.tls.insecure = fields.parsed(path, node, fields::switch).unwrap_or_default(),
         "database" => probe.database = fields.parsed(path, node, plain).map(Into::into),
-        _ => probe.figures = fields.parsed(path, node, fields::switch).unwrap_or_default(),
+        key => {
+            let on = fields.parsed(path, node, fields::switch).unwrap_or_default();
+            match key {
+                "exposed_by_default" => probe.routes.exposed_by_default = on,
+                "require_tls" => probe.routes.require_tls = on,
+                "require_auth" => probe.routes.require_auth = on,
+                _ => probe.figures = on,
+            }
+        }
     }
 }
 
