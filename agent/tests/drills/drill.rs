@@ -1,7 +1,7 @@
 //! What a drill is, and the list of them.
 
 use super::{
-    disks, published, second, services,
+    disks, probes, published, second, services,
     stage::{Prop, Stage},
     support::webhook::Told,
 };
@@ -89,5 +89,5 @@ pub(crate) const AGENT: (&str, &str) = ("agent", "the agent is killed");
 
 /// Every drill but [`AGENT_DOWN`].
 pub(crate) fn all() -> Vec<Drill> {
-    [services::drills(), disks::drills(), second::drills()].into_iter().flatten().collect()
+    [services::drills(), probes::drills(), disks::drills(), second::drills()].into_iter().flatten().collect()
 }

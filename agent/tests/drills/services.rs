@@ -29,7 +29,7 @@ fn one(recipe: Recipe) -> Vec<Prop> {
 }
 
 /// Takes the container away as Compose does, and starts another in its place.
-fn deploy(props: &mut Vec<Prop>, recipe: Recipe) {
+pub(crate) fn deploy(props: &mut Vec<Prop>, recipe: Recipe) {
     let Some(Prop::Container(old)) = props.pop() else { panic!("a container to replace") };
     old.act(&["stop", "--time", "0"]);
     old.remove();

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::{
     MACHINE, WATCHDOG, disks, drill,
     drill::Expect,
+    probes::{self, Authority},
     second::Second,
     support::{
         agent::{Agent, Home},
@@ -65,6 +66,8 @@ pub(crate) struct Stage {
     prometheus: Option<Prometheus>,
     alertmanager: Alertmanager,
     webhook: Webhook,
+    /// Signs certificates of the drills.
+    pub authority: Authority,
     /// Project of all containers of the drills.
     pub project: String,
     /// Folder of the drills' files.
@@ -83,6 +86,10 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let project = docker.unique("drills");
         let second = Second::or_skip(&docker, &project)?;
+        if let Err(reason) = docker.cli(&["image", "inspect", probes::DEMO]) {
+            return skip("image", &reason);
+        }
+        let authority = probes::files(folder.path());
         let policy = policy(folder.path(), &project);
         let more = settings("first", &project, &policy).replace("  name: first\n", "  name: first\n  rootfs: /\n");
         let home = Home::with(&binary(), docker.socket(), &more);
@@ -97,6 +104,7 @@ impl Stage {
             prometheus: None,
             alertmanager,
             webhook,
+            authority,
             project,
             folder,
             docker,
@@ -245,9 +253,9 @@ fn policy(folder: &Path, project: &str) -> PathBuf {
     let mut services = String::new();
     for name in drill::all().iter().map(|drill| drill.name).chain(super::services::CONTROLS.iter().copied()) {
         let more = match name {
-            "erring" | "short" => ", replicas: 2",
-            "finished" => ", job: true",
-            _ => "",
+            "erring" | "short" => ", replicas: 2".to_owned(),
+            "finished" => ", job: true".to_owned(),
+            name => probes::of_policy(name, folder),
         };
         if super::services::is_service(name) {
             services += &format!("      {name}: {{ tier: first{more} }}\n");
