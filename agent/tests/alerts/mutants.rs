@@ -15,6 +15,8 @@ const SAME: &[(&str, &str, &str)] = &[
     ("SpyhopCpuThrottled", "> -1)", "0 / 0 is no number, and no number is above a quarter"),
     ("SpyhopDiskAlmostFull", "> -1)", "nothing of nothing is no number"),
     ("SpyhopDiskFillingUp", "> -1)", "nothing of nothing is no number"),
+    ("SpyhopProbeSlow", "> -1)", "0 / 0 is no number"),
+    ("SpyhopProbeStale", ">= -1", "what is 0 or 1 is above both"),
     ("SpyhopStartSlow", "> 0.75 )", "there is nothing between none and one"),
     ("SpyhopStartSlow", "> 0.25 )", "there is nothing between none and one"),
     ("SpyhopFailoverSlow", "> 0.75 )", "there is nothing between none and one"),

@@ -88,8 +88,9 @@ fn selectors(expression: &str) -> Vec<Selector> {
     while let Some(start) = rest.find(is_name) {
         let word = rest[start..].split(|c: char| !is_name(c)).next().unwrap_or_default();
         let after = &rest[start + word.len()..];
-        let ours =
-            ["spyhop_", "container_", "node_", "process_", "machine_"].iter().any(|prefix| word.starts_with(prefix));
+        let ours = ["spyhop_", "container_", "node_", "process_", "machine_", "probe_"]
+            .iter()
+            .any(|prefix| word.starts_with(prefix));
         rest = after;
         if (ours && !after.starts_with(':')) || word == MADE_BY_PROMETHEUS {
             let inside = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));

@@ -10,6 +10,7 @@ mod logs;
 mod markdown;
 mod policy;
 mod pressure;
+mod probes;
 mod services;
 mod targets;
 
@@ -63,6 +64,13 @@ pub static AREAS: &[Area] = &[
         name: "policy",
         about: &["Alerts on findings: what is not as the policy, or good practice, wants it (docs/findings.md)."],
         groups: &[("policy", &[policy::ALERTS])],
+    },
+    Area {
+        name: "probes",
+        about: &[
+            "Alerts on probes (docs/probes.md): whether targets answer, how fast, with which certificate, and to whom.",
+        ],
+        groups: &[("probes", &[probes::ALERTS])],
     },
     Area {
         name: "targets",
