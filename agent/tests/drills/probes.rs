@@ -24,7 +24,8 @@ const HOUR: u64 = 3600;
 /// What the policy says of the probes of a service: nothing of the others.
 pub(crate) fn of_policy(service: &str, folder: &Path) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
-    let tls = |port: u16| format!("{{ tls: {port}, server_name: {NAME}, ca_file: {}, interval: 1s }}", file("authority.pem"));
+    let tls =
+        |port: u16| format!("{{ tls: {port}, server_name: {NAME}, ca_file: {}, interval: 1s }}", file("authority.pem"));
     let probes = match service {
         "refusing" => "ready: { http: 8080/health/ready, interval: 1s, timeout: 1s } }, objectives: { answers: { probe: ready, target: 99.9% }".to_owned(),
         "dragging" => "work: { http: 8080/, interval: 1s, max_duration: 100ms }".to_owned(),
@@ -111,7 +112,8 @@ fn routers(stage: &Stage, service: &str, complete: bool) {
 
 /// Turns knobs of a demo service.
 fn turn(props: &[Prop], change: &str) {
-    let answer = wire::request(address(props[0].container(), 8080), "POST", "/control", &[], change, patience()).unwrap();
+    let answer =
+        wire::request(address(props[0].container(), 8080), "POST", "/control", &[], change, patience()).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -129,7 +131,12 @@ fn again(props: &[Prop]) {
     props[0].container().act(&["restart", "--time", "0"]);
 }
 
-fn expect(alert: &'static str, severity: &'static str, labels: &'static [(&'static str, &'static str)], seconds_before: u32) -> Expect {
+fn expect(
+    alert: &'static str,
+    severity: &'static str,
+    labels: &'static [(&'static str, &'static str)],
+    seconds_before: u32,
+) -> Expect {
     Expect { alert, severity, labels, seconds_before }
 }
 
@@ -142,9 +149,19 @@ pub(crate) fn drills() -> Vec<Drill> {
             inject: |_, props| turn(props, r#"{"ready":"fail"}"#),
             repair: |_, props| turn(props, r#"{"ready":"ok"}"#),
             expected: vec![
-                expect("SpyhopProbeFailing", "critical", &[("project", "PROJECT"), ("service", "refusing"), ("probe", "ready")], 60),
+                expect(
+                    "SpyhopProbeFailing",
+                    "critical",
+                    &[("project", "PROJECT"), ("service", "refusing"), ("probe", "ready")],
+                    60,
+                ),
                 // An hour of knowledge is asked for before a page about the last hour.
-                expect("SpyhopSloBurnFast", "critical", &[("project", "PROJECT"), ("service", "refusing"), ("long", "1h")], 3600),
+                expect(
+                    "SpyhopSloBurnFast",
+                    "critical",
+                    &[("project", "PROJECT"), ("service", "refusing"), ("long", "1h")],
+                    3600,
+                ),
             ],
             then: Vec::new(),
             may: &["SpyhopSloBurnFast", "SpyhopSloBurnSlow", "SpyhopSloBudgetExhausted"],
@@ -155,7 +172,12 @@ pub(crate) fn drills() -> Vec<Drill> {
             prepare: |stage| one(demo(stage, "dragging")),
             inject: |_, props| turn(props, r#"{"latency":"300ms"}"#),
             repair: |_, props| turn(props, r#"{"latency":"0"}"#),
-            expected: vec![expect("SpyhopProbeSlow", "warning", &[("project", "PROJECT"), ("service", "dragging"), ("probe", "work")], 300)],
+            expected: vec![expect(
+                "SpyhopProbeSlow",
+                "warning",
+                &[("project", "PROJECT"), ("service", "dragging"), ("probe", "work")],
+                300,
+            )],
             then: Vec::new(),
             may: &[],
         },
@@ -169,8 +191,18 @@ pub(crate) fn drills() -> Vec<Drill> {
             inject: |_, props| turn(props, r#"{"open":true}"#),
             repair: |_, props| turn(props, r#"{"open":false}"#),
             expected: vec![
-                expect("SpyhopAuthenticationNotEnforced", "critical", &[("project", "PROJECT"), ("service", "open"), ("probe", "api")], 0),
-                expect("SpyhopProbeFailing", "critical", &[("project", "PROJECT"), ("service", "open"), ("probe", "api")], 60),
+                expect(
+                    "SpyhopAuthenticationNotEnforced",
+                    "critical",
+                    &[("project", "PROJECT"), ("service", "open"), ("probe", "api")],
+                    0,
+                ),
+                expect(
+                    "SpyhopProbeFailing",
+                    "critical",
+                    &[("project", "PROJECT"), ("service", "open"), ("probe", "api")],
+                    60,
+                ),
             ],
             then: Vec::new(),
             may: &[],
@@ -181,7 +213,12 @@ pub(crate) fn drills() -> Vec<Drill> {
             prepare: |stage| one(stage.sound("islanded", 1)),
             inject: |stage, props| deploy(props, stage.sound("islanded", 1).label("spyhop.probe.port", "tcp:8080")),
             repair: |stage, props| deploy(props, stage.sound("islanded", 1)),
-            expected: vec![expect("SpyhopProbeUnreachable", "warning", &[("project", "PROJECT"), ("service", "islanded"), ("probe", "port")], 0)],
+            expected: vec![expect(
+                "SpyhopProbeUnreachable",
+                "warning",
+                &[("project", "PROJECT"), ("service", "islanded"), ("probe", "port")],
+                0,
+            )],
             then: Vec::new(),
             may: &[],
         },
@@ -225,7 +262,12 @@ pub(crate) fn drills() -> Vec<Drill> {
                     &[("project", "PROJECT"), ("service", "misnamed"), ("probe", "tls"), ("check", "names")],
                     0,
                 ),
-                expect("SpyhopProbeFailing", "critical", &[("project", "PROJECT"), ("service", "misnamed"), ("probe", "tls")], 60),
+                expect(
+                    "SpyhopProbeFailing",
+                    "critical",
+                    &[("project", "PROJECT"), ("service", "misnamed"), ("probe", "tls")],
+                    60,
+                ),
             ],
             then: Vec::new(),
             may: &[],
@@ -235,7 +277,14 @@ pub(crate) fn drills() -> Vec<Drill> {
             fault: "Traefik loses the router that a label asks for",
             prepare: |stage| {
                 let label = format!("traefik.http.routers.routeless.rule=Host(`{NAME}`)");
-                let labels = ["--label", "traefik.enable=true", "--label", &label, "--label", "traefik.http.routers.routeless.tls=true"];
+                let labels = [
+                    "--label",
+                    "traefik.enable=true",
+                    "--label",
+                    &label,
+                    "--label",
+                    "traefik.http.routers.routeless.tls=true",
+                ];
                 one(traefik(stage, "routeless").options(&labels))
             },
             inject: |stage, props| {
@@ -248,7 +297,12 @@ pub(crate) fn drills() -> Vec<Drill> {
             },
             expected: vec![
                 expect("SpyhopRouteMissing", "critical", &[("project", "PROJECT"), ("service", "routeless")], 0),
-                expect("SpyhopProbeFailing", "critical", &[("project", "PROJECT"), ("service", "routeless"), ("probe", "routes")], 60),
+                expect(
+                    "SpyhopProbeFailing",
+                    "critical",
+                    &[("project", "PROJECT"), ("service", "routeless"), ("probe", "routes")],
+                    60,
+                ),
             ],
             then: Vec::new(),
             may: &[],
