@@ -9,6 +9,7 @@
     reason = "an assumption that breaks fails the test, as it should"
 )]
 
+mod budgets;
 mod case;
 mod cases;
 mod mutants;
