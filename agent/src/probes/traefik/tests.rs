@@ -197,11 +197,14 @@ fn expected(options: &Options, backend: Backend<'_>) -> Vec<String> {
     report.missing.iter().map(name).collect()
 }
 
+/// Labels, and kinds and names of the routers which they ask for.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn labels_say_which_routers_there_should_be() {
     let by_default = Options { exposed_by_default: true, ..Options::default() };
     let off = Options::default();
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    let table: &[Case] = &[
         (&[], &["http one"]),
         (&[("traefik.http.routers.a.rule", "x"), ("traefik.http.routers.b.rule", "x")], &["http a", "http b"]),
         (&[("traefik.http.services.s.loadbalancer.server.port", "80")], &["http one"]),
