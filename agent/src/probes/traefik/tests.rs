@@ -280,6 +280,15 @@ fn one_good_replica_is_a_route() {
 }
 
 #[test]
+fn every_word_is_in_the_documentation() {
+    let document = include_str!("../../../../docs/probes.md");
+    let words = Reason::ALL.map(Reason::word).into_iter().chain(Finding::ALL.map(Finding::word));
+    for word in words {
+        assert!(document.contains(&format!("\n| `{word}` | ")), "docs/probes.md lacks {word}");
+    }
+}
+
+#[test]
 fn pages_end_where_traefik_begins_again() {
     for (page, header, next) in [
         (1, Some("2"), Some(2)),
