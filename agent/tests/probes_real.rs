@@ -8,13 +8,15 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr};
 
 use rustix::process::Signal;
 use support::{
-    docker::Turn,
+    agent::Home,
+    container::Role,
+    docker::{Docker, Turn, skip},
     process,
-    scene::{Scene, and, replica},
+    scene::{Scene, and, binary, replica},
     wait::{eventually, holds, patience},
     wire,
 };
@@ -23,6 +25,8 @@ use support::{
 const DEMO: &str = "spyhop-demo:test";
 /// How its requests are counted.
 const REQUESTS: &str = "http_requests_total{";
+/// Redis and PostgreSQL as Debian has them (`compose/lab/services.sh`).
+const SERVICES: &str = "spyhop-lab/services:1";
 
 #[test]
 fn a_crash_is_a_failure_and_the_way_back_an_outage() {
@@ -150,4 +154,49 @@ fn a_neighbour_is_not_dialled_for_anybody_else() {
     let came: Vec<_> = metrics.text().lines().filter(|line| line.starts_with(REQUESTS)).collect();
     assert_eq!(metrics.status, 200);
     assert!(came.iter().all(|line| line.contains("route=\"/metrics\"")), "somebody came: {came:?}");
+}
+
+/// Redis with a password and PostgreSQL with statistics, asked by lines of the policy.
+#[test]
+fn databases_say_what_they_are_asked() {
+    let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
+    if docker.cli(&["image", "inspect", SERVICES]).is_err() {
+        return skip("image", &format!("{SERVICES} is not there: `make test` makes it")).unwrap_or_default();
+    }
+    let project = docker.unique("probes");
+    let recipe = |service: &str, options: &[&str], script: &str| {
+        let recipe =
+            docker.container(service).compose(&project, service, 1).of_image(SERVICES).options(&["--no-healthcheck"]);
+        recipe.options(options).role(Role::Script(script.to_owned())).start()
+    };
+    let _cache = recipe("cache", &[], "exec redis-server --protected-mode no --dir /tmp --requirepass s3cret");
+    let data = ["--user", "postgres", "--workdir", "/var/lib/postgresql/data"];
+    let serve =
+        "echo 'host all all all trust' >>pg_hba.conf; exec postgres -D . -k /tmp -c listen_addresses=* -c fsync=off";
+    let _db = recipe("db", &data, serve);
+    let folder = tempfile::tempdir().expect("a folder for secrets");
+    fs::write(folder.path().join("redis"), "s3cret").expect("a secret");
+    let policy = format!(
+        "projects:\n  {project}:\n    services:\n      cache: {{ probes: {{ ping: {{ redis: 6379, interval: 1s, info: true, \
+         basic_auth: {{ password_file: redis }} }} }} }}\n      db: {{ probes: {{ ready: {{ postgres: 5432, interval: 1s, statistics: true }} }} }}\n"
+    );
+    let home = Home::with(&binary(), docker.socket(), &policy);
+    let agent = home.environment("SECRETS_DIR", &folder.path().display().to_string()).start();
+    eventually("both answer", || {
+        let page = agent.scrape();
+        page.expect("spyhop_redis_up", &[("service", "cache")], 1.0)?;
+        page.expect("spyhop_postgres_up", &[("service", "db")], 1.0)
+    });
+    let page = agent.scrape();
+    let cache = replica(&project, "cache", "1");
+    assert_eq!(page.value("spyhop_probe_authentication_enforced", &cache), Some(1.0));
+    assert_eq!(page.value("spyhop_redis_connected_clients", &cache), Some(1.0), "ours");
+    let info = page.one("spyhop_redis_info", &cache).expect("its version");
+    assert!(info.label("version").starts_with('7') && info.label("role") == "master", "{info:?}");
+    let db = replica(&project, "db", "1");
+    assert_eq!(page.value("spyhop_postgres_max_connections", &db), Some(100.0));
+    assert!(
+        page.require("spyhop_postgres_commits_total", &and(&db, "database", "postgres")).is_ok_and(|count| count > 0.0)
+    );
+    assert!(!agent.log().contains("s3cret"));
 }
