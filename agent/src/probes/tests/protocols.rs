@@ -28,7 +28,7 @@ async fn redis(password: Option<&'static str>) -> SocketAddr {
                 }
                 (_, said) if said.contains("QUIT") => "+OK\r\n",
                 (false, _) => "-NOAUTH Authentication required.\r\n",
-                (true, said) if said.contains("INFO") => "$33\r\nconnected_clients:3\r\nrole:master\r\n\r\n",
+                (true, said) if said.contains("INFO") => "$34\r\nconnected_clients:3\r\nrole:master\r\n\r\n",
                 (true, _) => "+PONG\r\n",
             };
             if stream.write_all(reply.as_bytes()).await.is_err() {
