@@ -5,10 +5,10 @@ use std::{fs, path::Path};
 use spyhop::{
     config::{self, Environment, Flag, Sources},
     policy::Policy,
-    render::{self, Compat, Options},
+    render::{self, Compat, Options, Scrape},
 };
 
-use crate::root;
+use crate::{promtool, root};
 
 #[test]
 fn the_rule_files_are_the_default_rendering() {
@@ -22,8 +22,36 @@ fn the_example_of_objectives_is_rendered_as_it_was() {
     let compat = vec![Compat::Sloth, Compat::PyrraGeneric];
     for file in render::alerts(&example(), &Options { compat, ..Options::default() }) {
         if file.name.starts_with("objectives") {
-            in_step(&root().join("agent/tests/golden/render").join(&file.name), &file.text);
+            let path = root().join("agent/tests/golden/render").join(&file.name);
+            in_step(&path, &file.text);
+            if promtool::is_here() {
+                promtool::check(&path);
+            }
         }
+    }
+}
+
+#[test]
+fn prometheus_takes_the_configuration_and_the_rules_beside_it() {
+    if !promtool::is_here() {
+        return;
+    }
+    for (policy, retention) in [(Policy::default(), "35d"), (example(), "95d")] {
+        let folder = tempfile::tempdir().unwrap();
+        let scrape = Scrape {
+            targets: vec!["spyhop:9477".into(), "[fd00::1]:9477".into()],
+            alertmanagers: vec!["alertmanager:9093".into()],
+            rules: String::new(),
+            tls: true,
+            compat_jobs: true,
+        };
+        let options = Options { compat: vec![Compat::Sloth, Compat::PyrraGeneric], ..Options::default() };
+        let configuration = render::prometheus(&policy, &options, &scrape);
+        assert!(configuration.text.contains(&format!("retention.time={retention}:")), "{}", configuration.text);
+        for file in render::alerts(&policy, &options).iter().chain([&configuration]) {
+            fs::write(folder.path().join(&file.name), &file.text).unwrap();
+        }
+        promtool::run(&["check", "config"], &folder.path().join("prometheus.yml")).unwrap();
     }
 }
 
