@@ -12,11 +12,13 @@
 mod budgets;
 mod case;
 mod cases;
+mod equivalence;
 mod mutants;
 mod names;
 mod promtool;
 mod rendered;
 mod runbooks;
+mod timeline;
 mod unit;
 
 use std::path::{Path, PathBuf};
