@@ -39,6 +39,7 @@ pub(crate) const BUDGETS: &[Budget] = &[
     budget("logs_rss_idle", "resident memory meanwhile", 15.0, "MiB"),
     budget("logs_rss_load", "resident memory at 10 MiB/s from 100 containers, at most", 30.0, "MiB"),
     budget("logs_rss_after", "resident memory 60 s later", 20.0, "MiB"),
+    budget("probes", "CPU of 500 probes at 15 s, 100 containers with five each", 1.0, "% of a core"),
     budget("size", "binary", 12.0, "MiB"),
     budget("first_scrape", "start to first complete scrape, 100 containers", 200.0, "ms"),
 ];

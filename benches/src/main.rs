@@ -6,6 +6,7 @@
 //! cargo run --release -p spyhop-benches -- --soak --logs     its part about logs alone (or: --scripted [LIVES])
 //! cargo run --release -p spyhop-benches -- --quick
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
+//! cargo run --release -p spyhop-benches -- --probes          probes alone
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
 //! ```
 //!
@@ -20,6 +21,7 @@ mod idle;
 mod ledger;
 mod load;
 mod logs;
+mod probes;
 mod real;
 mod report;
 mod sink;
@@ -112,6 +114,10 @@ fn run(effort: Effort) -> Result<Report> {
         logs::measure(&agent, effort, part.as_deref(), &mut report)?;
         return Ok(report);
     }
+    if std::env::args().any(|argument| argument == "--probes") {
+        probes::measure(&agent, effort, &mut report)?;
+        return Ok(report);
+    }
     start::size(&agent, &mut report)?;
     real::measure(&agent, effort, &mut report)?;
     for version in [crowd::Version::V1, crowd::Version::V2] {
@@ -119,6 +125,7 @@ fn run(effort: Effort) -> Result<Report> {
     }
     crowd::lifecycles(&agent, effort, &mut report)?;
     logs::measure(&agent, effort, None, &mut report)?;
+    probes::measure(&agent, effort, &mut report)?;
     Ok(report)
 }
 

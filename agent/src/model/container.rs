@@ -96,11 +96,9 @@ impl Container {
         self.pid.is_some() && matches!(self.state, ContainerState::Running | ContainerState::Paused)
     }
 
-    /// Restart policy `no` and exit 0: the container has done what it was started for.
+    /// Exit 0 and a restart policy that leaves it at that: the container has done what it was started for.
     pub fn completed(&self) -> bool {
-        self.state == ContainerState::Exited
-            && self.exit_code == Some(0)
-            && matches!(self.restart_policy, RestartPolicy::No)
+        self.state == ContainerState::Exited && self.exit_code == Some(0) && self.restart_policy.lets_end()
     }
 }
 
@@ -146,6 +144,13 @@ pub enum ContainerState {
     Dead,
     /// A word this version does not know.
     Unknown,
+}
+
+impl RestartPolicy {
+    /// `no` and `on-failure`: a run that ended with 0 is the last.
+    pub const fn lets_end(&self) -> bool {
+        matches!(self, Self::No | Self::OnFailure(_))
+    }
 }
 
 impl ContainerState {

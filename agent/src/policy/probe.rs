@@ -91,6 +91,8 @@ pub struct Expected {
 /// What a certificate must be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
+    /// Redis and PostgreSQL are spoken to over TLS. Of the other kinds the kind says so.
+    pub over: bool,
     /// The name that is asked for, and that the certificate must have; `None` is the service's, or the target's host.
     pub server_name: Option<Arc<str>>,
     /// Further names that the certificate must have.

@@ -166,7 +166,12 @@ impl Asker {
     }
 
     /// A greeting, and a certificate that is worth something.
-    async fn greet(&self, task: &Task, stream: TcpStream, facts: &mut Facts) -> Result<TlsStream<TcpStream>, Failure> {
+    pub(super) async fn greet(
+        &self,
+        task: &Task,
+        stream: TcpStream,
+        facts: &mut Facts,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
         let probe = &task.probe;
         let roots = match &probe.tls.ca_file {
             Some(file) => Some(secret::locate(file, &self.secrets).map_err(credentials)?),

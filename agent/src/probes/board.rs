@@ -1,7 +1,7 @@
 //! What is known of every target: written by the one task that asks, read by the page, the API and the metrics.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -160,7 +160,7 @@ impl Board {
         self.lock().by_id.values().cloned().collect()
     }
 
-    /// Outages that are over, of every service that has a probe.
+    /// Outages that are over, of every service of which a probe has ever failed.
     pub fn outages(&self) -> Vec<(Outage, Durations)> {
         self.lock().outages.iter().map(|(key, durations)| (key.clone(), *durations)).collect()
     }
@@ -175,7 +175,9 @@ impl Board {
     /// is for tests and benches of who reads the board.
     pub fn put(&self, record: Record, outages: Durations) {
         let mut records = self.lock();
-        records.outages.insert(outage(&record.id), outages);
+        if record.failures > 0 {
+            records.outages.insert(outage(&record.id), outages);
+        }
         records.by_id.insert(record.id.clone(), Arc::new(record));
     }
 
@@ -213,11 +215,8 @@ impl Board {
             }
         }
         let Records { by_id, outages } = &mut *records;
-        let keys: std::collections::BTreeSet<Outage> = by_id.keys().map(outage).collect();
+        let keys: BTreeSet<Outage> = by_id.keys().map(outage).collect();
         outages.retain(|key, _| keys.contains(key));
-        for key in keys {
-            outages.entry(key).or_default();
-        }
         drop(records);
         self.0.refused_declared.fetch_max(plan.refused, Ordering::Relaxed);
         soon
@@ -238,8 +237,11 @@ impl Board {
         let mut records = self.lock();
         let Records { by_id, outages } = &mut *records;
         let Some(record) = by_id.get_mut(id) else { return };
-        if let Some(over) = Arc::make_mut(record).took(outcome, at, now) {
-            outages.entry(outage(id)).or_default().observe(over);
+        let over = Arc::make_mut(record).took(outcome, at, now);
+        // With the first failure, so that a rate sees the first outage, which is over later.
+        if record.failures > 0 {
+            let durations = outages.entry(outage(id)).or_default();
+            over.into_iter().for_each(|over| durations.observe(over));
         }
     }
 

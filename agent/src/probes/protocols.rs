@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use super::{
     ask::{Asker, Task, host},
     http::{self, Ask},
@@ -33,12 +35,18 @@ impl Asker {
 
     pub(super) async fn redis(&self, task: &Task, facts: &mut Facts) -> Result<(), Failure> {
         let (user, password) = self.login(task).await?;
-        let mut stream = self.connect(task, facts).await?;
-        let began = facts.enter(Phase::Processing);
         let login =
             password.as_ref().map(|password| redis::Login { username: user.as_deref(), password: password.expose() });
-        let answer = redis::probe(&mut stream, login, task.probe.figures).await.map_err(|error| of_redis(&error))?;
-        facts.leave(began);
+        let mut stream = self.connect(task, facts).await?;
+        let answer = if task.probe.tls.over {
+            let mut stream = self.greet(task, stream, facts).await?;
+            facts.enter(Phase::Processing);
+            redis::probe(&mut stream, login, task.probe.figures).await
+        } else {
+            facts.enter(Phase::Processing);
+            redis::probe(&mut stream, login, task.probe.figures).await
+        };
+        let answer = answer.map_err(|error| of_redis(&error))?;
         // Whoever gives a password means it to be wanted.
         facts.enforced = answer.open.filter(|_| password.is_some()).map(|open| !open);
         facts.figures = answer.info.map(|info| Figures::Redis(Arc::new(info)));
@@ -56,24 +64,20 @@ impl Asker {
             user: user.as_deref().unwrap_or(usual.user),
             database: task.probe.database.as_deref().unwrap_or(usual.database),
         };
+        let secret = password.as_ref().map(Secret::expose);
         let mut stream = self.connect(task, facts).await?;
-        let began = facts.enter(Phase::Processing);
-        if task.probe.figures {
-            let login = login::Login { who, password: password.as_ref().map(Secret::expose), encrypted: false };
-            let ask = statistics::Ask { statement_timeout: task.timeout / 2, sizes: false };
-            let read = statistics::read(&mut stream, login, ask).await.map_err(|error| of_postgres(&error))?;
-            facts.leave(began);
-            facts.enforced = password.is_some().then_some(!read.open);
-            facts.figures = Some(Figures::Postgres(Arc::new(read)));
-            return Ok(());
+        if !task.probe.tls.over {
+            return greeted(stream, login::Login { who, password: secret, encrypted: false }, task, facts).await;
         }
-        let ready = postgres::ready(&mut stream, who).await.map_err(|error| of_postgres(&error))?;
-        facts.leave(began);
-        facts.enforced = ready.open.filter(|_| password.is_some()).map(|open| !open);
-        match ready.state.is_up() {
-            true => Ok(()),
-            false => Err(Failure::new(Reason::NotReady, format!("it says: {}", ready.state.word()))),
+        match postgres::ssl_request(&mut stream).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Failure::new(Reason::Tls, "the server speaks no TLS")),
+            Err(error) => return Err(of_postgres(&error)),
         }
+        let stream = self.greet(task, stream, facts).await?;
+        // A certificate that nobody looked at protects no password.
+        let encrypted = !task.probe.tls.insecure;
+        greeted(stream, login::Login { who, password: secret, encrypted }, task, facts).await
     }
 
     pub(super) async fn traefik(&self, task: &Task, facts: &mut Facts) -> Result<(), Failure> {
@@ -140,6 +144,29 @@ impl Asker {
             401 | 403 => Err(Reason::Denied.into()),
             status => Err(Failure::new(Reason::Status, format!("its API answered {status}"))),
         }
+    }
+}
+
+/// PostgreSQL, once it can be spoken to.
+async fn greeted(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    login: login::Login<'_>,
+    task: &Task,
+    facts: &mut Facts,
+) -> Result<(), Failure> {
+    facts.enter(Phase::Processing);
+    if task.probe.figures {
+        let ask = statistics::Ask { statement_timeout: task.timeout / 2, sizes: false };
+        let read = statistics::read(&mut stream, login, ask).await.map_err(|error| of_postgres(&error))?;
+        facts.enforced = login.password.is_some().then_some(!read.open);
+        facts.figures = Some(Figures::Postgres(Arc::new(read)));
+        return Ok(());
+    }
+    let ready = postgres::ready(&mut stream, login.who).await.map_err(|error| of_postgres(&error))?;
+    facts.enforced = ready.open.filter(|_| login.password.is_some()).map(|open| !open);
+    match ready.state.is_up() {
+        true => Ok(()),
+        false => Err(Failure::new(Reason::NotReady, format!("it says: {}", ready.state.word()))),
     }
 }
 

@@ -33,20 +33,7 @@ const FORGET: Duration = Duration::from_secs(60);
 
 /// Asks until `shutdown`.
 pub(super) async fn run(probes: Probes, parts: Parts, greeter: Greeter, shutdown: CancellationToken) {
-    let asker =
-        Asker { dial: Arc::clone(&parts.dial), threads: Threads::new(), greeter, secrets: parts.secrets.clone() };
-    let mut runner = Runner {
-        probes,
-        parts,
-        asker: Arc::new(asker),
-        plan: Plan::default(),
-        schedule: Schedule::new(),
-        running: JoinSet::new(),
-        tasks: HashMap::new(),
-        began: Instant::now(),
-        planned: None,
-        rung: true,
-    };
+    let mut runner = Runner::new(probes, parts, greeter);
     loop {
         let wake = runner.turn();
         let wake = wake.map(|wake| sleep_until((runner.began + wake).into()));
@@ -82,6 +69,23 @@ struct Runner {
 }
 
 impl Runner {
+    fn new(probes: Probes, parts: Parts, greeter: Greeter) -> Self {
+        let (dial, secrets) = (Arc::clone(&parts.dial), parts.secrets.clone());
+        let asker = Arc::new(Asker { dial, threads: Threads::new(), greeter, secrets });
+        Self {
+            probes,
+            parts,
+            asker,
+            plan: Plan::default(),
+            schedule: Schedule::new(),
+            running: JoinSet::new(),
+            tasks: HashMap::new(),
+            began: Instant::now(),
+            planned: None,
+            rung: true,
+        }
+    }
+
     /// Does what is due, and says when something is next.
     fn turn(&mut self) -> Option<Duration> {
         let now = self.began.elapsed();
@@ -173,5 +177,28 @@ impl Outcome {
     /// A failure for which nobody was asked.
     fn without(reason: Reason) -> Self {
         Self { failure: Some(reason.into()), took: Duration::ZERO, facts: Facts::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{inventory::Reader, policy, policy::examples, probes::tests::on_host, targets::OwnNetwork};
+
+    #[tokio::test]
+    async fn without_probes_nothing_wakes_up() {
+        let reader = Reader::new();
+        reader.publish(examples::snapshot(vec![examples::sound("shop", "web")]));
+        let parts = Parts {
+            reader,
+            policy: policy::Board::default(),
+            standpoint: on_host(),
+            dial: Arc::new(OwnNetwork),
+            secrets: "/nowhere".into(),
+        };
+        let mut runner = Runner::new(Probes::default(), parts, Greeter::new().unwrap());
+        assert_eq!(runner.turn(), None, "until somebody rings");
+        runner.rung = true;
+        assert!(runner.turn().is_some_and(|wake| wake <= runner.began.elapsed() + GAP));
     }
 }

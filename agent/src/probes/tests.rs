@@ -3,5 +3,8 @@
 mod asking;
 mod certificates;
 mod plan;
+mod protocols;
 mod running;
 mod servers;
+
+pub(super) use self::plan::on_host;

@@ -13,11 +13,14 @@
 
 mod answer;
 mod compare;
+mod findings;
 mod labels;
 
+use self::answer::PER_PAGE;
 pub use self::{
-    answer::{AnswerError, MAX_PAGE, MAX_PAGES, Middleware, Router, middlewares, next_page, routers},
-    compare::{Answers, Finding, MAX_TOLD, Missing, Place, Report, compare},
+    answer::{AnswerError, MAX_PAGE, MAX_PAGES, Middleware, Router, Status, middlewares, next_page, routers},
+    compare::{Answers, MAX_TOLD, Missing, Place, Report, compare},
+    findings::Finding,
     labels::MAX_ROUTERS,
 };
 
@@ -47,12 +50,12 @@ impl Protocol {
 
     /// Path and query of a page of routers, the first is 1. Pages are large: between two of them the list may change.
     pub fn routers_path(self, page: u32) -> String {
-        format!("/api/{}/routers?per_page=1000&page={page}", self.word())
+        format!("/api/{}/routers?per_page={PER_PAGE}&page={page}", self.word())
     }
 
     /// The same for middlewares, which are wanted with [`Options::require_auth`] or [`Options::require_tls`]. UDP has none.
     pub fn middlewares_path(self, page: u32) -> String {
-        format!("/api/{}/middlewares?per_page=1000&page={page}", self.word())
+        format!("/api/{}/middlewares?per_page={PER_PAGE}&page={page}", self.word())
     }
 }
 

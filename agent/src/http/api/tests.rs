@@ -1,9 +1,12 @@
 //! Field names and shapes, held by the examples of `docs/api.md`: `UPDATE_GOLDEN=1 cargo test` writes them anew.
 
+mod probed;
+
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
+pub(in crate::http) use self::probed::board as probed;
 use super::*;
 use crate::{
     http::routes,
@@ -244,6 +247,7 @@ fn the_documentation_is_in_step() {
     for (name, value) in [
         ("containers", serde_json::to_string_pretty(&view.containers(&web)).unwrap()),
         ("logs", serde_json::to_string_pretty(&View { logs: Some(&board()), ..view }.logs(&web)).unwrap()),
+        ("probes", serde_json::to_string_pretty(&View { probes: Some(&probed()), ..view }.probes(&web)).unwrap()),
         ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
         ("version", pretty(&Version { revision: None, ..view.version() })),
         ("health", pretty(&view.health(true))),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    http::api::tests::{bare, board, full, snapshot, view},
+    http::api::tests::{bare, board, full, probed, snapshot, view},
     inventory::Snapshot,
     logs::board::{Trouble, TroubleKind},
     model::{ContainerId, RestartPolicy, ServiceKey},
@@ -145,4 +145,28 @@ fn logs_are_shown_where_they_go_somewhere() {
     board.service(&ServiceKey { project: "shop".into(), service: "web".into() }).set_oldest(1, None);
     let page = index(&View { logs: Some(&board), ..view(&snapshot) });
     assert!(page.contains("kept back: &lt;script&gt;") && page.contains("Nothing is late, lost or missing."), "{page}");
+}
+
+#[test]
+fn probes_that_fail_come_first_with_reason_and_since_when() {
+    let snapshot = snapshot();
+    let board = probed();
+    let page = index(&View { probes: Some(&board), ..view(&snapshot) });
+    for part in [
+        "<dt>Probes failing</dt><dd>1 of 4</dd>",
+        "<th scope=\"row\"><bdi>orders</bdi></th><td class=\"bad\">failing</td><td>\
+         <time datetime=\"2026-03-01T11:58:30Z\">1 min ago</time></td><td>answered 503</td>",
+        "<th scope=\"row\"><bdi>port</bdi></th><td class=\"warn\">unreachable</td>",
+        "2 of 4 probes; <a href=\"/api/v1/probes\">",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let at = |part: &str| page.find(part).unwrap_or_else(|| panic!("{part}"));
+    assert!(at("<bdi>orders</bdi>") < at("<bdi>port</bdi>") && at("id=\"probes\"") < at("id=\"containers\""));
+    // One that is well is shown because its certificate ends within three weeks, and then with when it does.
+    let soon = View { now: "2026-03-20T12:00:00Z".parse().unwrap(), probes: Some(&board), ..view(&snapshot) };
+    assert!(index(&soon).contains("<span class=\"warn\">its certificate ends in 10 d</span>"));
+    let over = View { now: "2026-04-02T00:00:00Z".parse().unwrap(), probes: Some(&board), ..view(&snapshot) };
+    assert!(index(&over).contains("<span class=\"bad\">its certificate ended 2 d ago</span>"));
+    assert!(!index(&view(&snapshot)).contains("id=\"probes\""), "nobody is asked");
 }

@@ -14,7 +14,7 @@ use ring::{digest, hmac, pbkdf2, rand};
 /// The mechanism's name.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
 /// Most rounds of hashing done for a server: it names the number, and we do the work. PostgreSQL's is 4096 (`scram_iterations`); as many
-/// as this take some 50 milliseconds.
+/// as this take some 20 milliseconds.
 pub const MAX_ITERATIONS: u32 = 100_000;
 /// Random bytes of our half of the nonce, as many as libpq's.
 const NONCE_BYTES: usize = 18;

@@ -1,5 +1,7 @@
 //! A conversation: messages out, messages in, and no more bytes than it may have.
 
+use std::io::{self, ErrorKind};
+
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
@@ -25,8 +27,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), PostgresError> {
-        self.stream.write_all(bytes).await.map_err(PostgresError::Io)?;
-        self.stream.flush().await.map_err(PostgresError::Io)
+        self.stream.write_all(bytes).await.map_err(broken)?;
+        self.stream.flush().await.map_err(broken)
     }
 
     /// The next message, notices and unknown ones included.
@@ -54,7 +56,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
 
     async fn fill(&mut self) -> Result<(), PostgresError> {
         let mut piece = [0; 4096];
-        let read = self.stream.read(&mut piece).await.map_err(PostgresError::Io)?;
+        let read = self.stream.read(&mut piece).await.map_err(broken)?;
         if read == 0 {
             return Err(if self.buffer.is_empty() { PostgresError::Closed } else { self.foreign() });
         }
@@ -81,5 +83,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Wire<'a, S> {
     /// Closes our side.
     pub(super) async fn close(&mut self) {
         drop(self.stream.shutdown().await);
+    }
+}
+
+/// A connection that is reset has been closed, only less politely.
+fn broken(error: io::Error) -> PostgresError {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => PostgresError::Closed,
+        _ => PostgresError::Io(error),
     }
 }

@@ -2,7 +2,7 @@
 
 /// A reply of the kinds that our questions can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub(super) enum Reply {
     /// `+text`.
     Simple(String),
     /// `-WORD text`.
@@ -17,7 +17,7 @@ pub enum Reply {
 
 impl Reply {
     /// Something to show to a person.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Simple(text) => format!("+{text}"),
             Self::Error(text) => format!("-{text}"),
@@ -30,7 +30,7 @@ impl Reply {
 
 /// Bytes which are no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
+pub(super) enum Malformed {
     /// Another protocol, or a kind of reply no question of ours has (arrays).
     NotResp,
     /// Longer than allowed, by its own account or by what has come.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// An agent on the host, which sees no route.
-pub(super) fn on_host() -> Standpoint {
+pub(in crate::probes) fn on_host() -> Standpoint {
     Standpoint::with_roots(true, Path::new("/nowhere"), Path::new("/nowhere")).listening_on(9477)
 }
 

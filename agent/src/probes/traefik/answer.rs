@@ -1,13 +1,20 @@
 //! Answers of Traefik's API, 2.x and 3.x.
 
-use serde::{Deserialize, de::IgnoredAny};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, SeqAccess, Visitor},
+};
 
 use super::Protocol;
 
+/// Entries of a page that is asked for, and most that one is read with. Traefik makes it as large as it is asked to.
+pub(super) const PER_PAGE: usize = 1000;
 /// Longest page that should be read, in bytes: a thousand routers take some 400,000.
-pub const MAX_PAGE: usize = 4 * 1024 * 1024;
-/// Most pages that should be asked for.
-pub const MAX_PAGES: u32 = 10;
+pub const MAX_PAGE: usize = 2 * 1024 * 1024;
+/// Most pages that should be asked for: five thousand routers.
+pub const MAX_PAGES: u32 = 5;
 
 /// A router as the API tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +82,36 @@ pub enum AnswerError {
     Json(#[source] serde_json::Error),
 }
 
+/// A list which ends with an error beyond [`PER_PAGE`] entries: small ones would take far more memory than the bytes they stand in.
+struct Page<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {PER_PAGE}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+                let mut read = Vec::new();
+                while let Some(entry) = entries.next_element()? {
+                    if read.len() >= PER_PAGE {
+                        return Err(A::Error::invalid_length(read.len() + 1, &self));
+                    }
+                    read.push(entry);
+                }
+                Ok(read)
+            }
+        }
+
+        deserializer.deserialize_seq(Entries(PhantomData)).map(Self)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireRouter {
@@ -112,7 +149,7 @@ struct WireChain {
 ///
 /// Where it is none.
 pub fn routers(protocol: Protocol, body: &[u8]) -> Result<Vec<Router>, AnswerError> {
-    let read: Vec<WireRouter> = serde_json::from_slice(body).map_err(AnswerError::Json)?;
+    let Page(read): Page<WireRouter> = serde_json::from_slice(body).map_err(AnswerError::Json)?;
     let router = |wire: WireRouter| Router {
         protocol,
         name: wire.name,
@@ -131,7 +168,7 @@ pub fn routers(protocol: Protocol, body: &[u8]) -> Result<Vec<Router>, AnswerErr
 ///
 /// Where it is none.
 pub fn middlewares(body: &[u8]) -> Result<Vec<Middleware>, AnswerError> {
-    let read: Vec<WireMiddleware> = serde_json::from_slice(body).map_err(AnswerError::Json)?;
+    let Page(read): Page<WireMiddleware> = serde_json::from_slice(body).map_err(AnswerError::Json)?;
     let middleware = |wire: WireMiddleware| Middleware {
         name: wire.name,
         kind: wire.kind.to_ascii_lowercase(),

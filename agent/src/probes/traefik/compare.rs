@@ -5,25 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Backend, Health, Middleware, Networks, Options, Protocol, Reason, Router,
     answer::Status,
+    findings::{Finding, Judge, redirected},
     labels::{Asked, Wanted, wanted},
 };
 
 /// Most missing routes that are told one by one, and most findings.
 pub const MAX_TOLD: usize = 200;
 /// The provider whose routers come from labels.
-const DOCKER: &str = "docker";
-/// The provider of Traefik's own routers.
-const INTERNAL: &str = "internal";
+pub(super) const DOCKER: &str = "docker";
 /// Longest text of Traefik's that is passed on, in bytes, and how many of them.
 const ERROR_BYTES: usize = 200;
 const ERRORS: usize = 3;
-/// How deep chains of middlewares are followed.
-const CHAIN_DEPTH: usize = 8;
-/// Types of middlewares that authenticate.
-const AUTHENTICATE: [&str; 3] = ["basicauth", "digestauth", "forwardauth"];
-/// Types of middlewares that send to another address.
-const REDIRECT: [&str; 2] = ["redirectscheme", "redirectregex"];
-
 /// What Traefik answered.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
@@ -81,59 +73,6 @@ pub struct Place {
     pub router: String,
 }
 
-/// Something wrong with a router that is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Finding {
-    /// The container is on no network that Traefik is on: requests end in a timeout.
-    NoSharedNetwork,
-    /// The container is not on the network its label names: Traefik takes another.
-    NetworkNotAttached,
-    /// The container is on several networks, Traefik not on all of them, and no label says which: it takes any.
-    NetworkByChance,
-    /// No label says which of several exposed ports: Traefik takes the lowest.
-    PortGuessed,
-    /// Traefik uses it, and warns.
-    Warning,
-    /// It takes requests without TLS, and does more than redirect them.
-    NoTls,
-    /// Nothing authenticates its requests.
-    NoAuth,
-    /// Its provider is not among those allowed.
-    ForeignProvider,
-    /// The docker provider has it, and no container seen here asks for it.
-    Unexpected,
-}
-
-impl Finding {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::NoSharedNetwork,
-        Self::NetworkNotAttached,
-        Self::NetworkByChance,
-        Self::PortGuessed,
-        Self::Warning,
-        Self::NoTls,
-        Self::NoAuth,
-        Self::ForeignProvider,
-        Self::Unexpected,
-    ];
-
-    /// One word, for a label.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::NoSharedNetwork => "no_shared_network",
-            Self::NetworkNotAttached => "network_not_attached",
-            Self::NetworkByChance => "network_by_chance",
-            Self::PortGuessed => "port_guessed",
-            Self::Warning => "warning",
-            Self::NoTls => "no_tls",
-            Self::NoAuth => "no_auth",
-            Self::ForeignProvider => "foreign_provider",
-            Self::Unexpected => "unexpected",
-        }
-    }
-}
-
 /// A router and the containers which ask for it, in the order given.
 struct Expected<'b, 'a> {
     askers: Vec<(&'b Backend<'a>, usize, usize)>,
@@ -157,7 +96,10 @@ pub fn compare(options: &Options, backends: &[Backend<'_>], answers: &Answers) -
         }
     }
     let ours = Ours::new(&answers.routers);
-    let judge = Judge { options, middlewares: answers.middlewares.as_deref(), redirected: redirected(answers) };
+    let middlewares: Option<BTreeMap<_, _>> =
+        answers.middlewares.as_ref().map(|all| all.iter().map(|known| (known.name.as_str(), known)).collect());
+    let redirected = redirected(answers, middlewares.as_ref());
+    let judge = Judge { options, middlewares, redirected };
     let mut seen = BTreeSet::new();
     for ((protocol, name), expected) in &expected {
         let askers: Vec<Asker<'_, '_>> = expected
@@ -216,10 +158,10 @@ impl Report {
 }
 
 /// A container which asks for a router.
-struct Asker<'b, 'a> {
-    backend: &'b Backend<'a>,
-    wanted: &'b Wanted<'a>,
-    asked: &'b Asked<'a>,
+pub(super) struct Asker<'b, 'a> {
+    pub(super) backend: &'b Backend<'a>,
+    pub(super) wanted: &'b Wanted<'a>,
+    pub(super) asked: &'b Asked<'a>,
 }
 
 /// Routers of the docker provider by their short names.
@@ -276,7 +218,7 @@ fn why(askers: &[Asker<'_, '_>], there: &[&Router]) -> (Reason, Vec<String>) {
 }
 
 /// Why Traefik passes over a whole container; `None` where nothing here says so.
-fn passed_over(asker: &Asker<'_, '_>) -> Option<Reason> {
+pub(super) fn passed_over(asker: &Asker<'_, '_>) -> Option<Reason> {
     let Asker { backend, wanted, .. } = asker;
     if wanted.any_state && (!backend.running || backend.health.is_some_and(|health| health != Health::Healthy)) {
         return None;
@@ -300,122 +242,6 @@ fn passed_over(asker: &Asker<'_, '_>) -> Option<Reason> {
 
 fn no_port(asker: &Asker<'_, '_>) -> bool {
     asker.wanted.portless && asker.backend.exposed == Some(0)
-}
-
-/// What is held against routers that are there.
-struct Judge<'o> {
-    options: &'o Options,
-    middlewares: Option<&'o [Middleware]>,
-    /// Entry points at which everything is redirected before any router of a container sees it.
-    redirected: BTreeSet<&'o str>,
-}
-
-impl Judge<'_> {
-    /// Findings about the routers that one became.
-    fn routers(&self, routers: &[&Router]) -> BTreeSet<Finding> {
-        let mut findings = BTreeSet::new();
-        for router in routers {
-            if router.status == Status::Warning || router.status == Status::Disabled {
-                findings.insert(Finding::Warning);
-            }
-            if router.status == Status::Disabled || self.only_redirects(router) {
-                continue;
-            }
-            if self.options.require_tls && !router.tls && router.protocol != Protocol::Udp {
-                findings.insert(Finding::NoTls);
-            }
-            let known = self.middlewares.is_some() && router.protocol == Protocol::Http;
-            if self.options.require_auth && known && !self.authenticates(router) {
-                findings.insert(Finding::NoAuth);
-            }
-        }
-        findings
-    }
-
-    /// Whether no request of a router gets past a redirect.
-    fn only_redirects(&self, router: &Router) -> bool {
-        let everywhere = |router: &Router| {
-            !router.entry_points.is_empty()
-                && router.entry_points.iter().all(|at| self.redirected.contains(at.as_str()))
-        };
-        router.protocol == Protocol::Http
-            && (everywhere(router) || self.goes_through(router, |kind, _| REDIRECT.contains(&kind)))
-    }
-
-    fn authenticates(&self, router: &Router) -> bool {
-        let by_name = |name: &str| self.options.auth_middlewares.iter().any(|known| known == name);
-        self.goes_through(router, |kind, name| AUTHENTICATE.contains(&kind) || by_name(name))
-    }
-
-    fn goes_through(&self, router: &Router, is_it: impl Fn(&str, &str) -> bool) -> bool {
-        let all = self.middlewares.unwrap_or_default();
-        let mut names: Vec<&str> = router.middlewares.iter().map(String::as_str).collect();
-        // Chains may hold chains, and a hostile answer a circle of them.
-        for _ in 0..CHAIN_DEPTH {
-            let these: BTreeSet<&str> = names.iter().copied().collect();
-            let met: Vec<&Middleware> = all.iter().filter(|known| these.contains(known.name.as_str())).collect();
-            if met.iter().any(|known| is_it(&known.kind, &known.name)) {
-                return true;
-            }
-            names = met.iter().flat_map(|known| known.chain.iter().map(String::as_str)).collect();
-        }
-        false
-    }
-
-    /// Findings about the way from Traefik to the containers behind a router.
-    fn networks(&self, askers: &[Asker<'_, '_>]) -> BTreeSet<Finding> {
-        let mut findings = BTreeSet::new();
-        for asker in askers.iter().filter(|asker| passed_over(asker).is_none()) {
-            if asker.wanted.portless && asker.backend.exposed.is_some_and(|exposed| exposed > 1) {
-                findings.insert(Finding::PortGuessed);
-            }
-            let Networks::Own(own) = &asker.backend.networks else { continue };
-            let attached = asker.wanted.network.filter(|named| own.iter().any(|(name, _)| name == named));
-            if asker.wanted.network.is_some() && attached.is_none() {
-                findings.insert(Finding::NetworkNotAttached);
-            }
-            let Some(traefik) = &self.options.traefik_networks else { continue };
-            let shared = |name: &str| traefik.iter().any(|known| known == name);
-            let reached = match attached {
-                Some(named) => usize::from(shared(named)),
-                None => own.iter().filter(|(name, _)| shared(name)).count(),
-            };
-            if reached == 0 && !own.is_empty() {
-                findings.insert(Finding::NoSharedNetwork);
-            } else if attached.is_none() && reached < own.len() {
-                findings.insert(Finding::NetworkByChance);
-            }
-        }
-        findings
-    }
-
-    /// What is wrong with the presence of a router.
-    fn stranger(&self, router: &Router, asked_for: bool) -> Option<Finding> {
-        match router.provider() {
-            INTERNAL => None,
-            DOCKER => (!asked_for).then_some(Finding::Unexpected),
-            other => {
-                let allowed = self.options.allowed_providers.as_ref();
-                allowed
-                    .is_some_and(|allowed| !allowed.iter().any(|known| known == other))
-                    .then_some(Finding::ForeignProvider)
-            }
-        }
-    }
-}
-
-/// Entry points with a redirection of their own: Traefik makes an internal router for each, which takes every host.
-fn redirected(answers: &Answers) -> BTreeSet<&str> {
-    let redirects = |name: &String| {
-        let (kind, all) = ("redirectscheme", answers.middlewares.as_deref().unwrap_or_default());
-        all.iter().any(|known| known.name == *name && known.kind == kind)
-    };
-    let internal =
-        answers.routers.iter().filter(|router| router.provider() == INTERNAL && router.protocol == Protocol::Http);
-    internal
-        .filter(|router| router.middlewares.iter().any(redirects))
-        .flat_map(|router| router.entry_points.iter().map(String::as_str))
-        .collect()
 }
 
 fn place(backend: &Backend<'_>, protocol: Protocol, router: &str) -> Place {

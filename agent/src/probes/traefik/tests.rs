@@ -287,7 +287,7 @@ fn pages_end_where_traefik_begins_again() {
         (1, None, None),
         (1, Some("x"), None),
         (1, Some("4000000000"), None),
-        (10, Some("11"), None),
+        (5, Some("6"), None),
     ] {
         assert_eq!(next_page(page, header), next, "{page} {header:?}");
     }
@@ -317,6 +317,11 @@ fn bounds_hold_and_say_what_they_left_out() {
     let report = compare(&Options::default(), &[], &Answers { routers, middlewares: None });
     assert_eq!((report.findings.len(), report.left_out), (MAX_TOLD, 300));
     assert!(report.findings.iter().all(|(_, place)| !place.router.contains('\n')));
+    // No page is longer than what was asked for.
+    let longer = |entries: usize| format!("[{}]", vec![r#"{"name":""}"#; entries].join(","));
+    assert_eq!(super::routers(Protocol::Http, longer(1000).as_bytes()).unwrap().len(), 1000);
+    assert!(super::routers(Protocol::Http, longer(1001).as_bytes()).is_err());
+    assert!(middlewares(longer(1001).as_bytes()).is_err());
     // A chain that leads to itself ends.
     let circle = br#"[{"name":"c@docker","type":"chain","chain":{"middlewares":["c@docker"]}}]"#;
     let body = br#"[{"name":"r@docker","entryPoints":["web"],"middlewares":["c@docker"]}]"#;

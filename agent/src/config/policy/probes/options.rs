@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every option.
-pub(super) const KEYS: [&str; 21] = [
+pub(super) const KEYS: [&str; 22] = [
     "interval",
     "timeout",
     "max_duration",
@@ -34,6 +34,7 @@ pub(super) const KEYS: [&str; 21] = [
     "names",
     "ca_file",
     "insecure_skip_verify",
+    "over_tls",
     "info",
     "statistics",
     "database",
@@ -121,6 +122,7 @@ fn option(fields: &mut Fields<'_>, path: &str, key: &str, at: Position, node: No
         key => {
             let on = fields.parsed(path, node, fields::switch).unwrap_or_default();
             match key {
+                "over_tls" => probe.tls.over = on,
                 "exposed_by_default" => probe.routes.exposed_by_default = on,
                 "require_tls" => probe.routes.require_tls = on,
                 "require_auth" => probe.routes.require_auth = on,
@@ -141,6 +143,11 @@ fn together(fields: &mut Fields<'_>, path: &str, at: Position, probe: &Probe) {
     }
     if probe.max_duration.zip(timeout).is_some_and(|(budget, timeout)| budget > timeout) {
         wrong("max_duration", "is longer than the timeout", "what is slower than the timeout has failed");
+    }
+    let papers = &probe.tls;
+    let asks = papers.server_name.is_some() || !papers.names.is_empty() || papers.ca_file.is_some() || papers.insecure;
+    if asks && probe.aim.kind.takes("over_tls") && !papers.over {
+        wrong("over_tls", "is not switched on, and a certificate is asked for", "write over_tls: true");
     }
     let shows = probe.credentials != Credentials::None;
     if !probe.unauthorized.is_empty() {

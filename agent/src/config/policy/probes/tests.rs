@@ -39,7 +39,7 @@ projects:
             basic_auth: { username: probe, password_file: probe_password }
             unauthorized: [401, 403]
           secure: { https: 443/, server_name: shop.example, names: [www.shop.example, 192.0.2.1], ca_file: /etc/ca.pem, bearer_file: token }
-          cache: { redis: 6379, info: true, basic_auth: { password_file: redis } }
+          cache: { redis: 6379, info: true, over_tls: true, ca_file: ca.pem, basic_auth: { password_file: redis } }
           db: { postgres: 5432, statistics: true, database: shop, basic_auth: { username: probe } }
           routes: { traefik: 8080 }
     profiles:
@@ -113,6 +113,7 @@ projects:
           sided: { http: 8000, unauthorized: [401] }
           shown: { https: 8000/, bearer_file: t, insecure_skip_verify: true }
           both: { http: 8000/, bearer_file: t, basic_auth: { username: "a:b", password_file: p } }
+          papers: { redis: 6379, ca_file: ca.pem }
           half: { http: 8000/, basic_auth: { username: a } }
 probes:
   ftp: ftp://x/
@@ -151,6 +152,7 @@ fn every_mistake_is_told() {
         "shown.insecure_skip_verify: would show credentials to whoever answers",
         "both.basic_auth.username: is a user with a colon",
         "both.basic_auth: is given beside other credentials",
+        "papers.over_tls: is not switched on, and a certificate is asked for",
         "half.basic_auth: does not say who, or by which password",
         "probes.ftp: \"ftp://x/\" is not an address",
         "probes.user: holds a user or a password; write basic_auth",
