@@ -16,6 +16,7 @@ mod equivalence;
 mod mutants;
 mod names;
 mod promtool;
+mod records;
 mod rendered;
 mod runbooks;
 mod timeline;

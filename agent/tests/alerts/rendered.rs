@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use spyhop::{
     config::{self, Environment, Flag, Sources},
     policy::Policy,
-    render::{self, Compat, Options, Scrape},
+    render::{self, Compat, Options, Scrape, catalogue},
 };
 
 use crate::{promtool, root};
@@ -53,6 +53,34 @@ fn prometheus_takes_the_configuration_and_the_rules_beside_it() {
         }
         promtool::run(&["check", "config"], &folder.path().join("prometheus.yml")).unwrap();
     }
+}
+
+/// The page of alerts: its tables are the catalogue's, with the drill of each.
+#[test]
+fn the_page_of_alerts_has_every_alert_with_its_drill() {
+    let drills = fs::read_to_string(root().join("alerts/drills.yml")).unwrap();
+    let drill = |alert: &str| {
+        let line = drills.lines().find_map(|line| line.strip_prefix(alert)?.strip_prefix(": "));
+        let line = line.unwrap_or_else(|| panic!("{alert} has neither a drill nor a reason in alerts/drills.yml"));
+        match line.strip_prefix('"').and_then(|reason| reason.strip_suffix('"')) {
+            Some(reason) => format!("none: {reason}"),
+            None => line.split(", ").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        }
+    };
+    for alert in ["SpyhopSloBurnFast", "SpyhopSloBurnSlow", "SpyhopSloBudgetExhausted", "SpyhopSloMissing"] {
+        assert!(!drill(alert).is_empty());
+    }
+    let path = root().join("docs/alerts.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (head, _) = page.split_once("--test alerts`. -->\n").expect("the mark below which it is written");
+    in_step(&path, &format!("{head}--test alerts`. -->\n{}", catalogue::markdown(&drill)));
+}
+
+#[test]
+fn the_example_in_the_page_of_objectives_is_the_one_that_is_read() {
+    let page = fs::read_to_string(root().join("docs/objectives.md")).unwrap();
+    let example = fs::read_to_string(root().join("agent/tests/fixtures/policy/objectives.yml")).unwrap();
+    assert!(page.contains(&format!("```yaml\n{example}```\n")), "docs/objectives.md has another example");
 }
 
 /// The policy with objectives of every kind.
