@@ -232,6 +232,26 @@ fn time_of_which_nothing_is_known_counts_as_the_objective_says() {
     }
 }
 
+/// A source that is gone is told of after an hour, unless somebody stopped the service.
+#[test]
+fn a_missing_source_is_told_unless_the_service_was_stopped() {
+    if !promtool::is_here() {
+        return;
+    }
+    let rules = text_of(&example());
+    let of_probe = "max(ALERTS{alertname=\"SpyhopSloMissing\",alertstate=\"firing\",slo=\"shop-api-answers\"})";
+    for (stopped, told) in [("0x130", true), ("1x130", false)] {
+        let mut times = Timeline::new(1);
+        times.series(&[(
+            "spyhop_service_replicas{host=\"h\",project=\"shop\",service=\"api\",state=\"stopped\"}",
+            stopped,
+        )]);
+        times.expect(of_probe, 59, false);
+        times.expect(of_probe, 60, told);
+        promtool::test_texts(&rules, &times.text).unwrap_or_else(|error| panic!("{stopped}: {error}"));
+    }
+}
+
 fn text_of(policy: &Policy) -> String {
     let files = render::alerts(policy, &Options::default());
     files.into_iter().find(|file| file.name == "objectives.yml").unwrap().text
