@@ -92,6 +92,14 @@ Examples:
   spyhop render alerts --set policy.file=$PWD/policy.yml --out rules --dashboard-base https://grafana.example
   spyhop render alerts --out rules --time-scale 0.01      a hundred times faster, for drills";
 
+const RENDER_PROMETHEUS_HELP: &str = "\
+Its head says how long Prometheus has to keep samples for the objectives of the policy. Agents which ask for credentials
+need them added (docs/security.md).
+
+Examples:
+  spyhop render prometheus --target host1:9477 --target host2:9477 --out /etc/prometheus
+  spyhop render prometheus --rules rules --compat-jobs";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -258,6 +266,33 @@ pub(super) enum RenderCommand {
     /// Write alert and recording rules, those of the policy's objectives among them
     #[command(after_help = RENDER_ALERTS_HELP)]
     Alerts(RenderAlertsArguments),
+    /// Write the configuration of a Prometheus that scrapes agents and loads these rules
+    #[command(after_help = RENDER_PROMETHEUS_HELP)]
+    Prometheus(RenderPrometheusArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderPrometheusArguments {
+    /// Folder to write prometheus.yml to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Name of the scrape job that has the agents
+    #[arg(long, value_name = "NAME", default_value = "spyhop")]
+    pub(super) job: String,
+    /// An agent; may be given several times
+    #[arg(long, value_name = "HOST:PORT", default_value = "spyhop:9477")]
+    pub(super) target: Vec<String>,
+    /// An Alertmanager; may be given several times
+    #[arg(long, value_name = "HOST:PORT", default_value = "alertmanager:9093")]
+    pub(super) alertmanager: Vec<String>,
+    /// Folder of the rule files as Prometheus sees it; otherwise beside prometheus.yml
+    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub(super) rules: String,
+    /// Also as the jobs cadvisor, node and blackbox, for dashboards that ask for those
+    #[arg(long)]
+    pub(super) compat_jobs: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,24 +1,47 @@
-//! `spyhop render alerts`: files for Prometheus from the policy. Nothing is asked of the engine.
+//! `spyhop render alerts|prometheus`: files for Prometheus from the policy. Nothing is asked of the engine.
 
 use std::{fs, io, path::Path};
 
 use super::{
     Exit, answer,
-    arguments::{CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments},
+    arguments::{CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderPrometheusArguments},
     complain, fail,
 };
-use crate::render::{self, Compat, Options, Rendered};
+use crate::render::{self, Compat, Options, Rendered, Scrape};
 
 pub(super) fn run(arguments: RenderCommandArguments) -> Exit {
     match arguments.command {
         RenderCommand::Alerts(arguments) => alerts(arguments),
+        RenderCommand::Prometheus(arguments) => prometheus(arguments),
     }
+}
+
+fn prometheus(arguments: RenderPrometheusArguments) -> Exit {
+    let RenderPrometheusArguments { out, job, target, alertmanager, rules, compat_jobs, config } = arguments;
+    if let Some(wrong) = job_fault(&job) {
+        return fail(wrong);
+    }
+    let (config, _) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let options = Options { job, ..Options::default() };
+    let tls = config.http.access.tls.is_some();
+    let scrape = Scrape { targets: target, alertmanagers: alertmanager, rules, tls, compat_jobs };
+    let file = render::prometheus(&config.policy, &options, &scrape);
+    deliver(&[file], out.as_deref())
+}
+
+/// What no job can be called: its name goes into quotes of rules.
+fn job_fault(job: &str) -> Option<&'static str> {
+    let fits = !job.is_empty() && !job.contains(['"', '\\']) && !job.chars().any(char::is_control);
+    (!fits).then_some("--job: write the name of a scrape job, without quotes")
 }
 
 fn alerts(arguments: RenderAlertsArguments) -> Exit {
     let RenderAlertsArguments { out, job, time_scale, compat, runbook_base, dashboard_base, config } = arguments;
-    if job.is_empty() || job.contains(['"', '\\', '\n']) {
-        return fail("--job: write the name of a scrape job, without quotes");
+    if let Some(wrong) = job_fault(&job) {
+        return fail(wrong);
     }
     let (config, _) = match config.load() {
         Ok(loaded) => loaded,

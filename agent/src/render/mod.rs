@@ -12,11 +12,13 @@
 mod alert;
 pub mod catalogue;
 mod objectives;
+mod prometheus;
 mod rule;
 mod span;
 mod yaml;
 
 pub use alert::{Alert, Amount, Board, Value, Weight};
+pub use prometheus::{Scrape, prometheus, retention};
 pub use rule::{File, Group, Kind, Rule};
 pub use span::Scale;
 

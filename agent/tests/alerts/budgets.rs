@@ -3,11 +3,9 @@
 //! Expected minutes come from the definition alone: a constant share of errors `e` crosses `factor x budget` of a window after
 //! `factor x budget x window / e`, and then waits. Steps of a minute, and pairs of five for windows of a day and more, round it up.
 
-use std::fmt::Write as _;
+use spyhop::render::{self, File, Options};
 
-use spyhop::render::{self, Options};
-
-use crate::{promtool, rendered::policy, root};
+use crate::{promtool, rendered::policy, root, timeline::Timeline};
 
 /// Minutes of good service before a fault: as long as the longest window that matters.
 const HISTORY_OF_PAGES: u64 = 7 * 60;
@@ -46,76 +44,110 @@ fn alerts_fire_when_the_table_says() {
     if !promtool::is_here() {
         return;
     }
-    let rules = rules();
     for row in TABLE {
-        cells(&rules, row.errors, HISTORY_OF_PAGES, 1, ["1h", "6h"], row.pages);
-        cells(&rules, row.errors, HISTORY_OF_TICKETS, 5, ["1d", "3d"], row.tickets);
-    }
-}
-
-/// Two cells of a row, in steps of so many minutes.
-fn cells(rules: &str, errors: u64, history: u64, step: u64, windows: [&str; 2], fires: [Option<(u64, u64)>; 2]) {
-    let last = fires.iter().flatten().map(|(_, fires)| *fires).max().unwrap_or(600) / step * step;
-    let (before, after) = (history / step, last / step);
-    let (traffic, errors) = (TRAFFIC * step, errors * step);
-    let series = [
-        ("http_requests_total", format!("0+{traffic}x{}", before + after)),
-        ("http_errors_total", format!("0x{before} {errors}+{errors}x{after}")),
-    ];
-    let mut test = Test::new(step, &series);
-    for (long, fires) in windows.into_iter().zip(fires) {
-        match fires {
-            Some((quiet, fires)) => {
-                test.fired(long, history + quiet, false);
-                test.fired(long, history + fires, true);
+        for (step, history, windows, fires) in
+            [(1, HISTORY_OF_PAGES, ["1h", "6h"], row.pages), (5, HISTORY_OF_TICKETS, ["1d", "3d"], row.tickets)]
+        {
+            let last = fires.iter().flatten().map(|(_, fires)| *fires).max().unwrap_or(600);
+            let mut times = Timeline::new(step);
+            times.fault(history, row.errors, last, 0);
+            for (long, fires) in windows.into_iter().zip(fires) {
+                match fires {
+                    Some((quiet, fires)) => {
+                        times.fired(long, history + quiet, false);
+                        times.fired(long, history + fires, true);
+                    }
+                    None => times.fired(long, history + last, false),
+                }
             }
-            None => test.fired(long, history + last, false),
+            let passed = promtool::test_texts(&text(&one_ratio()), &times.text);
+            passed.unwrap_or_else(|error| panic!("{} errors a minute: {error}", row.errors));
         }
     }
-    promtool::test_texts(rules, &test.text)
-        .unwrap_or_else(|error| panic!("{errors} errors in {step} minutes: {error}"));
+}
+
+/// What pages do about a fault and its end, after a cold start, and of rare events. Each number in their rules matters to one of these.
+pub(crate) fn pages() -> Timeline {
+    let mut times = Timeline::new(1);
+    // Twenty minutes of a tenth of errors and more, then none: a short window of five minutes has 2 % of them after four, and of thirty 0.67 %
+    // after 28 and 0.33 % after 29.
+    let end = HISTORY_OF_PAGES + 60;
+    times.fault(HISTORY_OF_PAGES, 100, 60, 40);
+    times.fired("1h", HISTORY_OF_PAGES + 10, false);
+    times.fired("1h", HISTORY_OF_PAGES + 11, true);
+    times.fired("6h", HISTORY_OF_PAGES + 36, false);
+    times.fired("6h", HISTORY_OF_PAGES + 37, true);
+    for (long, minutes, fires) in [("1h", 4, true), ("1h", 5, false), ("6h", 28, true), ("6h", 29, false)] {
+        times.fires(long, end + minutes, fires);
+    }
+    // Of a twentieth there is 1 % after four minutes: less than 1.44 %.
+    times.fault(HISTORY_OF_PAGES, 50, 60, 10);
+    times.fires("1h", end + 3, true);
+    times.fires("1h", end + 4, false);
+    // From the first minute on everything fails: an hour of that is asked for, and three for six.
+    times.series(&[("http_requests_total", "0+1000x220"), ("http_errors_total", "0+1000x220")]);
+    for (long, minute, fired) in [("1h", 61, false), ("1h", 63, true), ("6h", 194, false), ("6h", 197, true)] {
+        times.fired(long, minute, fired);
+    }
+    // Hardly any requests: one bad one among less than 70 (167) is a larger share than may be, and still only one. Two are not.
+    for (requests, errors, long, fired) in
+        [("1", 1, "1h", false), ("1.3", 2, "1h", true), ("0.4", 1, "6h", false), ("0.6", 2, "6h", true)]
+    {
+        times.series(&[
+            ("http_requests_total", &format!("0+{requests}x500")),
+            ("http_errors_total", &format!("0x430 {errors}x70")),
+        ]);
+        times.fired(long, 500, fired);
+    }
+    times
+}
+
+/// The same of tickets.
+pub(crate) fn tickets() -> Timeline {
+    let mut times = Timeline::new(5);
+    // Of a tenth, two hours have 0.42 % five minutes before they are clean, and six hours 0.14 %; of a twentieth half as much.
+    let (fault, end) = (HISTORY_OF_TICKETS, HISTORY_OF_TICKETS + 300);
+    times.fault(fault, 100, 300, 400);
+    for (long, quiet, fired) in [("1d", 100, 110), ("3d", 220, 230)] {
+        times.fired(long, fault + quiet, false);
+        times.fired(long, fault + fired, true);
+    }
+    for (long, minutes, fires) in [("1d", 115, true), ("1d", 125, false), ("3d", 355, true), ("3d", 365, false)] {
+        times.fires(long, end + minutes, fires);
+    }
+    times.fault(fault, 50, 500, 400);
+    for (long, minutes, fires) in [("1d", 110, true), ("1d", 115, false), ("3d", 350, true), ("3d", 355, false)] {
+        times.fires(long, fault + 500 + minutes, fires);
+    }
+    // From the first minute on everything fails: half of a day is asked for, and half of three.
+    times.series(&[("http_requests_total", "0+1000x480"), ("http_errors_total", "0+1000x480")]);
+    for (long, minute, fired) in [("1d", 775, false), ("1d", 790, true), ("3d", 2_335, false), ("3d", 2_350, true)] {
+        times.fired(long, minute, fired);
+    }
+    // Hardly any requests: one bad one among less than 334 (1000), and two among more.
+    for (requests, errors, long, fired) in
+        [("1", 1, "1d", false), ("1.5", 2, "1d", true), ("1", 1, "3d", false), ("1.5", 2, "3d", true)]
+    {
+        times.series(&[
+            ("http_requests_total", &format!("0+{requests}x940")),
+            ("http_errors_total", &format!("0x870 {errors}x70")),
+        ]);
+        times.fired(long, 4_700, fired);
+    }
+    times
 }
 
 #[test]
-fn after_recovery_the_short_window_ends_an_alert() {
-    if !promtool::is_here() {
-        return;
+fn faults_cold_starts_and_rare_events_page_as_they_should() {
+    if promtool::is_here() {
+        promtool::test_texts(&text(&one_ratio()), &pages().text).unwrap();
     }
-    // Twenty minutes of nothing but errors, then none.
-    let series = [
-        ("http_requests_total", format!("0+{TRAFFIC}x{}", HISTORY_OF_PAGES + 400)),
-        ("http_errors_total", format!("0x{HISTORY_OF_PAGES} 1000+1000x19 20000x380")),
-    ];
-    let mut test = Test::new(1, &series);
-    let end = HISTORY_OF_PAGES + 20;
-    for (long, fires, over) in [("1h", 4, 5), ("6h", 29, 30)] {
-        test.fires(long, end + fires, true);
-        test.fires(long, end + over, false);
-    }
-    promtool::test_texts(&rules(), &test.text).unwrap();
 }
 
 #[test]
-fn a_cold_start_and_hardly_any_traffic_page_nobody() {
-    if !promtool::is_here() {
-        return;
-    }
-    // From the first minute on everything fails: an hour of that is asked for.
-    let series = [("http_requests_total", "0+1000x120".to_owned()), ("http_errors_total", "0+1000x120".to_owned())];
-    let mut cold = Test::new(1, &series);
-    cold.fired("1h", 61, false);
-    cold.fired("1h", 63, true);
-    cold.fired("6h", 120, false);
-    cold.fired("3d", 120, false);
-    promtool::test_texts(&rules(), &cold.text).unwrap();
-    // One request a minute, of which one fails: 1/60 is more than 1.44 %, and still only one. Two a minute, one of which fails: as little.
-    for (requests, errors, pages) in [(1, "1x200", false), (2, "1x200", false), (2, "2x200", true)] {
-        let series =
-            [("http_requests_total", format!("0+{requests}x400")), ("http_errors_total", format!("0x200 {errors}"))];
-        let mut rare = Test::new(1, &series);
-        rare.fired("1h", 400, pages);
-        promtool::test_texts(&rules(), &rare.text)
-            .unwrap_or_else(|error| panic!("{requests} a minute, {errors}: {error}"));
+fn faults_cold_starts_and_rare_events_make_tickets_as_they_should() {
+    if promtool::is_here() {
+        promtool::test_texts(&text(&one_ratio()), &tickets().text).unwrap();
     }
 }
 
@@ -124,99 +156,77 @@ fn an_alert_says_whose_budget_goes_and_how_fast() {
     if !promtool::is_here() {
         return;
     }
-    let says = |history: u64, step: u64, minute: u64, name: &str, labels: &str, summary: &str, says: &str| {
-        let (before, after, each) = (history / step, 300 / step, TRAFFIC * step);
-        let series = [
-            ("http_requests_total", format!("0+{each}x{}", before + after)),
-            ("http_errors_total", format!("0x{before} {each}+{each}x{after}")),
-        ];
-        let mut test = Test::new(step, &series);
-        test.alert(history + minute, name, labels, summary, says);
-        promtool::test_texts(&rules(), &test.text).unwrap();
-    };
-    says(
-        HISTORY_OF_PAGES,
-        1,
-        3,
+    let mut page = Timeline::new(1);
+    page.fault(HISTORY_OF_PAGES, TRAFFIC, 10, 0);
+    page.alert(
+        HISTORY_OF_PAGES + 3,
         "SpyhopSloBurnFast",
         "severity: critical, area: slo, slo: http, short: 5m, long: 1h",
         "An objective uses up its budget so fast that somebody has to act now.",
         "http: 5% of the last 1h was bad, more than 1.44% (14.4 times what 99.9% allows): at this rate the budget of 30d is gone in 2d2h.",
     );
-    says(
-        HISTORY_OF_TICKETS,
-        5,
-        75,
+    promtool::test_texts(&text(&one_ratio()), &page.text).unwrap();
+    let mut ticket = Timeline::new(5);
+    ticket.fault(HISTORY_OF_TICKETS, TRAFFIC, 80, 0);
+    ticket.alert(
+        HISTORY_OF_TICKETS + 75,
         "SpyhopSloBurnSlow",
         "severity: warning, area: slo, slo: http, short: 2h, long: 1d",
         "An objective uses up its budget faster than it may.",
         "http: 4.844% of the last 1d was bad, more than 0.3% (3 times what 99.9% allows): at this rate the budget of 30d is gone in 10d.",
     );
+    promtool::test_texts(&text(&one_ratio()), &ticket.text).unwrap();
 }
 
-/// The rules of one objective of 99.9 %.
-pub(crate) fn rules() -> String {
-    let policy = policy(&root().join("agent/tests/fixtures/policy/one_ratio.yml"));
-    let files = render::alerts(&policy, &Options::default());
-    files.into_iter().find(|file| file.name == "objectives.yml").unwrap().text
+#[test]
+fn a_budget_that_is_gone_and_a_source_that_is_missing_are_told() {
+    if !promtool::is_here() {
+        return;
+    }
+    // 99 % of a day: after thirteen good hours ten bad minutes are enough; it waits for five.
+    let rules = text(&objectives("one_day.yml"));
+    let mut gone = Timeline::new(5);
+    gone.fault(780, TRAFFIC, 10, 1_500);
+    gone.alert_is(790, "SpyhopSloBudgetExhausted", false);
+    gone.alert(
+        800,
+        "SpyhopSloBudgetExhausted",
+        "severity: warning, area: slo, slo: http",
+        "An objective is missed: its budget is used up.",
+        "http: -25% of the budget of 99% over 1d is left.",
+    );
+    gone.alert_is(2_250, "SpyhopSloBudgetExhausted", false);
+    // Used up from the first minute on, and told when half of the day is known.
+    gone.series(&[("http_requests_total", "0+1000x200"), ("http_errors_total", "0+1000x200")]);
+    gone.alert_is(715, "SpyhopSloBudgetExhausted", false);
+    gone.fires_alert(735, "SpyhopSloBudgetExhausted");
+    // Nothing to count for an hour, then something.
+    gone.series(&[("http_requests_total", "_x20 0+1000x20"), ("http_errors_total", "_x20 0+0x20")]);
+    gone.alert_is(55, "SpyhopSloMissing", false);
+    gone.alert(
+        60,
+        "SpyhopSloMissing",
+        "severity: warning, area: slo, slo: http",
+        "Nothing is known of what an objective is about.",
+        "http: its source has given nothing for 1h, so that 99% is neither kept nor missed.",
+    );
+    gone.alert_is(115, "SpyhopSloMissing", false);
+    promtool::test_texts(&rules, &gone.text).unwrap();
 }
 
-/// A promtool test in steps of some minutes.
-pub(crate) struct Test {
-    pub(crate) text: String,
-    alerts: bool,
-    step: u64,
+/// The rules of one objective of 99.9 % over 30 days.
+pub(crate) fn one_ratio() -> File {
+    objectives("one_ratio.yml")
 }
 
-impl Test {
-    pub(crate) fn new(step: u64, series: &[(&str, String)]) -> Self {
-        let mut text = format!(
-            "rule_files: [rules.yml]\nevaluation_interval: {step}m\ntests:\n  - interval: {step}m\n    input_series:\n"
-        );
-        for (name, values) in series {
-            writeln!(text, "      - {{series: '{name}', values: '{values}'}}").unwrap();
-        }
-        Self { text, alerts: false, step }
-    }
+/// The rules of the objectives of a policy among the fixtures.
+pub(crate) fn objectives(name: &str) -> File {
+    let policy = policy(&root().join("agent/tests/fixtures/policy").join(name));
+    let files = render::rules(&policy, &Options::default());
+    files.into_iter().find(|file| file.name == "objectives.yml").unwrap()
+}
 
-    /// Whether the alert with that long window has fired at any time until then.
-    fn fired(&mut self, long: &str, minute: u64, yes: bool) {
-        let ever = format!("[{minute}m:{}m]", self.step);
-        self.expect(&format!("max(max_over_time(ALERTS{{alertstate=\"firing\",long=\"{long}\"}}{ever}))"), minute, yes);
-    }
-
-    /// Whether it fires then.
-    fn fires(&mut self, long: &str, minute: u64, yes: bool) {
-        self.expect(&format!("max(ALERTS{{alertstate=\"firing\",long=\"{long}\"}})"), minute, yes);
-    }
-
-    /// An expression that gives 1, or nothing.
-    pub(crate) fn expect(&mut self, expr: &str, minute: u64, yes: bool) {
-        let samples = if yes { "[{labels: '{}', value: 1}]" } else { "[]" };
-        self.value(expr, minute, samples);
-    }
-
-    pub(crate) fn value(&mut self, expr: &str, minute: u64, samples: &str) {
-        assert!(!self.alerts, "expressions come first");
-        if !self.text.contains("promql_expr_test") {
-            self.text.push_str("    promql_expr_test:\n");
-        }
-        writeln!(self.text, "      - {{expr: '{expr}', eval_time: {minute}m, exp_samples: {samples}}}").unwrap();
-    }
-
-    /// An alert with all that it says.
-    fn alert(&mut self, minute: u64, name: &str, labels: &str, summary: &str, says: &str) {
-        if !self.alerts {
-            self.text.push_str("    alert_rule_test:\n");
-            self.alerts = true;
-        }
-        writeln!(
-            self.text,
-            "      - eval_time: {minute}m\n        alertname: {name}\n        exp_alerts:\n          - exp_labels: {{{labels}}}\n            \
-             exp_annotations:\n              summary: \"{summary}\"\n              description: \"{says}\"\n              \
-             runbook_url: docs/runbooks/slo.md#{}\n              dashboard_url: \"/d/spyhop-slo?var-slo=http\"",
-            name.to_lowercase()
-        )
-        .unwrap();
-    }
+/// The file as it is written.
+pub(crate) fn text(file: &File) -> String {
+    crate::mutants::text(&file.groups.iter().flat_map(|group| group.rules.clone()).collect::<Vec<_>>())
 }

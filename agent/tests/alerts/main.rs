@@ -12,11 +12,14 @@
 mod budgets;
 mod case;
 mod cases;
+mod equivalence;
 mod mutants;
 mod names;
 mod promtool;
+mod records;
 mod rendered;
 mod runbooks;
+mod timeline;
 mod unit;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use spyhop::{
     render::{self, File, Kind, Options, Rule},
 };
 
-use crate::{cases::SUITES, promtool};
+use crate::{budgets, cases::SUITES, promtool};
 
 /// Changes that mean the same: where they stand, and why nobody can notice.
 const SAME: &[(&str, &str, &str)] = &[
@@ -30,25 +30,67 @@ fn no_change_of_a_rule_goes_unnoticed() {
     if !promtool::is_here() {
         return;
     }
-    let mut survivors = Vec::new();
-    let mut mutants = 0;
-    for suite in SUITES {
-        let file = file(suite.file);
-        for alert in alerts(&file) {
-            let tests = suite.file("rules.yml", Some(&alert));
-            let rules = rules_of(&file, &alert);
-            promtool::test_texts(&text(&rules), &tests).expect("the rule itself passes");
-            for (what, mutant) in all_mutants(&rules) {
-                mutants += 1;
-                if promtool::test_texts(&text(&mutant), &tests).is_ok() {
-                    survivors.push(format!("{}.yml: {alert}: {what}", suite.file));
-                }
-            }
+    let work: Vec<(&str, String)> = SUITES
+        .iter()
+        .flat_map(|suite| alerts(&file(suite.file)).into_iter().map(|alert| (suite.file, alert)))
+        .collect();
+    let found = in_parallel(&work, |(name, alert)| {
+        let suite = SUITES.iter().find(|suite| suite.file == *name).unwrap();
+        let tests = suite.file("rules.yml", Some(alert));
+        let rules = rules_of(&file(name), alert);
+        promtool::test_texts(&text(&rules), &tests).expect("the rule itself passes");
+        let mutants = all_mutants(&rules);
+        let survivors = mutants.iter().filter(|(_, mutant)| promtool::test_texts(&text(mutant), &tests).is_ok());
+        (mutants.len(), survivors.map(|(what, _)| format!("{name}.yml: {alert}: {what}")).collect())
+    });
+    judge(found);
+}
+
+/// The burn alerts: each number in them decides on one of the faults, cold starts and rare events of `budgets`.
+#[test]
+fn no_change_of_a_burn_alert_goes_unnoticed() {
+    if !promtool::is_here() {
+        return;
+    }
+    let rules: Vec<Rule> = budgets::one_ratio().groups.into_iter().flat_map(|group| group.rules).collect();
+    let mut work = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let tests = match rule.name() {
+            "SpyhopSloBurnFast" => budgets::pages().text,
+            "SpyhopSloBurnSlow" => budgets::tickets().text,
+            _ => continue,
+        };
+        for (what, mutant) in all_mutants(std::slice::from_ref(rule)) {
+            let mut changed = rules.clone();
+            changed[at] = mutant[0].clone();
+            work.push((what, changed, tests.clone()));
         }
     }
-    println!("{mutants} mutants");
+    let found = in_parallel(&work, |(what, rules, tests)| {
+        (1, promtool::test_texts(&text(rules), tests).is_ok().then(|| what.clone()).into_iter().collect())
+    });
+    judge(found);
+}
+
+type Found = (usize, Vec<String>);
+
+/// Two at a time: promtool is another process, and there are many.
+fn in_parallel<T: Sync>(work: &[T], each: impl Fn(&T) -> Found + Sync) -> Vec<Found> {
+    let (first, second) = work.split_at(work.len() / 2);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| second.iter().map(&each).collect::<Vec<_>>());
+        let mut found: Vec<Found> = first.iter().map(&each).collect();
+        found.extend(other.join().unwrap());
+        found
+    })
+}
+
+fn judge(found: Vec<Found>) {
+    let mutants: usize = found.iter().map(|(mutants, _)| mutants).sum();
+    let mut survivors: Vec<String> = found.into_iter().flat_map(|(_, survivors)| survivors).collect();
     survivors
         .retain(|survivor| !SAME.iter().any(|(alert, part, _)| survivor.contains(alert) && survivor.contains(part)));
+    println!("{mutants} mutants");
     assert!(survivors.is_empty(), "{} of {mutants} changes go unnoticed:\n{}", survivors.len(), survivors.join("\n"));
 }
 
@@ -116,6 +158,8 @@ fn instead_of(word: &str, before: &str) -> Vec<String> {
     match word {
         ">" => one("<"),
         "<" => one(">"),
+        ">=" => one("<"),
+        "<=" => one(">"),
         "==" => one("!="),
         "!=" => one("=="),
         "and" => one("unless"),
@@ -150,7 +194,7 @@ fn words(expr: &str) -> Vec<&str> {
 }
 
 /// Rules as JSON, which is YAML: nothing of our writer is in the way.
-fn text(rules: &[Rule]) -> String {
+pub(crate) fn text(rules: &[Rule]) -> String {
     let mut text = String::from("groups: [{name: g, interval: 30s, rules: [\n");
     for rule in rules {
         let quoted = |text: &str| format!("{text:?}");

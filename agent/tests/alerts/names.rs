@@ -9,6 +9,8 @@ use spyhop::{
     render::{self, Options, Rule},
 };
 
+use crate::rendered::example;
+
 /// Series Prometheus itself makes for each target.
 const MADE_BY_PROMETHEUS: &str = "up";
 /// Labels Prometheus adds to every series of a target.
@@ -57,8 +59,39 @@ fn counters_are_never_compared_bare() {
 }
 
 fn rules() -> Vec<Rule> {
-    let files = render::rules(&Policy::default(), &Options::default());
+    all_rules(&Policy::default())
+}
+
+fn all_rules(policy: &Policy) -> Vec<Rule> {
+    let files = render::rules(policy, &Options::default());
     files.into_iter().flat_map(|file| file.groups).flat_map(|group| group.rules).collect()
+}
+
+#[test]
+fn objectives_ask_the_catalogue_and_what_they_have_recorded_themselves() {
+    let rules = all_rules(&example());
+    let recorded: BTreeSet<&str> = rules.iter().map(Rule::name).filter(|name| name.starts_with("spyhop:")).collect();
+    assert!(recorded.len() > 10, "{recorded:?}");
+    for rule in rules.iter().filter(|rule| rule.labels.iter().any(|(label, _)| *label == "slo")) {
+        // Metrics of applications have other names.
+        for selector in selectors(&rule.expr) {
+            let labels =
+                labels_of(&selector.metric).unwrap_or_else(|| panic!("{}: `{}`", rule.name(), selector.metric));
+            for label in &selector.labels {
+                assert!(
+                    labels.contains(label.as_str()),
+                    "{}: `{}` has no label `{label}`",
+                    rule.name(),
+                    selector.metric
+                );
+            }
+        }
+        for (at, _) in rule.expr.match_indices("spyhop:") {
+            let name =
+                rule.expr[at..].split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).next().unwrap();
+            assert!(recorded.contains(name), "{}: nobody records `{name}`", rule.name());
+        }
+    }
 }
 
 /// Every label a series of this name can have.

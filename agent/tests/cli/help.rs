@@ -4,7 +4,7 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 14] = [
+    let commands: [(&str, &[&str]); 15] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
@@ -12,6 +12,7 @@ fn help_texts() {
         ("status", &["status"]),
         ("render", &["render"]),
         ("render_alerts", &["render", "alerts"]),
+        ("render_prometheus", &["render", "prometheus"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),
         ("config_print", &["config", "print"]),

@@ -109,7 +109,12 @@ pub(crate) fn policy() -> Policy {
     };
     let base = Layer { services: vec![rule("web")], ..Layer::default() };
     let mut policy = Policy {
-        tiers: vec![Arc::new(Tier { name: "important".into(), severity: Severity::Warning, limits })],
+        tiers: vec![Arc::new(Tier {
+            name: "important".into(),
+            severity: Severity::Warning,
+            limits,
+            objectives: vec![],
+        })],
         projects: vec![Arc::new(Project { name: "shop".into(), base, ..Project::default() })],
         ..Policy::default()
     };

@@ -79,7 +79,11 @@ impl Burn {
             wait: pair.wait,
             factor,
             threshold,
-            min_events: objective.min_events.unwrap_or_else(|| more_than_one(threshold)),
+            min_events: objective.min_events.unwrap_or_else(|| match objective.sli.is_paced() {
+                // Its pace is held against the threshold when the policy is read.
+                true => 1,
+                false => more_than_one(threshold),
+            }),
             exhausted: Duration::from_secs(window.saturating_mul(1_000) / thousandths),
         })
     }

@@ -93,6 +93,13 @@ pub enum Sli {
     Sampled(Arc<str>),
 }
 
+impl Sli {
+    /// Whether its events come at a pace that we set, rather than when somebody does something.
+    pub const fn is_paced(&self) -> bool {
+        matches!(self, Self::Availability(_) | Self::Sampled(_) | Self::Probe(_) | Self::Latency(_))
+    }
+}
+
 /// When a service serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serving {

@@ -29,6 +29,11 @@ fn available(target: &str) -> Spec {
     spec("availability", Some(Sli::Availability(Serving::Healthy)), target)
 }
 
+fn ratio(target: &str) -> Spec {
+    let events = Events::Bad(Query::Counter("bad_total".into()));
+    spec("orders", Some(Sli::Ratio { events, total: Query::Counter("all_total".into()) }), target)
+}
+
 fn rule(name: &str, objectives: Vec<Spec>) -> ServiceRule {
     ServiceRule { name: name.into(), objectives, ..ServiceRule::default() }
 }
@@ -74,7 +79,7 @@ fn targets_are_shares_below_all_and_written_exactly() {
 
 #[test]
 fn burn_rates_of_thirty_days_are_the_usual_ones() {
-    let (all, faults) = resolve_with(&policy(vec![rule("api", vec![available("99.9%")])]), &fifteen);
+    let (all, faults) = resolve_with(&policy(vec![rule("api", vec![ratio("99.9%")])]), &fifteen);
     assert_eq!(faults, []);
     let burns: Vec<_> = all[0]
         .burns()
@@ -226,7 +231,7 @@ fn starts_page_nobody_unless_somebody_wants_it() {
 proptest! {
     #[test]
     fn no_threshold_is_crossed_by_one_bad_event_among_the_fewest(millionths in 930_600_u64..999_999, days in 1_u64..=90) {
-        let spec = Spec { window: Duration::from_secs(days * DAY), ..available(&format!("0.{millionths:06}")) };
+        let spec = Spec { window: Duration::from_secs(days * DAY), ..ratio(&format!("0.{millionths:06}")) };
         let (all, _) = resolve_with(&policy(vec![rule("api", vec![spec])]), &fifteen);
         for burn in all[0].burns() {
             prop_assert!(1.0 / burn.min_events as f64 <= burn.threshold.value() + 1e-12, "{burn:?}");

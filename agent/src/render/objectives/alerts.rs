@@ -35,11 +35,12 @@ impl Rendering<'_> {
             long => (window.clone(), long / PAIR / 2),
         };
         let threshold = burn.threshold;
-        let expr = format!(
-            "{long} > {threshold}\nand\n{short} > {threshold}\nand\ncount_over_time({total}[{seen}:{step}]) >= {steps}\nand\n\
-             sum_over_time({total}[{window}:{step}]) >= {}",
-            burn.min_events
+        let mut expr = format!(
+            "{long} > {threshold}\nand\n{short} > {threshold}\nand\ncount_over_time({total}[{seen}:{step}]) >= {steps}"
         );
+        if burn.min_events > 1 {
+            expr.push_str(&format!("\nand\nsum_over_time({total}[{window}:{step}]) >= {}", burn.min_events));
+        }
         let (name, summary) = match burn.kind {
             BurnKind::Fast => {
                 ("SpyhopSloBurnFast", "An objective uses up its budget so fast that somebody has to act now.")

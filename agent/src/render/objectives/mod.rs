@@ -51,6 +51,11 @@ pub(super) fn files(policy: &Policy, options: &Options) -> Vec<File> {
     files
 }
 
+/// The longest time an objective is about.
+pub(super) fn longest_window(policy: &Policy) -> Option<Duration> {
+    resolve(policy).0.iter().map(|objective| objective.window).max()
+}
+
 /// One objective in one scale.
 #[derive(Clone, Copy)]
 struct Rendering<'a> {
