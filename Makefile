@@ -41,6 +41,15 @@ demo: cargo engine compose ## start a few containers to look at, some of them in
 demo-down: ## remove them
 	@compose/lab/demo.sh down
 
+NAME ?= motovault-k8s
+.PHONY: system system-down
+system: cargo engine compose ## start the stand-in of a reference system (NAME=motovault-k8s, see compose/systems/)
+	$(RELEASE_BUILD)
+	@compose/lab/image.sh $(RELEASE)/spyhop-demo spyhop-demo:lab
+	@compose/lab/system.sh up $(NAME) $(FILES)
+system-down: ## remove it
+	@compose/lab/system.sh down $(NAME) $(FILES)
+
 .PHONY: test
 test: cargo lab ## set up the real parts, then run every test
 	cargo build --workspace --bins $(CARGO_FLAGS)

@@ -13,7 +13,7 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` > `probes` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `probes` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -36,6 +36,7 @@ pub mod model;
 pub mod net;
 pub mod policy;
 pub mod probes;
+pub mod render;
 pub mod secret;
 pub mod targets;
 pub mod telemetry;

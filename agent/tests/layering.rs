@@ -14,7 +14,7 @@ use std::{
 const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
-    &["collectors"],
+    &["collectors", "render"],
     &["probes"],
     &["figures", "logs", "policy", "targets"],
     &["inventory"],

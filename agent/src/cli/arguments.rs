@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{Exit, complain};
-use crate::config::{self, Config, Environment, Flag, Sources};
+use crate::{
+    config::{self, Config, Environment, Flag, Sources},
+    render::Scale,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -80,6 +83,23 @@ Examples:
   spyhop init > policy.yml
   spyhop init --out /etc/spyhop/policy.yml && spyhop check";
 
+const RENDER_ALERTS_HELP: &str = "\
+It asks nobody: the same policy gives the same files. Without --out they come one after another on standard output, each below its
+name. docs/alerts.md says what fires when; docs/objectives.md how objectives become rules.
+
+Examples:
+  spyhop render alerts --out /etc/prometheus/rules
+  spyhop render alerts --set policy.file=$PWD/policy.yml --out rules --dashboard-base https://grafana.example
+  spyhop render alerts --out rules --time-scale 0.01      a hundred times faster, for drills";
+
+const RENDER_PROMETHEUS_HELP: &str = "\
+Its head says how long Prometheus has to keep samples for the objectives of the policy. Agents which ask for credentials
+need them added (docs/security.md).
+
+Examples:
+  spyhop render prometheus --target host1:9477 --target host2:9477 --out /etc/prometheus
+  spyhop render prometheus --rules rules --compat-jobs";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -110,6 +130,9 @@ pub(super) enum Command {
     /// Write a policy from what runs now
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
+    /// Write rules and configuration for Prometheus from the policy
+    #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+    Render(RenderCommandArguments),
     /// Check or print the configuration
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Config(ConfigCommandArguments),
@@ -229,6 +252,84 @@ pub(super) enum ConfigCommand {
     Check(ConfigArguments),
     /// Print the configuration in use as a file, with where each value came from
     Print(ConfigArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderCommandArguments {
+    #[command(subcommand)]
+    pub(super) command: RenderCommand,
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub(super) enum RenderCommand {
+    /// Write alert and recording rules, those of the policy's objectives among them
+    #[command(after_help = RENDER_ALERTS_HELP)]
+    Alerts(RenderAlertsArguments),
+    /// Write the configuration of a Prometheus that scrapes agents and loads these rules
+    #[command(after_help = RENDER_PROMETHEUS_HELP)]
+    Prometheus(RenderPrometheusArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderPrometheusArguments {
+    /// Folder to write prometheus.yml to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Name of the scrape job that has the agents
+    #[arg(long, value_name = "NAME", default_value = "spyhop")]
+    pub(super) job: String,
+    /// An agent; may be given several times
+    #[arg(long, value_name = "HOST:PORT", default_value = "spyhop:9477")]
+    pub(super) target: Vec<String>,
+    /// An Alertmanager; may be given several times
+    #[arg(long, value_name = "HOST:PORT", default_value = "alertmanager:9093")]
+    pub(super) alertmanager: Vec<String>,
+    /// Folder of the rule files as Prometheus sees it; otherwise beside prometheus.yml
+    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub(super) rules: String,
+    /// Also as the jobs cadvisor, node and blackbox, for dashboards that ask for those
+    #[arg(long)]
+    pub(super) compat_jobs: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderAlertsArguments {
+    /// Folder to write to, which is made; files of these names are written anew. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Name of the scrape job that has the agents
+    #[arg(long, value_name = "NAME", default_value = "spyhop")]
+    pub(super) job: String,
+    /// Multiply every duration in the rules, 0.001 to 10
+    #[arg(long, value_name = "FACTOR", value_parser = scale, default_value = "1")]
+    pub(super) time_scale: Scale,
+    /// Record objectives under these names as well
+    #[arg(long, value_enum)]
+    pub(super) compat: Vec<CompatNames>,
+    /// Where the runbooks are
+    #[arg(long, value_name = "URL", default_value = "docs/runbooks")]
+    pub(super) runbook_base: String,
+    /// Where Grafana is; otherwise links have no host
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
+    pub(super) dashboard_base: String,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+/// Other generators whose names are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompatNames {
+    /// Sloth's recording rules
+    Sloth,
+    /// Pyrra's generic series
+    PyrraGeneric,
+}
+
+fn scale(text: &str) -> Result<Scale, &'static str> {
+    text.parse().ok().and_then(Scale::new).ok_or("write a factor from 0.001 to 10, such as 0.01")
 }
 
 #[derive(Debug, Args)]

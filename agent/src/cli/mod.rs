@@ -9,6 +9,7 @@ mod door;
 mod health;
 mod init;
 mod look;
+mod render;
 mod run;
 mod status;
 mod table;
@@ -66,6 +67,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Check(arguments) => check::run(arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Status(arguments) => status::run(arguments),
+        Command::Render(arguments) => render::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Health(arguments) => health::run(arguments),
         Command::Version => version::run(),

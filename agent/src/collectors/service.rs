@@ -38,12 +38,7 @@ pub(super) fn write(reading: &Reading, page: &mut Page) {
         let durations = &entry.counters.startup;
         Some(durations).filter(|durations| entry.checked || durations.count() > 0)
     });
-    // With the first end or failure, so that a rate sees the first failover, which comes later.
-    histograms(reading, page, &family::SERVICE_FAILOVER, |entry| {
-        let counters = &entry.counters;
-        let may_fail_over = counters.exits.iter().any(|ends| *ends > 0) || counters.became_unhealthy > 0;
-        Some(&counters.failover).filter(|durations| may_fail_over || durations.count() > 0)
-    });
+    histograms(reading, page, &family::SERVICE_FAILOVER, |entry| Some(&entry.counters.failover));
     networks(reading, page);
 }
 

@@ -60,7 +60,7 @@ impl Entry {
 }
 
 /// One expected service, also when no container of it is left.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceEntry {
     /// Project and service.
     pub key: ServiceKey,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{Entry, ledger::Ledger};
-use crate::model::{HealthStatus, RestartPolicy, ServiceKey};
+use crate::model::{HealthStatus, ServiceKey};
 
 /// `docker rm -f` removes what it has killed within a second or two; somebody who kills and removes by hand takes longer.
 const LEFT_FOR: Duration = Duration::from_secs(5);
@@ -55,8 +55,8 @@ impl Tracked {
     /// It had done what it was started for, as far as anybody saw.
     pub(super) fn was_completed(&self) -> bool {
         let entry = self.entry.as_ref();
-        let no_restart = entry.is_none_or(|entry| entry.container.restart_policy == RestartPolicy::No);
+        let may_end = entry.is_none_or(|entry| entry.container.restart_policy.lets_end());
         entry.is_some_and(|entry| entry.completed())
-            || (no_restart && !self.ledger.stopped && self.ledger.last_exit == Some(0))
+            || (may_end && !self.ledger.stopped && self.ledger.last_exit == Some(0))
     }
 }

@@ -82,6 +82,8 @@ pub struct Container {
     pub networks: Vec<Attachment>,
     /// Ports published on the host, sorted.
     pub ports: Vec<PublishedPort>,
+    /// How many ports its image, its definition or a publication exposes: `NetworkSettings.Ports`. `None` while it does not run.
+    pub exposed_ports: Option<usize>,
     /// Mounts, sorted by destination.
     pub mounts: Vec<Mount>,
     /// How its output is kept.
@@ -96,11 +98,9 @@ impl Container {
         self.pid.is_some() && matches!(self.state, ContainerState::Running | ContainerState::Paused)
     }
 
-    /// Restart policy `no` and exit 0: the container has done what it was started for.
+    /// Exit 0 and a restart policy that leaves it at that: the container has done what it was started for.
     pub fn completed(&self) -> bool {
-        self.state == ContainerState::Exited
-            && self.exit_code == Some(0)
-            && matches!(self.restart_policy, RestartPolicy::No)
+        self.state == ContainerState::Exited && self.exit_code == Some(0) && self.restart_policy.lets_end()
     }
 }
 
@@ -146,6 +146,13 @@ pub enum ContainerState {
     Dead,
     /// A word this version does not know.
     Unknown,
+}
+
+impl RestartPolicy {
+    /// `no` and `on-failure`: a run that ended with 0 is the last.
+    pub const fn lets_end(&self) -> bool {
+        matches!(self, Self::No | Self::OnFailure(_))
+    }
 }
 
 impl ContainerState {

@@ -93,6 +93,7 @@ impl Board {
         }
         let Inner { seen, filter, .. } = &*self.0;
         let mut verdict = judge(&policy, &Scene { snapshot, now, files: seen, filter });
+        keep_tiers(&mut verdict, &last.verdict, snapshot);
         let mut since = HashMap::with_capacity(verdict.findings.len());
         for finding in &mut verdict.findings {
             let key = (finding.class, finding.service.clone(), Arc::clone(&finding.subject));
@@ -104,6 +105,17 @@ impl Board {
         last.of = Some((policy, snapshot.generation, now));
         last.verdict = Arc::new(verdict);
         Arc::clone(&last.verdict)
+    }
+}
+
+/// A service whose tier came from a pattern or a label keeps it while the inventory remembers the service: what has vanished matters as much
+/// as before.
+fn keep_tiers(verdict: &mut Verdict, before: &Verdict, snapshot: &Snapshot) {
+    for entry in &snapshot.services {
+        let known = before.tiers.get(&entry.key).filter(|tier| verdict.policy.tier(tier).is_some());
+        if let Some(tier) = known {
+            verdict.tiers.entry(entry.key.clone()).or_insert_with(|| Arc::clone(tier));
+        }
     }
 }
 
@@ -126,6 +138,7 @@ impl Expects for Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::ServiceEntry;
     use crate::policy::examples::{now, policy, snapshot, sound};
 
     fn at(seconds: i64) -> Timestamp {
@@ -148,5 +161,23 @@ mod tests {
         assert_eq!(since(&board.verdict(&picture, at(62))), []);
         board.replace(Arc::default());
         assert!(!Arc::ptr_eq(&first.policy, &board.verdict(&picture, at(63)).policy), "another policy judges at once");
+    }
+
+    #[test]
+    fn what_has_vanished_keeps_its_tier_while_it_is_remembered() {
+        let mut policy = policy();
+        if let Some(project) = policy.projects.first_mut() {
+            Arc::make_mut(project).base.services.iter_mut().for_each(|rule| rule.name = "w*".into());
+        }
+        let key = ServiceKey { project: "shop".into(), service: "web".into() };
+        let board = Board::new(Arc::new(policy.clone()), RootFiles::default(), ContainerFilter::default());
+        let tier = |picture: &Snapshot, second| board.verdict(picture, at(second)).tiers.get(&key).cloned();
+        let mut picture = snapshot(vec![sound("shop", "web")]);
+        assert_eq!(tier(&picture, 0).as_deref(), Some("important"));
+        let entry = ServiceEntry { key: key.clone(), ..ServiceEntry::default() };
+        (picture.generation, picture.containers, picture.services) = (1, Vec::new(), vec![Arc::new(entry)]);
+        assert_eq!(tier(&picture, 1).as_deref(), Some("important"));
+        (picture.generation, picture.services) = (2, Vec::new());
+        assert_eq!(tier(&picture, 2), None, "forgotten");
     }
 }

@@ -56,8 +56,10 @@ pub fn learn(snapshot: &Snapshot, now: Timestamp) -> String {
 /// What is there as a policy, without exceptions.
 fn seen(snapshot: &Snapshot) -> Policy {
     let named = limits_by_size(snapshot);
-    let tiers: Vec<Arc<Tier>> =
-        named.into_iter().map(|(limits, name)| Arc::new(Tier { name, severity: Severity::Warning, limits })).collect();
+    let tiers: Vec<Arc<Tier>> = named
+        .into_iter()
+        .map(|(limits, name)| Arc::new(Tier { name, severity: Severity::Warning, limits, objectives: Vec::new() }))
+        .collect();
     let mut projects: BTreeMap<Arc<str>, Project> = BTreeMap::new();
     for group in snapshot.containers.chunk_by(|a, b| a.container.identity.key == b.container.identity.key) {
         let members: Vec<&Entry> =

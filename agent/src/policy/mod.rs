@@ -18,6 +18,7 @@ mod finding;
 mod flow;
 mod judge;
 mod learn;
+pub mod objectives;
 pub mod probe;
 mod publish;
 mod resolve;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Amount, Class, EgressTarget, Exception, Flow, Publish, Severity,
+    objectives::Spec,
     probe::{Elsewhere, Probe},
 };
 use crate::model::{Glob, ServiceKey};
@@ -16,6 +17,8 @@ pub struct Policy {
     pub tiers: Vec<Arc<Tier>>,
     /// Projects, in the order of the file.
     pub projects: Vec<Arc<Project>>,
+    /// Objectives that are about no service of the policy.
+    pub objectives: Vec<Spec>,
     /// Which checks are made, and how.
     pub checks: Checks,
     /// What is known to be otherwise, and by whose leave.
@@ -37,6 +40,8 @@ pub struct Tier {
     pub severity: Severity,
     /// What each service must have.
     pub limits: Limits,
+    /// What each service aims at, unless it says otherwise.
+    pub objectives: Vec<Spec>,
 }
 
 /// What a service must have; `None` is not asked for.
@@ -79,6 +84,8 @@ pub struct Project {
     pub base: Layer,
     /// What comes on top of it, in the order of the file.
     pub profiles: Vec<Profile>,
+    /// Objectives of the project as a whole.
+    pub objectives: Vec<Spec>,
 }
 
 /// What a project or a profile says.
@@ -126,6 +133,8 @@ pub struct ServiceRule {
     pub job: Option<bool>,
     /// It need not be there.
     pub optional: Option<bool>,
+    /// What it aims at.
+    pub objectives: Vec<Spec>,
     /// What its containers are asked, by name; `None` is not asked, whatever a label says.
     pub probes: BTreeMap<Arc<str>, Option<Arc<Probe>>>,
 }

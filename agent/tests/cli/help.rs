@@ -4,12 +4,15 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 12] = [
+    let commands: [(&str, &[&str]); 15] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
         ("init", &["init"]),
         ("status", &["status"]),
+        ("render", &["render"]),
+        ("render_alerts", &["render", "alerts"]),
+        ("render_prometheus", &["render", "prometheus"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),
         ("config_print", &["config", "print"]),

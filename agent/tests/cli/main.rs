@@ -8,6 +8,7 @@ mod config;
 mod fake_agent;
 mod golden;
 mod help;
+mod render;
 
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,7 @@ use crate::{
         log_writer::Run,
         page::Page,
         private_engine::PrivateEngine,
+        wait::{eventually, holds},
     },
     yard::Yard,
 };
@@ -88,6 +89,11 @@ fn what_an_engine_may_drop_is_said() {
     }
     assert_eq!((yard.through("api"), yard.through("file")), (1.0, 1.0));
     assert_eq!(yard.agent.log().matches("the engine may drop lines before they can be read").count(), 2);
+    // Once it is gone nothing of it can be dropped any more, long before the service is forgotten.
+    for (service, container) in containers {
+        container.remove();
+        eventually(service, || holds(!yard.is_lossy(service), || "still said to be lossy".to_owned()));
+    }
 }
 
 /// [26] A driver that sends elsewhere: read from the copy which the engine keeps beside it, and said to be lossy. Without a copy, left alone.

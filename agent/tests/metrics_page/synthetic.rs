@@ -62,7 +62,8 @@ fn targets(reader: &Reader, metrics: &Metrics) -> Targets {
 
 /// One tier, which one service has, and an exception that covers one finding.
 fn policy() -> policy::Board {
-    let tier = Tier { name: "critical".into(), severity: Severity::Critical, limits: Limits::default() };
+    let tier =
+        Tier { name: "critical".into(), severity: Severity::Critical, limits: Limits::default(), objectives: vec![] };
     let web = ServiceRule { name: "web".into(), tier: Some("critical".into()), ..ServiceRule::default() };
     let base = Layer { services: vec![web], ..Layer::default() };
     let exception = Exception {

@@ -73,13 +73,25 @@ impl Composed {
         self.files.push(path);
     }
 
-    /// Starts it and waits until what has a health check is healthy. Containers carry the label by which strays are found.
+    /// Starts it and waits until what has a health check is healthy.
     #[track_caller]
     pub fn up(&mut self) {
+        self.label();
+        self.run(&["up", "--detach", "--wait", "--wait-timeout", "120"]);
+    }
+
+    /// Starts it, and waits for nobody's health.
+    #[track_caller]
+    pub fn start(&mut self) {
+        self.label();
+        self.run(&["up", "--detach"]);
+    }
+
+    /// Gives containers the label by which strays are found.
+    fn label(&mut self) {
         let services = self.run(&["config", "--services"]);
         let labelled = |service: &str| format!("  {service}: {{ labels: {{ {OWNER}: '{}' }} }}\n", std::process::id());
         self.overlay(&format!("services:\n{}", services.lines().map(labelled).collect::<String>()));
-        self.run(&["up", "--detach", "--wait", "--wait-timeout", "120"]);
     }
 
     /// A verb of Compose on the whole project; what it printed. Panics when it fails.

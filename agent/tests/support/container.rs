@@ -21,6 +21,8 @@ pub enum Role {
     Script(String),
     /// What the image says, for images other than the test's own.
     Image,
+    /// What the image says, with these arguments.
+    Arguments(Vec<String>),
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
             Self::Hungry => "tail /dev/zero".to_owned(),
             Self::Script(script) => script.clone(),
             Self::Image => return Vec::new(),
+            Self::Arguments(arguments) => return arguments.clone(),
         };
         vec!["sh".into(), "-c".into(), script]
     }

@@ -1,6 +1,6 @@
 //! Builds the parts in the order of the drawing in `lib.rs`, waits for the end, and takes everything down.
 
-use std::{future, sync::Arc};
+use std::{future, path::Path, sync::Arc};
 
 use anyhow::Context;
 use tokio::{
@@ -49,6 +49,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<u8> {
         logger: logger.clone(),
         log_requests: !settings.log_no_requests,
         dice: Arc::clone(&dice),
+        bearer: settings.bearer_file.as_deref().map(token).transpose()?,
         exit,
     });
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
@@ -82,6 +83,11 @@ async fn serve(
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("listen on {}:{}", address.0, address.1))?;
     let address = listener.local_addr().context("read the listening address")?;
+    if let Some(port) = settings.also_port {
+        let more = (settings.address, port);
+        let more = TcpListener::bind(more).await.with_context(|| format!("listen on {}:{port}", more.0))?;
+        tasks.spawn(server::serve(more, Arc::clone(&service), shutdown.clone(), settings.drain));
+    }
     service.logger.write(Line::new(Level::Info, "listening").field("address", address.to_string()));
 
     let caller = Caller::new(settings, service.metrics.clone(), service.logger.clone(), Arc::clone(&service.dice));
@@ -90,6 +96,14 @@ async fn serve(
     tasks.spawn(shutdown.clone().run_until_cancelled_owned(appetite::cpu(knobs)));
     tasks.spawn(server::serve(listener, service, shutdown.clone(), settings.drain));
     future::pending().await
+}
+
+/// The token in a file, without the end of its line.
+fn token(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let token = text.trim();
+    anyhow::ensure!(!token.is_empty(), "read {}: it is empty", path.display());
+    Ok(token.to_owned())
 }
 
 /// Waits for whatever ends the program: its own clock, the control route, or a signal.

@@ -55,7 +55,7 @@ impl Caller {
     async fn call(&self, url: &Uri, peer: &str) {
         let request_id = self.dice.request_id();
         let began = Instant::now();
-        let outcome = client::get(url, &request_id, self.patience).await;
+        let outcome = client::ask(url, &request_id, self.patience).await;
         let (result, answered_after, problem) = match outcome {
             Ok(status) if status.is_client_error() || status.is_server_error() => {
                 ("refused", Some(began.elapsed()), Some(status.to_string()))

@@ -1,4 +1,4 @@
-//! One GET over plain HTTP, bounded in time and in bytes: for calls to neighbours and for the health check.
+//! One question, bounded in time and in bytes: for calls to neighbours and for the health check. Over plain HTTP, or as `stores` has it.
 
 use std::{io, time::Duration};
 
@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::settings::Healthcheck;
+use crate::{settings::Healthcheck, stores};
 
 /// An answer is read up to here, then the connection is closed.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -20,7 +20,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The URL names no host, or is no valid request.
-    #[error("ask {0}: not an http:// URL")]
+    #[error("ask {0}: not a URL of a neighbour")]
     Url(Uri),
     /// Name resolution or connecting failed.
     #[error("connect")]
@@ -46,10 +46,18 @@ impl Failure {
 
 /// Asks once, on a connection of its own, and gives the status.
 pub async fn get(url: &Uri, request_id: &str, patience: Duration) -> Result<StatusCode, Failure> {
-    tokio::time::timeout(patience, ask(url, request_id)).await.map_err(|_| Failure::TimedOut(patience))?
+    tokio::time::timeout(patience, request(url, request_id)).await.map_err(|_| Failure::TimedOut(patience))?
 }
 
-async fn ask(url: &Uri, request_id: &str) -> Result<StatusCode, Failure> {
+/// [`get`], or the question which fits the scheme of the URL.
+pub async fn ask(url: &Uri, request_id: &str, patience: Duration) -> Result<StatusCode, Failure> {
+    if url.scheme_str() == Some("http") {
+        return get(url, request_id, patience).await;
+    }
+    tokio::time::timeout(patience, stores::ask(url)).await.map_err(|_| Failure::TimedOut(patience))?
+}
+
+async fn request(url: &Uri, request_id: &str) -> Result<StatusCode, Failure> {
     let not_a_url = || Failure::Url(url.clone());
     let authority = url.authority().filter(|_| url.scheme_str() == Some("http")).ok_or_else(not_a_url)?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');

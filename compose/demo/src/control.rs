@@ -20,6 +20,7 @@ pub struct Change {
     memory_mib: Option<u32>,
     memory_growth_mib: Option<u32>,
     cpu: Option<f64>,
+    open: Option<bool>,
     /// End the process with this code once the answer is on its way.
     pub exit: Option<u8>,
 }
@@ -59,6 +60,7 @@ impl Change {
             memory_mib: self.memory_mib.unwrap_or(knobs.memory_mib),
             memory_growth_mib: self.memory_growth_mib.unwrap_or(knobs.memory_growth_mib),
             cpu: turned("cpu", self.cpu, knobs.cpu, |value| number(units::share, value))?,
+            open: self.open.unwrap_or(knobs.open),
         })
     }
 }

@@ -72,6 +72,8 @@ pub struct Knobs {
     pub memory_growth_mib: u32,
     /// Share of one core kept busy, 0 to 1.
     pub cpu: f64,
+    /// Whether `/api` lets everybody in, token or not.
+    pub open: bool,
 }
 
 fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,6 +6,7 @@ use clap::Parser;
 use spyhop_demo::{
     app, client,
     settings::{Cli, Command},
+    traefik,
 };
 
 // One thread serves all requests: the program stands for a service, it does not compete with one.
@@ -14,6 +15,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Some(Command::Healthcheck(check)) => client::healthcheck(&check).await.map(|()| 0),
+        Some(Command::Traefik(gateway)) => traefik::run(&gateway).await.map(|()| 0),
         None => app::run(cli.settings).await,
     };
     match outcome {

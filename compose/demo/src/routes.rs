@@ -3,6 +3,7 @@
 //! ```text
 //! GET  /                                     the service's work: planned latency, planned errors
 //! GET  /health  /health/ready  /health/live  by the mode of each
+//! GET  /api/...                              the same work, for whoever shows the token
 //! GET  /metrics                              OpenMetrics
 //! GET  /control   POST /control              the knobs: shown, turned
 //! ```
@@ -10,7 +11,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use prometheus_client::registry::Registry;
@@ -56,6 +60,8 @@ pub struct Service {
     pub log_requests: bool,
     /// Chance.
     pub dice: Arc<Dice>,
+    /// What `/api` asks for; nothing when it asks for nothing.
+    pub bearer: Option<String>,
     /// Takes the code with which to end the process.
     pub exit: mpsc::Sender<u8>,
 }
@@ -87,7 +93,11 @@ pub async fn answer(service: &Service, request: Request<Incoming>) -> Response<F
         let line = line.field("route", route).field("status", status.as_u16());
         service.logger.write(line.field("duration_ms", took.as_millis() as u64));
     }
-    Response::builder()
+    let mut answer = Response::builder();
+    if status == StatusCode::UNAUTHORIZED {
+        answer = answer.header(WWW_AUTHENTICATE, "Bearer");
+    }
+    answer
         .status(status)
         .header(CONTENT_TYPE, content_type)
         .header("x-request-id", request_id)
@@ -99,6 +109,10 @@ pub async fn answer(service: &Service, request: Request<Incoming>) -> Response<F
 async fn reply(service: &Service, method: &str, route: &str, request: Request<Incoming>, request_id: &str) -> Reply {
     match (method, route) {
         ("GET" | "HEAD", "/") => work(service, request_id).await,
+        ("GET" | "HEAD", "/api") if !is_let_in(service, &request) => {
+            Reply::error(StatusCode::UNAUTHORIZED, "no valid token")
+        }
+        ("GET" | "HEAD", "/api") => work(service, request_id).await,
         ("GET" | "HEAD", "/health") => health(service, |knobs| knobs.health).await,
         ("GET" | "HEAD", "/health/ready") => health(service, |knobs| knobs.ready).await,
         ("GET" | "HEAD", "/health/live") => health(service, |knobs| knobs.live).await,
@@ -123,6 +137,13 @@ async fn work(service: &Service, request_id: &str) -> Reply {
         return Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "planned failure");
     }
     Reply::json(StatusCode::OK, &json!({ "service": service.name, "request_id": request_id }))
+}
+
+/// Whether a request to `/api` shows the token, or need not.
+fn is_let_in<B>(service: &Service, request: &Request<B>) -> bool {
+    let Some(token) = service.bearer.as_deref().filter(|_| !service.knobs.borrow().open) else { return true };
+    let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    shown.and_then(|value| value.strip_prefix("Bearer ")) == Some(token)
 }
 
 async fn health(service: &Service, of: impl Fn(&Knobs) -> Mode) -> Reply {
@@ -191,7 +212,10 @@ fn known_method(method: &Method) -> &'static str {
 
 /// The route as a label value, likewise.
 fn known_route(path: &str) -> &'static str {
-    ["/", "/health", "/health/ready", "/health/live", "/metrics", "/control"]
+    if path.starts_with("/api/") {
+        return "/api";
+    }
+    ["/", "/api", "/health", "/health/ready", "/health/live", "/metrics", "/control"]
         .into_iter()
         .find(|route| *route == path)
         .unwrap_or("other")
@@ -205,6 +229,7 @@ mod tests {
     fn label_values_come_from_closed_lists() {
         assert_eq!(known_route("/health/ready"), "/health/ready");
         assert_eq!(known_route("/health/ready/"), "other");
+        assert_eq!((known_route("/api/v1/cars"), known_route("/apis")), ("/api", "other"));
         assert_eq!(known_method(&Method::from_bytes(b"BREW").unwrap()), "other");
     }
 

@@ -1,6 +1,6 @@
 //! Flags and environment variables. Every flag has a variable, since a service in a compose file is configured by those.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use http::Uri;
@@ -24,11 +24,13 @@ const AFTER_HELP: &str = "\
 Routes:
   GET  /               the service's work: takes --latency, fails at --error-rate
   GET  /health         also /health/ready and /health/live, each with its own mode
+  GET  /api/...        as /, for whoever shows the token of --bearer-file
   GET  /metrics        OpenMetrics: http_request_duration_seconds, http_requests_total, demo_*
   GET  /control        the knobs as they are
   POST /control        turns knobs of the running service; a JSON object with any of
                        health ready live (a mode), latency, error_rate, log_rate,
-                       memory_mib, memory_growth_mib, cpu, exit (a code)
+                       memory_mib, memory_growth_mib, cpu, open (no token is asked for),
+                       exit (a code)
 
 A mode is ok, fail (503), hang (no answer) or slow:<duration>.
 A duration is a number with ms, s, m or h.
@@ -58,6 +60,28 @@ pub struct Cli {
 pub enum Command {
     /// Ask a health endpoint once; exit 0 when it answers 2xx. Serves as HEALTHCHECK in an image without a shell
     Healthcheck(Healthcheck),
+    /// Play Traefik: route by host and path, with TLS, and answer its API
+    Traefik(Traefik),
+}
+
+/// Arguments of `traefik`.
+#[derive(Debug, Args)]
+pub struct Traefik {
+    /// Routers: a JSON file, see compose/systems/motovault-k8s/traefik.json
+    #[arg(long)]
+    pub routers: PathBuf,
+    /// Certificate of the entry point `websecure` with its chain, PEM
+    #[arg(long)]
+    pub cert: PathBuf,
+    /// Its key, PEM
+    #[arg(long)]
+    pub key: PathBuf,
+    /// Address to listen on
+    #[arg(long, default_value = "0.0.0.0")]
+    pub address: IpAddr,
+    /// Ports of the entry points `web`, which sends everybody to the next, `websecure`, and `traefik`, which has the API; 0 takes a free one
+    #[arg(long, value_delimiter = ',', default_values_t = [80, 443, 8080], value_name = "PORT")]
+    pub ports: Vec<u16>,
 }
 
 /// Arguments of `healthcheck`.
@@ -105,6 +129,12 @@ pub struct Settings {
     /// Port to listen on; 0 takes a free one and logs it
     #[arg(long, env = "PORT", default_value_t = 8080, help_heading = "Service")]
     pub port: u16,
+    /// One more port with the same routes
+    #[arg(long, env = "DEMO_ALSO_PORT", help_heading = "Service")]
+    pub also_port: Option<u16>,
+    /// A file with the token that /api asks for; without it /api answers everybody
+    #[arg(long, env = "DEMO_BEARER_FILE", help_heading = "Service")]
+    pub bearer_file: Option<PathBuf>,
     /// How long / takes: a duration, or a range such as 5ms..40ms
     #[arg(long, env = "DEMO_LATENCY", default_value = "0", help_heading = "Service")]
     pub latency: Spread,
@@ -122,7 +152,7 @@ pub struct Settings {
     #[arg(long, env = "DEMO_LIVE", default_value = "ok", help_heading = "Health")]
     pub live: Mode,
 
-    /// Neighbours to call: http:// URLs, separated by commas
+    /// Neighbours to call: http://, redis:// or postgres:// URLs, separated by commas
     #[arg(long, env = "DEMO_CALL", value_delimiter = ',', value_name = "URL", value_parser = neighbour, help_heading = "Neighbours")]
     pub call: Vec<Uri>,
     /// Time between two calls of one neighbour
@@ -197,15 +227,20 @@ impl Settings {
             memory_mib: self.memory_mib,
             memory_growth_mib: self.memory_growth_mib,
             cpu: self.cpu,
+            open: false,
         }
     }
 }
 
-/// A URL which `client` can ask.
+/// A URL which `client` or `stores` can ask.
 fn neighbour(text: &str) -> Result<Uri, units::Malformed> {
-    let malformed = || units::Malformed::new(text, "an http:// URL");
+    let malformed = || units::Malformed::new(text, "an http://, redis:// or postgres:// URL");
     let url: Uri = text.parse().map_err(|_| malformed())?;
-    if url.scheme_str() == Some("http") && url.host().is_some() { Ok(url) } else { Err(malformed()) }
+    if matches!(url.scheme_str(), Some("http" | "redis" | "postgres")) && url.host().is_some() {
+        Ok(url)
+    } else {
+        Err(malformed())
+    }
 }
 
 #[cfg(test)]
@@ -231,9 +266,9 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_plain_http() {
+    fn neighbours_are_what_can_be_asked() {
         let call = |text: &str| Cli::try_parse_from(["spyhop-demo", "--call", text]).map(|cli| cli.settings.call.len());
-        assert_eq!(call("http://api:8080/,http://db:1/x").ok(), Some(2));
+        assert_eq!(call("http://api:8080/,http://db:1/x,redis://r:6379,postgres://p").ok(), Some(4));
         for refused in ["https://api/", "api:8080", "/health", ""] {
             assert!(call(refused).is_err(), "{refused:?}");
         }

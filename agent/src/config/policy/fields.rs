@@ -8,6 +8,7 @@ use super::super::{
     units::{parse_duration, parse_size},
     yaml::{Entry, Node, Value},
 };
+use super::objectives::Places;
 use crate::{
     model::Glob,
     policy::{Amount, Unit},
@@ -24,17 +25,41 @@ pub(super) struct Fields<'a> {
     mistakes: &'a mut Vec<Mistake>,
     /// Tiers that somebody named: name, place, key.
     pub(super) tiers_named: Vec<(String, Position, String)>,
+    /// Where objectives stand, of this file and of others.
+    pub(super) objectives: Places,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) const fn new(path: &'a Arc<Path>, mistakes: &'a mut Vec<Mistake>) -> Self {
-        Self { path, mistakes, tiers_named: Vec::new() }
+    pub(super) fn new(path: &'a Arc<Path>, mistakes: &'a mut Vec<Mistake>) -> Self {
+        Self { path, mistakes, tiers_named: Vec::new(), objectives: Places::new() }
     }
 
     pub(super) fn wrong(&mut self, at: Position, key: &str, wrong: Wrong) {
         let origin = Origin::File(Arc::clone(self.path), Some(at));
         let key = (!key.is_empty()).then(|| shown(key));
         self.mistakes.push(Mistake { origin, key, what: wrong.what, hint: wrong.hint });
+    }
+
+    /// Mistakes so far.
+    pub(super) const fn count(&self) -> usize {
+        self.mistakes.len()
+    }
+
+    /// Another file, with the same list of mistakes.
+    pub(super) fn of_file<'b>(&'b mut self, path: &'b Arc<Path>) -> Fields<'b> {
+        Fields::new(path, self.mistakes)
+    }
+
+    /// Remembers where an objective stands.
+    pub(super) fn place(&mut self, origin: &Arc<str>, at: Position) {
+        self.objectives.insert(Arc::clone(origin), (Arc::clone(self.path), at));
+    }
+
+    /// A mistake about an objective, wherever it stands.
+    pub(super) fn wrong_at_place(&mut self, origin: &Arc<str>, wrong: Wrong) {
+        let place = self.objectives.get(origin).map(|(path, at)| Origin::File(Arc::clone(path), Some(*at)));
+        let origin_of = place.unwrap_or_else(|| Origin::File(Arc::clone(self.path), None));
+        self.mistakes.push(Mistake { origin: origin_of, key: Some(shown(origin)), what: wrong.what, hint: wrong.hint });
     }
 
     /// A key nobody knows.

@@ -6,8 +6,11 @@
 mod checks;
 mod exceptions;
 mod fields;
+mod objectives;
+mod openslo;
 mod probes;
 mod projects;
+mod queries;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -15,7 +18,7 @@ mod tiers;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use self::fields::Fields;
+use self::{fields::Fields, objectives::Place};
 use super::{
     report::{Mistake, Wrong, quoted},
     suggest::nearest,
@@ -24,7 +27,8 @@ use super::{
 use crate::policy::Policy;
 
 /// Sections of the policy language. No section of settings has one of these names.
-pub(super) const SECTIONS: [&str; 6] = ["version", "tiers", "projects", "probes", "checks", "exceptions"];
+pub(super) const SECTIONS: [&str; 8] =
+    ["version", "tiers", "projects", "probes", "objectives", "openslo", "checks", "exceptions"];
 
 /// The only version of the language.
 const VERSION: &str = "1";
@@ -66,6 +70,8 @@ pub(super) fn read_sections(path: &Arc<Path>, entries: Vec<Entry>, mistakes: &mu
             "tiers" => policy.tiers = tiers::read(&mut fields, value),
             "projects" => policy.projects = projects::read(&mut fields, value),
             "probes" => policy.probes = probes::elsewhere(&mut fields, value),
+            "objectives" => policy.objectives.extend(objectives::read(&mut fields, "objectives", value, Place::Whole)),
+            "openslo" => policy.objectives.extend(openslo::read(&mut fields, path, value)),
             "checks" => policy.checks = checks::read(&mut fields, value),
             _ => policy.exceptions = exceptions::read(&mut fields, value),
         }
@@ -85,6 +91,7 @@ pub(super) fn read_sections(path: &Arc<Path>, entries: Vec<Entry>, mistakes: &mu
             );
         }
     }
+    objectives::faults(&mut fields, &policy);
     policy
 }
 

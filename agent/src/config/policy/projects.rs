@@ -8,12 +8,13 @@ use super::{
         yaml::{Entry, Node},
     },
     fields::{self, Fields, under},
+    objectives::{self, Place},
     services,
 };
 use crate::policy::{Flow, GatewayMode, Layer, NetworkRule, Profile, Project, Publish};
 
 const PROFILE: [&str; 5] = ["files", "services", "networks", "flows", "host"];
-const PROJECT: [&str; 6] = ["hosts", "services", "networks", "flows", "host", "profiles"];
+const PROJECT: [&str; 7] = ["hosts", "services", "networks", "flows", "host", "profiles", "objectives"];
 
 pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Project>> {
     let mut projects = Vec::new();
@@ -25,6 +26,7 @@ pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Project>> {
             let path = under(&path, &key);
             match key.as_str() {
                 "hosts" => project.hosts = fields.list(&path, value, fields::glob),
+                "objectives" => project.objectives = objectives::read(fields, &path, value, Place::Whole),
                 "profiles" => project.profiles = profiles(fields, &path, value),
                 key => layer(fields, &path, key, value, &mut project.base),
             }

@@ -6,13 +6,15 @@ use super::{
         yaml::{Entry, Node},
     },
     fields::{self, Fields, under},
+    objectives::{self, Place},
     probes,
     projects::publish,
     tiers,
 };
 use crate::policy::{EgressTarget, ServiceRule, Unit};
 
-const KEYS: [&str; 9] = ["tier", "replicas", "limits", "publish", "networks", "egress", "job", "optional", "probes"];
+const KEYS: [&str; 10] =
+    ["tier", "replicas", "limits", "publish", "networks", "egress", "job", "optional", "probes", "objectives"];
 
 pub(super) fn read(fields: &mut Fields<'_>, path: &str, node: Node) -> Vec<ServiceRule> {
     let mut rules = Vec::new();
@@ -42,6 +44,7 @@ fn field(fields: &mut Fields<'_>, path: &str, key: &str, node: Node, rule: &mut 
         "networks" => rule.networks = Some(fields.list(path, node, fields::word)),
         "egress" => rule.egress = Some(fields.list(path, node, egress)),
         "job" => rule.job = fields.parsed(path, node, fields::switch),
+        "objectives" => rule.objectives = objectives::read(fields, path, node, Place::Service),
         "probes" => rule.probes = probes::read(fields, path, node),
         _ => rule.optional = fields.parsed(path, node, fields::switch),
     }

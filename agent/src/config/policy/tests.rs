@@ -11,6 +11,7 @@ use crate::{
         Amount, Class, GatewayMode, ImagePin, Policy, RootFiles, Scene, Severity,
         examples::{now, published, snapshot, sound},
         judge, learn,
+        objectives::resolve,
     },
 };
 
@@ -201,5 +202,82 @@ proptest! {
         words in proptest::collection::vec("(tiers|projects|services|checks|exceptions|severity|limits|memory|flows|a -> b:1|80|x|<=1|1..2|\\[|\\]|\\{|\\}|:|,|- |\n|  ){1,4}", 0..40)
     ) {
         let _policy = read(&words.concat());
+    }
+}
+
+#[test]
+fn objectives_of_every_kind_are_understood() {
+    let path: Arc<Path> =
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/policy/objectives.yml")).into();
+    let mut mistakes = Vec::new();
+    let policy = read_file(&path, include_str!("../../../tests/fixtures/policy/objectives.yml"), &mut mistakes);
+    assert_eq!(mistakes, []);
+    let (all, faults) = resolve(&policy);
+    assert_eq!(faults, []);
+    let slos: Vec<&str> = all.iter().map(|objective| &*objective.slo).collect();
+    let expected = [
+        "site-site",
+        "shop-checkout-payments",
+        "shop-checkout-queue",
+        "shop-api-orders",
+        "shop-api-answers",
+        "shop-api-fast",
+        "shop-api-health-checks",
+        "shop-api-start",
+        "shop-api-availability",
+        "shop-db-availability",
+        "shop-worker-availability",
+    ];
+    assert_eq!(slos, expected);
+}
+
+#[test]
+fn mistakes_in_objectives_are_told_at_once_with_their_places() {
+    let text = "\
+tiers:
+  gold: { objectives: { availability: 100%, other: 99%, p: { probe: x, availability: healthy, target: 99% } } }
+projects:
+  shop:
+    services:
+      api:
+        tier: gold
+        objectives:
+          answers: { probe: nobody, target: 99.9% }
+          availability: { target: 99.99% }
+          start: { within: 31s, target: 99% }
+          ratio: { bad: 'rate(x[5m])', total: y, target: 99% }
+          half: { bad: x, target: 99% }
+          empty: { window: 30d }
+          odd: { target: 99%, health_checks: on, page: loud, ticket: off, unknown: worse, min_events: 0, window: 1y, colour: red }
+    objectives:
+      availability: 99%
+      up: { availability: running, target: 99% }
+objectives:
+  x: { good: x_total, total: y_total, target: 92% }
+openslo: [nowhere.yml]
+";
+    let (_, mistakes) = read(text);
+    for part in [
+        "2:39: tiers.gold.objectives.availability: \"100%\" is not a share below all",
+        "2:52: tiers.gold.objectives.other: \"other\" does not say what is counted; write a section",
+        "tiers.gold.objectives.p.probe: is counted by another key already",
+        "9:11: projects.shop.services.api.objectives.answers: there is no probe \"nobody\"; declare it",
+        "10:11: projects.shop.services.api.objectives.availability: would page on a single bad sample",
+        "objectives.start.within: \"31s\" is not a bound that starts are counted by; write one of 500ms, 1s, 2s500ms",
+        "objectives.ratio.bad: \"rate(x[5m])\" is neither a counter nor an expression about a window",
+        "objectives.half: has no total",
+        "objectives.empty: does not say what is counted",
+        "objectives.empty: has no target; write target: 99.9%",
+        "objectives.odd.page: \"loud\" is not a severity; write critical, warning, info or off",
+        "objectives.odd.unknown: \"worse\" is not a way to count unknown time",
+        "objectives.odd.min_events: \"0\" is not a number of events",
+        "objectives.odd.colour: no such key",
+        "objectives.odd: is about less than an hour, or more than 90 days",
+        "17:21: projects.shop.objectives.availability: \"availability\" does not say what is counted",
+        "projects.shop.objectives.up.availability: no such key",
+        "20:3: objectives.x: 14.4 times the budget of 92% is more than everything",
+        "21:10: openslo: read nowhere.yml: ",
+    ] {
+        assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}\nis not in\n{}", mistakes.join("\n"));
     }
 }

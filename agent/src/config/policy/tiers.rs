@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::{
     super::yaml::{Entry, Node},
     fields::{self, Fields, under},
+    objectives::{self, Place},
 };
 use crate::policy::{Limits, Severity, Tier, Unit};
 
-const KEYS: [&str; 2] = ["severity", "limits"];
+const KEYS: [&str; 3] = ["severity", "limits", "objectives"];
 const LIMITS: [&str; 4] = ["memory", "cpus", "pids", "memory_reservation"];
 
 pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Tier>> {
@@ -16,11 +17,12 @@ pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Tier>> {
     for Entry { key, at, value } in fields.map("tiers", node) {
         let path = under("tiers", &key);
         let Some(name) = fields.name(at, &path, &key) else { continue };
-        let mut tier = Tier { name, severity: Severity::Warning, limits: Limits::default() };
+        let mut tier = Tier { name, severity: Severity::Warning, limits: Limits::default(), objectives: Vec::new() };
         for Entry { key, value, .. } in fields.section(&path, value, &KEYS) {
             let path = under(&path, &key);
             match key.as_str() {
                 "severity" => tier.severity = fields.parsed(&path, value, severity).unwrap_or(tier.severity),
+                "objectives" => tier.objectives = objectives::read(fields, &path, value, Place::Service),
                 _ => tier.limits = limits(fields, &path, value),
             }
         }

@@ -1,9 +1,14 @@
 //! What an inspection proves and no event told: the claims of the rule at the head of `ledger.rs`.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Ledger, Sight, advance};
 use crate::model::{Container, ContainerState, Health, HealthResult, HealthStatus, ServiceCounters};
+
+/// What had ended so long before anybody listened was left where it lies.
+const LEFT_BEHIND: Duration = Duration::from_secs(86_400);
 
 /// Results that are remembered; the engine keeps fewer.
 const MAX_RESULTS: usize = 16;
@@ -49,6 +54,10 @@ impl Ledger {
             *mark = Some(sight.horizon);
         }
         self.restart_count = container.restart_count.unwrap_or_default();
+        // Whether a person ended it cannot be known any more. What has lain there for a day is no news to anybody.
+        let ended = container.finished_at.filter(|_| container.state == ContainerState::Exited);
+        let left = |ended| Duration::try_from(sight.at.duration_since(ended)).is_ok_and(|time| time >= LEFT_BEHIND);
+        self.stopped |= ended.is_some_and(left);
         // What has been healthy before anybody listened did not become so now.
         self.awaiting = self.awaiting.filter(|_| self.health.is_none());
         unsettled

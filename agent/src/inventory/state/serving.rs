@@ -31,7 +31,8 @@ impl State {
         if serves != std::mem::replace(&mut tracked.serving, serves) {
             match serves {
                 true => service.gained(at),
-                false => service.lost(at, tracked.ledger.stopped),
+                // Who has done his work is not missed.
+                false => service.lost(at, tracked.ledger.stopped || (!tracked.running && tracked.was_completed())),
             }
             self.unsaved = Unsaved::Major;
         }

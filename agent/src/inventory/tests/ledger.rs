@@ -304,3 +304,12 @@ fn a_clock_set_back_does_not_stop_the_counting() {
     ledger.apply(at(1_000), &started(), &mut counters);
     assert_eq!((counters.starts, counters.restarts), (2, 1));
 }
+
+#[test]
+fn what_was_left_behind_a_day_ago_is_nobodys_outage() {
+    for (finished, stopped) in [(LONG_AFTER - 100, false), (LONG_AFTER - 86_399, false), (LONG_AFTER - 86_400, true)] {
+        let mut ledger = Ledger::default();
+        ledger.baseline(&exited(finished - 10, finished, 137), late());
+        assert_eq!(ledger.stopped, stopped, "{finished}");
+    }
+}

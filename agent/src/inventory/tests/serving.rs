@@ -141,7 +141,7 @@ fn from_the_start_to_the_first_healthy_moment() {
 
 #[test]
 fn from_the_loss_to_the_next_that_serves() {
-    let table: [(&str, bool, &[(&str, i64, Act)], &[u64]); 9] = [
+    let table: [(&str, bool, &[(&str, i64, Act)], &[u64]); 10] = [
         ("restarted by its policy", false, &[("1", 100, Start), ("1", 110, Die(1)), ("1", 113, Start)], &[3]),
         (
             "back when healthy",
@@ -196,6 +196,7 @@ fn from_the_loss_to_the_next_that_serves() {
             &[("1", 100, Start), ("1", 110, Signal(9)), ("1", 110, Die(137)), ("1", 111, Destroy), ("3", 131, Start)],
             &[20],
         ),
+        ("a job run again", false, &[("1", 100, Start), ("1", 110, Die(0)), ("1", 400, Start)], &[]),
         (
             "recreated",
             false,

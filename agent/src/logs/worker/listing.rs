@@ -14,7 +14,7 @@ use super::{
         loki::{self, Metadata},
         parse::Hint,
         redact::MAX_GROWTH,
-        source::{Source as From, source_of},
+        source::{Source as From, SourcePlan, source_of},
         stream::{Origin, Stream},
     },
     Worker, resume,
@@ -91,7 +91,8 @@ impl Worker {
         }
         if was_early {
             // Its event told who it is, and not how its lines are kept.
-            self.introduce(container, &policy);
+            let lossy = self.introduce(container, &policy).lossy_upstream.is_some();
+            known.into_iter().for_each(|number| self.mark_lossy(number, lossy));
         }
         let number = known.unwrap_or_else(|| self.adopt(snapshot, entry, &policy));
         let followers = &mut self.followers;
@@ -120,8 +121,8 @@ impl Worker {
         Some(number)
     }
 
-    /// Says what somebody should know of a container that is read from now on; where that is.
-    fn introduce(&self, container: &Container, policy: &Policy) -> From {
+    /// Says what somebody should know of a container that is read from now on; where and how that is.
+    fn introduce(&self, container: &Container, policy: &Policy) -> SourcePlan {
         for mistake in &policy.mistakes {
             let label = format_args!("spyhop.logs.{}", mistake.label);
             tracing::warn!(container = &*container.name, %label, what = mistake.what, "a label counts for nothing");
@@ -130,15 +131,32 @@ impl Worker {
         let planned = source_of(&container.log, |path| from_files && is_visible(path));
         if let Some(why) = planned.lossy_upstream {
             tracing::warn!(container = &*container.name, why, "the engine may drop lines before they can be read");
-            self.board.service(&container.identity.key).lossy_upstream.store(true, Ordering::Relaxed);
         }
-        planned.source
+        planned
+    }
+
+    /// Notes whether the engine may drop lines of a container. A service is lossy as long as one of those read here is.
+    fn mark_lossy(&mut self, number: u64, lossy: bool) {
+        if let Some(source) = self.sources.get_mut(&number) {
+            source.lossy = lossy;
+            if lossy {
+                source.whose.service.lossy_upstream.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Counts a container out that was lossy.
+    fn clear_lossy(&self, service: &Arc<ServiceLog>) {
+        let of_service = |source: &&Source| Arc::ptr_eq(&source.whose.service, service);
+        let still = self.sources.values().filter(of_service).any(|source| source.lossy);
+        service.lossy_upstream.store(still, Ordering::Relaxed);
     }
 
     /// A container that was not read before.
     fn adopt(&mut self, snapshot: &Snapshot, entry: &Entry, policy: &Policy) -> u64 {
         let container = &entry.container;
-        let reader = match self.introduce(container, policy) {
+        let planned = self.introduce(container, policy);
+        let reader = match planned.source {
             From::File(path) => Reader::Awaited { path, max_files: container.log.max_files },
             From::Api => Reader::Api,
             From::Unreadable(reason) => Reader::None(reason),
@@ -146,6 +164,7 @@ impl Worker {
         let who =
             Who { id: &container.id, name: &container.name, identity: &container.identity, replica: &entry.replica };
         let number = self.add_source(snapshot, &who, policy, container.log.tty, reader);
+        self.mark_lossy(number, planned.lossy_upstream.is_some());
         // Now, not in its turn: a container that is removed with its end leaves nothing but what is held open.
         self.open_awaited(number);
         number
@@ -187,6 +206,7 @@ impl Worker {
             ended: false,
             gone: false,
             early: None,
+            lossy: false,
             caught_up: false,
             told_all: false,
             behind_bytes: 0,
@@ -227,6 +247,9 @@ impl Worker {
                 source.let_go();
                 self.followers.stop(&source.id);
                 self.numbers.remove(&source.id);
+                if source.lossy {
+                    self.clear_lossy(&source.whose.service);
+                }
             }
         }
         self.streams.prune();

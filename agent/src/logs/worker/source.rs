@@ -49,6 +49,8 @@ pub(super) struct Source {
     pub(super) gone: bool,
     /// Adopted from an event: the inventory has until then to know it.
     pub(super) early: Option<Instant>,
+    /// The engine may drop lines of it before anybody sees them.
+    pub(super) lossy: bool,
     /// Nothing is left to read for the moment; of the engine's messages nobody knows.
     pub(super) caught_up: bool,
     /// The engine has told everything of its last run.

@@ -66,6 +66,7 @@ pub(crate) fn sound(project: &str, service: &str) -> Container {
         network_mode: NetworkMode::Own("shop".into()),
         networks: Vec::new(),
         ports: Vec::new(),
+        exposed_ports: None,
         mounts: Vec::new(),
         log: LogSetup::default(),
         confinement: Confinement {
@@ -108,7 +109,12 @@ pub(crate) fn policy() -> Policy {
     };
     let base = Layer { services: vec![rule("web")], ..Layer::default() };
     let mut policy = Policy {
-        tiers: vec![Arc::new(Tier { name: "important".into(), severity: Severity::Warning, limits })],
+        tiers: vec![Arc::new(Tier {
+            name: "important".into(),
+            severity: Severity::Warning,
+            limits,
+            objectives: vec![],
+        })],
         projects: vec![Arc::new(Project { name: "shop".into(), base, ..Project::default() })],
         ..Policy::default()
     };

@@ -88,7 +88,12 @@ fn the_file_wins_over_labels_and_profiles_over_the_file() {
 fn intervals_are_the_probes_own_or_the_tiers() {
     let labels = [("spyhop.probe.usual", "tcp:1"), ("spyhop.probe.own", "tcp:2"), ("spyhop.probe.own.interval", "2s")];
     let mut policy = policy(vec![ServiceRule { tier: Some("1".into()), ..rule("api", &[]) }]);
-    policy.tiers = vec![Arc::new(Tier { name: "1".into(), severity: Severity::Critical, limits: Default::default() })];
+    policy.tiers = vec![Arc::new(Tier {
+        name: "1".into(),
+        severity: Severity::Critical,
+        limits: Default::default(),
+        objectives: vec![],
+    })];
     let picture = snapshot(vec![labelled("shop", "api", &labels), labelled("shop", "web", &labels)]);
     let plan = plan(&picture, &policy);
     let pace = |service: &str, probe: &str| {

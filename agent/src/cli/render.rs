@@ -1,0 +1,90 @@
+//! `spyhop render alerts|prometheus`: files for Prometheus from the policy. Nothing is asked of the engine.
+
+use std::{fs, io, path::Path};
+
+use super::{
+    Exit, answer,
+    arguments::{CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderPrometheusArguments},
+    complain, fail,
+};
+use crate::render::{self, Compat, Options, Rendered, Scrape};
+
+pub(super) fn run(arguments: RenderCommandArguments) -> Exit {
+    match arguments.command {
+        RenderCommand::Alerts(arguments) => alerts(arguments),
+        RenderCommand::Prometheus(arguments) => prometheus(arguments),
+    }
+}
+
+fn prometheus(arguments: RenderPrometheusArguments) -> Exit {
+    let RenderPrometheusArguments { out, job, target, alertmanager, rules, compat_jobs, config } = arguments;
+    if let Some(wrong) = job_fault(&job) {
+        return fail(wrong);
+    }
+    let (config, _) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let options = Options { job, ..Options::default() };
+    let tls = config.http.access.tls.is_some();
+    let scrape = Scrape { targets: target, alertmanagers: alertmanager, rules, tls, compat_jobs };
+    let file = render::prometheus(&config.policy, &options, &scrape);
+    deliver(&[file], out.as_deref())
+}
+
+/// What no job can be called: its name goes into quotes of rules.
+fn job_fault(job: &str) -> Option<&'static str> {
+    let fits = !job.is_empty() && !job.contains(['"', '\\']) && !job.chars().any(char::is_control);
+    (!fits).then_some("--job: write the name of a scrape job, without quotes")
+}
+
+fn alerts(arguments: RenderAlertsArguments) -> Exit {
+    let RenderAlertsArguments { out, job, time_scale, compat, runbook_base, dashboard_base, config } = arguments;
+    if let Some(wrong) = job_fault(&job) {
+        return fail(wrong);
+    }
+    let (config, _) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let compat = compat.into_iter().map(|names| match names {
+        CompatNames::Sloth => Compat::Sloth,
+        CompatNames::PyrraGeneric => Compat::PyrraGeneric,
+    });
+    let options = Options {
+        job,
+        scale: time_scale,
+        runbooks: runbook_base,
+        dashboards: dashboard_base,
+        compat: compat.collect(),
+    };
+    deliver(&render::alerts(&config.policy, &options), out.as_deref())
+}
+
+/// Into a folder, or one after another to standard output.
+fn deliver(files: &[Rendered], out: Option<&Path>) -> Exit {
+    let Some(folder) = out else {
+        let texts = files.iter().map(|file| format!("# {}\n{}", file.name, file.text));
+        return answer(&texts.collect::<Vec<_>>().join("---\n"));
+    };
+    match write(files, folder) {
+        Ok(()) => {
+            complain(&format!("wrote {} files to {}", files.len(), folder.display()));
+            Exit::Ok
+        }
+        Err((path, error)) => fail(&format!("write {path}: {error}")),
+    }
+}
+
+fn write(files: &[Rendered], folder: &Path) -> Result<(), (String, io::Error)> {
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |error| (path, error)
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    for file in files {
+        let path = folder.join(&file.name);
+        fs::write(&path, &file.text).map_err(failed(&path))?;
+    }
+    Ok(())
+}

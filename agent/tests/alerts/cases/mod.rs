@@ -1,0 +1,16 @@
+//! The tables, one file an area.
+
+mod agent;
+mod containers;
+mod host;
+mod logs;
+mod policy;
+mod pressure;
+mod probes;
+mod services;
+mod targets;
+
+use super::case::Suite;
+
+pub(crate) const SUITES: &[Suite] =
+    &[agent::SUITE, services::SUITE, host::SUITE, logs::SUITE, policy::SUITE, probes::SUITE, targets::SUITE];

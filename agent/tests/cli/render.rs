@@ -1,0 +1,84 @@
+//! `spyhop render`: files from a policy, and how it ends.
+
+use std::fs;
+
+use crate::{outcome, repository, spyhop};
+
+#[test]
+fn the_default_rules_are_those_of_the_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("made/rules");
+    let run = outcome(spyhop(&["render", "alerts", "--set", "policy.file=off", "--out"]).arg(&out));
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    let mut names: Vec<_> =
+        fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["agent.yml", "containers.yml", "host.yml", "logs.yml", "policy.yml", "probes.yml", "targets.yml"]
+    );
+    for name in &names {
+        let shipped = fs::read_to_string(repository("alerts").join(name)).unwrap();
+        assert_eq!(fs::read_to_string(out.join(name)).unwrap(), shipped, "{name}");
+    }
+    // A second time over the first.
+    let again =
+        outcome(spyhop(&["render", "alerts", "--set", "policy.file=off", "--time-scale", "0.01", "--out"]).arg(&out));
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(fs::read_to_string(out.join("agent.yml")).unwrap().contains("for: 3s"));
+}
+
+#[test]
+fn without_a_folder_all_comes_on_standard_output() {
+    let run = outcome(&mut spyhop(&["render", "alerts", "--set", "policy.file=off", "--job", "whales"]));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stdout.starts_with("# agent.yml\n") && run.stdout.contains("---\n# containers.yml\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("up{job=\"whales\"}") && !run.stdout.contains("job=\"spyhop\""));
+    let prometheus = outcome(&mut spyhop(&[
+        "render",
+        "prometheus",
+        "--set",
+        "policy.file=off",
+        "--target",
+        "a:1",
+        "--target",
+        "b:2",
+    ]));
+    assert_eq!(prometheus.code, 0, "{}", prometheus.stderr);
+    assert!(prometheus.stdout.contains("- targets: [\"a:1\", \"b:2\"]"), "{}", prometheus.stdout);
+}
+
+#[test]
+fn what_cannot_be_rendered_is_told_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yml");
+    fs::write(&policy, "objectives: { http: { bad: x, total: y, target: 100% } }\n").unwrap();
+    let file = format!("policy.file={}", policy.display());
+    let out = folder.path().join("rules");
+    let run = outcome(spyhop(&["render", "alerts", "--set", &file, "--out"]).arg(&out));
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""));
+    assert!(
+        run.stderr.contains("policy.yml:1:49: objectives.http.target: \"100%\" is not a share below all"),
+        "{}",
+        run.stderr
+    );
+    assert!(!out.exists());
+    let taken = outcome(spyhop(&["render", "alerts", "--set", "policy.file=off", "--out"]).arg(&policy));
+    assert_eq!(taken.code, 3);
+    assert!(taken.stderr.contains("write ") && taken.stderr.contains("policy.yml"), "{}", taken.stderr);
+    for (arguments, code, expected) in [
+        (["--time-scale", "0"], 64, "write a factor from 0.001 to 10"),
+        (["--time-scale", "fast"], 64, "write a factor from 0.001 to 10"),
+        (["--compat", "sloht"], 64, "sloth"),
+        (["--job", "a\"b"], 3, "write the name of a scrape job"),
+        (["--job", ""], 3, "write the name of a scrape job"),
+    ] {
+        let run = outcome(spyhop(&["render", "alerts"]).args(arguments));
+        assert_eq!(run.code, code, "{arguments:?}");
+        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
+    }
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# system.sh up|down|files NAME [COMPOSE FILE...]: a stand-in of compose/systems/NAME. What it needs is made first, outside the clone: an authority
+# of its own, a certificate by it, a token. `files` makes that and prints the folder.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=compose/lab/common.sh
+source "$here/common.sh"
+
+verb="${1:-}"
+name="${2:-}"
+shift $(($# < 2 ? $# : 2))
+folder="$here/../systems/$name"
+[[ -n $name && -f $folder/compose.yml ]] || die "usage: system.sh up|down|files NAME [COMPOSE FILE...]" "names: $(ls "$here/../systems")"
+files="${SPYHOP_SYSTEMS:-$SPYHOP_CACHE/systems}/$name"
+
+# certificate DAYS NAME...: by an authority made with it, for as many days. Made again when it has less than a quarter of them left.
+certificate() {
+    local days="$1" names
+    shift
+    if openssl x509 -in "$files/certificate.pem" -noout -checkend $((days * 86400 / 4)) >/dev/null 2>&1; then return; fi
+    say "making a certificate for $*"
+    names="$(printf 'DNS:%s,' "$@")"
+    quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days "$days" -subj "/CN=stand-in authority" \
+        -keyout "$files/authority.key" -out "$files/authority.pem" -addext keyUsage=critical,keyCertSign,cRLSign
+    quietly openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" \
+        -keyout "$files/certificate.key" -out "$files/request.pem"
+    printf 'subjectAltName=%s\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n' "${names%,}" >"$files/extensions"
+    quietly openssl x509 -req -in "$files/request.pem" -CA "$files/authority.pem" -CAkey "$files/authority.key" -CAcreateserial \
+        -days "$days" -extfile "$files/extensions" -out "$files/leaf.pem"
+    cat "$files/leaf.pem" "$files/authority.pem" >"$files/certificate.pem"
+}
+
+make_files() {
+    have openssl || die "a certificate is needed, and there is no openssl here" "install the package openssl"
+    mkdir -p "$files"
+    case "$name" in
+    motovault-k8s)
+        certificate 90 motovaultpro.com admin.motovaultpro.com
+        [[ -s $files/platform-token ]] || openssl rand -hex 24 >"$files/platform-token"
+        ;;
+    esac
+    # Read by services which run as nobody.
+    chmod 0644 "$files"/*
+}
+
+compose() {
+    local arguments=(--file "$folder/compose.yml") file
+    for file in "${more[@]}"; do arguments+=(--file "$folder/$file"); done
+    MOTOVAULT_FILES="$files" docker compose "${arguments[@]}" "$@"
+}
+
+more=("$@")
+case "$verb" in
+files)
+    make_files
+    printf '%s\n' "$files"
+    ;;
+up)
+    make_files
+    "$here/services.sh"
+    compose up --detach --wait
+    ;;
+down) compose down --volumes --remove-orphans ;;
+*) die "usage: system.sh up|down|files NAME [COMPOSE FILE...]" ;;
+esac
