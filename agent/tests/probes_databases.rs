@@ -169,6 +169,17 @@ fn redis_which_does_not_serve() {
     drop(taken);
     eventually("room again", || holds(word(ask(&full, None)) == "ready", || "full".to_owned()));
 
+    let busy = redis(&docker, "--busy-reply-threshold 50");
+    docker.run(&["exec", "--detach", &busy.id, "redis-cli", "eval", "while true do end", "0"]);
+    eventually("a script", || holds(word(ask(&busy, None)) == "busy", || "idle".to_owned()));
+
+    // Its folder is gone when it comes to write a snapshot.
+    let homeless =
+        redis_by(&docker, "mkdir /tmp/home; cd /tmp/home; exec redis-server --protected-mode no --save '3600 1'");
+    homeless.exec("redis-cli set whale blue; rm -r /tmp/home; redis-cli bgsave");
+    eventually("no snapshot", || holds(word(ask(&homeless, None)) == "persistence_fails", || "saved".to_owned()));
+    assert_eq!(ask(&homeless, None).unwrap().info.unwrap().rdb_last_bgsave_ok, Some(false));
+
     // A thousand keys, each of which takes 50 milliseconds to load.
     let loading = redis_by(
         &docker,

@@ -1,11 +1,5 @@
 //! Probes of real containers: up, crashed, up again, with the outage in the histogram; and a neighbour's address that nobody dials.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "an assumption that breaks fails the test, as it should"
-)]
-
 mod support;
 
 use std::{fs, net::SocketAddr};

@@ -134,6 +134,7 @@ pub(super) mod tests {
             network_mode: NetworkMode::Own("bridge".into()),
             networks: Vec::new(),
             ports: Vec::new(),
+            exposed_ports: None,
             mounts: Vec::new(),
             log: LogSetup::default(),
             confinement: Default::default(),

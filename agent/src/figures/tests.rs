@@ -68,6 +68,7 @@ fn entry(name: &str, state: ContainerState) -> Arc<Entry> {
         network_mode: NetworkMode::None,
         networks: Vec::new(),
         ports: Vec::new(),
+        exposed_ports: None,
         mounts: Vec::new(),
         log: LogSetup::default(),
         confinement: Default::default(),

@@ -82,6 +82,8 @@ pub struct Container {
     pub networks: Vec<Attachment>,
     /// Ports published on the host, sorted.
     pub ports: Vec<PublishedPort>,
+    /// How many ports its image, its definition or a publication exposes: `NetworkSettings.Ports`. `None` while it does not run.
+    pub exposed_ports: Option<usize>,
     /// Mounts, sorted by destination.
     pub mounts: Vec<Mount>,
     /// How its output is kept.

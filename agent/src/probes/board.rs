@@ -121,8 +121,11 @@ impl Record {
         }
         let mut over = None;
         if outcome.failure.is_some() {
+            // A target that never answered was not taken from anybody: its first start is no outage.
+            if self.attempts > self.failures + 1 {
+                self.outage.get_or_insert(now);
+            }
             self.failures += 1;
-            self.outage.get_or_insert(now);
             self.failing_since.get_or_insert(at);
         } else {
             self.slow += u64::from(self.max_duration.is_some_and(|budget| outcome.took > budget));

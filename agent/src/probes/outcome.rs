@@ -135,7 +135,7 @@ impl Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Resolve => "asking for its name",
+            Self::Resolve => "reading files, or asking for its name",
             Self::Connect => "connecting",
             Self::Tls => "greeting",
             Self::Processing => "waiting for its answer",

@@ -232,6 +232,6 @@ fn backend(entry: &Entry) -> Option<Backend<'_>> {
         running: container.state == ContainerState::Running,
         health,
         networks,
-        exposed: None,
+        exposed: container.exposed_ports,
     })
 }

@@ -41,14 +41,17 @@ const MAX_ROOTS: usize = 64;
 /// What a file looked like when it was read.
 type Stamp = Option<(u64, SystemTime)>;
 
+/// Roots by file, `None` for those of this machine.
+type Kept = HashMap<Option<PathBuf>, (Stamp, Arc<RootCertStore>)>;
+
 /// How to greet, and whom to believe.
 #[derive(Debug)]
 pub(super) struct Greeter {
     provider: Arc<CryptoProvider>,
     plain: Arc<ClientConfig>,
     http: Arc<ClientConfig>,
-    /// Roots by file, `None` for those of this machine, read when first needed and when the file has changed.
-    roots: Mutex<HashMap<Option<PathBuf>, (Stamp, Arc<RootCertStore>)>>,
+    /// Read when first needed, and when the file has changed.
+    roots: Mutex<Kept>,
 }
 
 impl Greeter {
@@ -141,7 +144,7 @@ impl Greeter {
         Ok(roots)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Option<PathBuf>, (Stamp, Arc<RootCertStore>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

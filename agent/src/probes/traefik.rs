@@ -195,11 +195,9 @@ pub mod fuzz {
             answers.routers.extend(routers(protocol, bytes).unwrap_or_default());
         }
         answers.middlewares = middlewares(bytes).ok();
-        let pairs: Vec<(String, &str)> = text
-            .split([',', '\n'])
-            .enumerate()
-            .map(|(n, part)| (format!("traefik.{}.{part}", ["http.routers", "tcp.services", "udp"][n % 3]), part))
-            .collect();
+        let kinds = ["http.routers", "tcp.services", "udp"].iter().cycle();
+        let pairs: Vec<(String, &str)> =
+            text.split([',', '\n']).zip(kinds).map(|(part, kind)| (format!("traefik.{kind}.{part}"), part)).collect();
         let labels = pairs.iter().map(|(key, value)| (key.as_str(), *value)).collect();
         let backend = Backend { name: "one", service: "one", labels, running: true, ..Backend::default() };
         let options = Options {

@@ -27,7 +27,7 @@ pub(crate) fn of_policy(service: &str, folder: &Path) -> String {
     let tls =
         |port: u16| format!("{{ tls: {port}, server_name: {NAME}, ca_file: {}, interval: 1s }}", file("authority.pem"));
     let probes = match service {
-        "refusing" => "ready: { http: 8080/health/ready, interval: 1s, timeout: 1s } }, objectives: { answers: { probe: ready, target: 99.9% }".to_owned(),
+        "refusing" => "ready: { http: 8080/health/ready, interval: 1s, timeout: 1s } }, objectives: { answers: { probe: ready, target: 99% }".to_owned(),
         "dragging" => "work: { http: 8080/, interval: 1s, max_duration: 100ms }".to_owned(),
         "open" => {
             format!("api: {{ http: 8080/api/x, bearer_file: {}, unauthorized: [401], interval: 1s }}", file("token"))
@@ -144,7 +144,7 @@ pub(crate) fn drills() -> Vec<Drill> {
     vec![
         Drill {
             name: "refusing",
-            fault: "a service answers its probe with 503; it has an objective of 99.9 %",
+            fault: "a service answers its probe with 503; it has an objective of 99 %",
             prepare: |stage| one(demo(stage, "refusing")),
             inject: |_, props| turn(props, r#"{"ready":"fail"}"#),
             repair: |_, props| turn(props, r#"{"ready":"ok"}"#),

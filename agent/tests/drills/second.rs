@@ -19,7 +19,7 @@ use super::{
         docker::Docker,
         private_engine::PrivateEngine,
         scene::binary,
-        wait::{eventually, holds},
+        wait::{holds, patience, within},
     },
 };
 
@@ -119,7 +119,8 @@ checks: {{ secrets_max_age: 90d, off: [restart_policy_missing, health_check_miss
 }
 
 fn up(stage: &Stage, wanted: f64) {
-    eventually("the second agent hears its engine, or not", || {
+    // After a long silence it tries less often.
+    within(patience() * 3, "the second agent hears its engine, or not", || {
         let up = stage.number(&format!("spyhop_engine_up{{instance=\"{}\"}}", stage.resolve("SECOND_INSTANCE")))?;
         holds((up - wanted).abs() < 0.5, || up.to_string())
     });

@@ -40,6 +40,7 @@ fn entry(project: &str, service: &str) -> Arc<Entry> {
         network_mode: NetworkMode::Host,
         networks: Vec::new(),
         ports: Vec::new(),
+        exposed_ports: None,
         mounts: Vec::new(),
         log: LogSetup::default(),
         confinement: Default::default(),

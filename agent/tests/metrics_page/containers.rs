@@ -39,6 +39,7 @@ fn entry(pid: u32, name: &str, labels: &[(&str, &str)]) -> Entry {
             network_mode: NetworkMode::Own("bridge".into()),
             networks: Vec::new(),
             ports: Vec::new(),
+            exposed_ports: None,
             mounts: Vec::new(),
             log: LogSetup::default(),
             confinement: Default::default(),

@@ -57,6 +57,7 @@ pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked:
         network_mode: network_mode(host.network_mode.as_deref()),
         networks: attachments(settings.networks),
         confinement: confinement(&host, config.user, config.env),
+        exposed_ports: pid.and(settings.ports.as_ref()).map(|ports| ports.len()),
         // Bound ports exist while it runs; before and after, what was asked for is all there is to say.
         ports: published_ports(if pid.is_some() { settings.ports } else { host.port_bindings }),
         mounts: mounts(answer.mounts),

@@ -303,6 +303,16 @@ fn ports_that_are_not_published() {
     let running =
         read(json!({ "State": { "Pid": 7 }, "HostConfig": { "PortBindings": { "80/tcp": [{ "HostPort": "80" }] } } }));
     assert!(running.ports.is_empty(), "asked for, not bound: {:?}", running.ports);
+    let ports = json!({ "80/tcp": [{ "HostIp": "", "HostPort": "8080" }], "81/udp": null });
+    for (state, ports, exposed) in [
+        (json!({ "Pid": 7 }), ports.clone(), Some(2)),
+        (json!({ "Pid": 7 }), json!({}), Some(0)),
+        (json!({}), ports, None),
+    ] {
+        let read = read(json!({ "State": state, "NetworkSettings": { "Ports": ports } }));
+        assert_eq!(read.exposed_ports, exposed);
+    }
+    assert_eq!(running.exposed_ports, None, "nothing said");
 }
 
 #[test]

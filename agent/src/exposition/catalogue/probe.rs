@@ -34,7 +34,7 @@ super::families! { Probes;
     AUTHENTICATION_ENFORCED: Gauge "spyhop_probe_authentication_enforced" "" []
         "1 when the target refused the request without credentials, 0 when it answered it; for probes with unauthorized only.";
     OUTAGE: Histogram "spyhop_probe_outage_duration_seconds" "seconds" []
-        "Outages of the service that are over, from the first failed probe of a target to the next that succeeded.";
+        "Outages of the service that are over, from the first failed probe of a target that had answered before to the next that succeeded.";
     REFUSED: Counter "spyhop_probes_refused_total" "" ["reason"]
         "Probes left out by a ceiling: declared (more than are kept), run (no place was free for a whole interval).";
     BLACKBOX_SUCCESS: Gauge "probe_success" "" []

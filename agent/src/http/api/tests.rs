@@ -50,6 +50,7 @@ pub(in crate::http) fn bare(name: &str) -> Entry {
         network_mode: NetworkMode::None,
         networks: Vec::new(),
         ports: Vec::new(),
+        exposed_ports: None,
         mounts: Vec::new(),
         log: LogSetup::default(),
         confinement: Default::default(),

@@ -286,6 +286,7 @@ pub(crate) fn container(id: &str, name: &str, labels: Labels) -> Container {
         network_mode: NetworkMode::Own("bridge".into()),
         networks: Vec::new(),
         ports: Vec::new(),
+        exposed_ports: None,
         mounts: Vec::new(),
         log: LogSetup::default(),
         confinement: Default::default(),

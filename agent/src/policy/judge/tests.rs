@@ -66,6 +66,7 @@ pub(crate) fn sound(project: &str, service: &str) -> Container {
         network_mode: NetworkMode::Own("shop".into()),
         networks: Vec::new(),
         ports: Vec::new(),
+        exposed_ports: None,
         mounts: Vec::new(),
         log: LogSetup::default(),
         confinement: Confinement {

@@ -74,12 +74,15 @@ const STARTUP: &[u8] =
     b"\0\0\0\x56\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0spyhop\0client_encoding\0UTF8\0\0";
 const GOODBYE: &[u8] = b"X\0\0\0\x04";
 
+/// What a server says; the state, pg_isready's code, whether it is open and what it refused with; what it is told last.
+type Case = (Vec<u8>, State, u8, Option<bool>, &'static str, &'static [u8]);
+
 #[tokio::test]
 async fn readiness_is_what_pg_isready_says() {
     let sasl = authentication(10, b"SCRAM-SHA-256\0\0");
     let late = [authentication(0, b""), refusal("53300", "remaining connection slots are reserved")].concat();
     let unknown = [authentication(0, b""), refusal("28000", "role \"postgres\" does not exist")].concat();
-    let table: &[(Vec<u8>, State, u8, Option<bool>, &str, &[u8])] = &[
+    let table: &[Case] = &[
         (let_in(), State::Accepting, 0, Some(true), "", GOODBYE),
         (sasl, State::Accepting, 0, Some(false), "", b""),
         (authentication(5, b"salt"), State::Accepting, 0, Some(false), "", b""),

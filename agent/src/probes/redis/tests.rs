@@ -66,6 +66,10 @@ async fn answers_to_a_ping_without_a_password() {
             assert_eq!(asked, wanted, "{reply}");
         }
     }
+    let document = include_str!("../../../../docs/probes.md");
+    for (_, state, _) in ANSWERS {
+        assert!(document.contains(&format!("\n| `{}` | ", state.word())), "docs/probes.md lacks {state:?}");
+    }
     let up: Vec<_> = ANSWERS.iter().filter(|(_, state, _)| state.is_up()).map(|(_, state, _)| state.word()).collect();
     assert_eq!(up, ["ready", "protected", "protected", "ready"]);
 }

@@ -110,7 +110,8 @@ fn only(plan: &Plan) -> &Wanted {
 
 #[test]
 fn states_of_a_container() {
-    let cases: [(&str, fn(&mut Entry), End); 7] = [
+    type Case = (&'static str, fn(&mut Entry), End);
+    let cases: [Case; 7] = [
         ("died", |entry| entry.container.state = ContainerState::Exited, End::Down),
         ("between runs", |entry| entry.container.state = ContainerState::Restarting, End::Down),
         (

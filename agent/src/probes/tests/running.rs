@@ -169,6 +169,26 @@ async fn an_outage_is_measured_and_goes_on_over_lives() {
 }
 
 #[tokio::test]
+async fn a_first_start_is_no_outage() {
+    let server = Server::saying(200, "").await;
+    let down = || {
+        let mut picture = snapshot(vec![asked("api", 1, "1s")]);
+        Arc::make_mut(&mut picture.containers[0]).container.state = ContainerState::Restarting;
+        picture
+    };
+    let work = Work::start(down(), Policy::default(), &[(1, server.at)]);
+    work.until("a failure", |work| work.record("api").filter(|record| record.failing())).await;
+    work.show(snapshot(vec![asked("api", 1, "1s")]));
+    work.until("a success", |work| work.record("api").filter(|record| record.attempts > record.failures)).await;
+    let count = |work: &Work| work.board().outages().first().map(|(_, durations)| durations.count());
+    assert_eq!(count(&work), Some(0));
+    work.show(down());
+    work.until("a failure", |work| work.record("api").filter(|record| record.failing())).await;
+    work.show(snapshot(vec![asked("api", 1, "1s")]));
+    work.until("an outage", |work| (count(work) == Some(1)).then_some(())).await;
+}
+
+#[tokio::test]
 async fn somebody_elses_end_is_no_outage() {
     let server = Server::saying(200, "").await;
     let picture = || snapshot(vec![asked("api", 9, "1s"), asked("web", 1, "1s")]);

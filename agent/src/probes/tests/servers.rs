@@ -59,13 +59,10 @@ impl Server {
         let at = listen(move |stream| {
             let (heads, answer, tls) = (Arc::clone(&heads), Arc::clone(&answer), tls.clone());
             async move {
-                match tls {
-                    // Who does not like the certificate leaves in the middle of the greeting.
-                    Some(tls) => match tls.accept(stream).await {
-                        Ok(stream) => exchange(stream, &heads, &*answer).await,
-                        Err(_) => {}
-                    },
-                    None => exchange(stream, &heads, &*answer).await,
+                let Some(tls) = tls else { return exchange(stream, &heads, &*answer).await };
+                // Who does not like the certificate leaves in the middle of the greeting.
+                if let Ok(stream) = tls.accept(stream).await {
+                    exchange(stream, &heads, &*answer).await;
                 }
             }
         })

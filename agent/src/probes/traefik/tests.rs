@@ -197,11 +197,14 @@ fn expected(options: &Options, backend: Backend<'_>) -> Vec<String> {
     report.missing.iter().map(name).collect()
 }
 
+/// Labels, and kinds and names of the routers which they ask for.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn labels_say_which_routers_there_should_be() {
     let by_default = Options { exposed_by_default: true, ..Options::default() };
     let off = Options::default();
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    let table: &[Case] = &[
         (&[], &["http one"]),
         (&[("traefik.http.routers.a.rule", "x"), ("traefik.http.routers.b.rule", "x")], &["http a", "http b"]),
         (&[("traefik.http.services.s.loadbalancer.server.port", "80")], &["http one"]),
@@ -274,6 +277,15 @@ fn one_good_replica_is_a_route() {
     let tcp = routers(Protocol::Tcp, br#"[{"name":"r@docker","status":"enabled"}]"#).unwrap();
     let report = compare(&Options::default(), &[backend("a", &label)], &Answers { routers: tcp, middlewares: None });
     assert_eq!(missing(&report), ["r unknown"]);
+}
+
+#[test]
+fn every_word_is_in_the_documentation() {
+    let document = include_str!("../../../../docs/probes.md");
+    let words = Reason::ALL.map(Reason::word).into_iter().chain(Finding::ALL.map(Finding::word));
+    for word in words {
+        assert!(document.contains(&format!("\n| `{word}` | ")), "docs/probes.md lacks {word}");
+    }
 }
 
 #[test]
