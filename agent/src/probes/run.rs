@@ -1,16 +1,14 @@
 //! The one task that asks: it follows pictures and policies, begins what is due, and writes down how it ended.
 
 use std::{
-    collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tokio::{
-    task::{Id as TaskId, JoinError, JoinSet},
-    time::sleep_until,
-};
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -40,17 +38,15 @@ pub(super) async fn run(probes: Probes, parts: Parts, greeter: Greeter, shutdown
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = runner.probes.0.bell.notified() => runner.rung = true,
-            Some(ended) = runner.running.join_next_with_id() => {
-                runner.ended(ended);
-                while let Some(ended) = runner.running.try_join_next_with_id() {
-                    runner.ended(ended);
-                }
-            }
+            Some(ended) = runner.running.next() => runner.ended(ended),
             // Never, while there is nothing to wake up for.
             () = async { match wake { Some(wake) => wake.await, None => std::future::pending().await } } => {}
         }
     }
 }
+
+/// A probe that is over: whose it was, in which life, and what came of it.
+type Ended = (Id, Life, Outcome);
 
 struct Runner {
     probes: Probes,
@@ -58,9 +54,8 @@ struct Runner {
     asker: Arc<Asker>,
     plan: Plan,
     schedule: Schedule<Id>,
-    running: JoinSet<Outcome>,
-    /// What runs: whose probe it is, and in which life.
-    tasks: HashMap<TaskId, (Id, Life)>,
+    /// All in this task: each probe waits most of its time, and a task of its own would wake another thread for each step of it.
+    running: FuturesUnordered<BoxFuture<'static, Ended>>,
     began: Instant,
     /// When the plan was made.
     planned: Option<Duration>,
@@ -78,8 +73,7 @@ impl Runner {
             asker,
             plan: Plan::default(),
             schedule: Schedule::new(),
-            running: JoinSet::new(),
-            tasks: HashMap::new(),
+            running: FuturesUnordered::new(),
             began: Instant::now(),
             planned: None,
             rung: true,
@@ -145,19 +139,15 @@ impl Runner {
             };
             let life = wanted.life.clone();
             let asker = Arc::clone(&self.asker);
-            let running = self.running.spawn(async move { asker.ask(&task).await });
-            self.tasks.insert(running.id(), (id, life));
+            // Whatever goes wrong with one ends that one: what they share is behind locks that recover.
+            let asking = AssertUnwindSafe(async move { asker.ask(&task).await }).catch_unwind();
+            let ended = |asked: Result<Outcome, _>| asked.unwrap_or_else(|_| Outcome::without(Reason::Internal));
+            self.running.push(asking.map(move |asked| (id, life, ended(asked))).boxed());
         }
     }
 
-    fn ended(&mut self, ended: Result<(TaskId, Outcome), JoinError>) {
+    fn ended(&mut self, (id, life, outcome): Ended) {
         let now = self.began.elapsed();
-        let (task, outcome) = match ended {
-            Ok((task, outcome)) => (task, outcome),
-            // A panic: it is in the log, with its place.
-            Err(error) => (error.id(), Outcome::without(Reason::Internal)),
-        };
-        let Some((id, life)) = self.tasks.remove(&task) else { return };
         // What was asked of the container before says nothing of this one.
         if self.plan.wanted.get(&id).is_some_and(|wanted| wanted.life == life) {
             self.took(&id, outcome, now);

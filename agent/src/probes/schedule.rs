@@ -23,6 +23,8 @@ pub(super) const QUICK_PROBES: u8 = 30;
 pub(super) const QUICK_TARGETS: usize = 64;
 /// First probes are spread over so much for each target, and over one interval at most.
 const SPREAD: Duration = Duration::from_millis(30);
+/// Targets of one such time are asked together: one wake-up for three of five hundred.
+const TOGETHER: Duration = Duration::from_millis(100);
 
 /// What is known of a target's time.
 #[derive(Clone, Debug)]
@@ -90,11 +92,11 @@ impl<K: Clone + Ord + Hash> Schedule<K> {
             match self.targets.get(key) {
                 Some(known) if known.interval == *interval => {}
                 Some(_) => {
-                    let due = now + part(key, *interval);
+                    let due = together(now + part(key, *interval));
                     self.reschedule(key, *interval, due);
                 }
                 None => {
-                    let anchor = now + part(key, spread.min(*interval));
+                    let anchor = together(now + part(key, spread.min(*interval)));
                     let due = Some(anchor);
                     let timing =
                         Timing { interval: *interval, anchor, due, last: None, quick: 0, began: Duration::ZERO };
@@ -214,6 +216,11 @@ fn after(anchor: Duration, interval: Duration, now: Duration) -> Duration {
     let past = (now - anchor).as_nanos() % interval.as_nanos().max(1);
     let past = Duration::from_nanos(u64::try_from(past).unwrap_or_default());
     now + interval.saturating_sub(past)
+}
+
+/// The next time at which targets are asked together.
+fn together(time: Duration) -> Duration {
+    after(Duration::ZERO, TOGETHER, time)
 }
 
 /// A part of a span that is always the same for the same key.
