@@ -1,5 +1,7 @@
 //! `spyhop_finding*`, `spyhop_policy_info` and the tier of each service.
 
+use std::sync::Arc;
+
 use super::reading::Reading;
 use crate::{
     exposition::{LabelSet, Page, catalogue::policy as family},
@@ -42,6 +44,15 @@ fn tiers_of(verdict: &Verdict, reading: &Reading, page: &mut Page) {
     for (key, name) in &verdict.tiers {
         let severity = verdict.policy.tier(name).map_or("", |tier| tier.severity.as_str());
         writer.sample_with(&named(Some(key), &reading.host_name), &[("tier", name), ("severity", severity)], 1_u64);
+    }
+    // Targets elsewhere are services of no project in the series of their probes. A container of that name has said so above.
+    for target in &verdict.policy.probes {
+        let key = ServiceKey { project: Arc::default(), service: Arc::clone(&target.name) };
+        let tier = target.tier.as_deref().and_then(|name| verdict.policy.tier(name));
+        if let Some(tier) = tier.filter(|_| !verdict.tiers.contains_key(&key)) {
+            let labels = [("tier", &*tier.name), ("severity", tier.severity.as_str())];
+            writer.sample_with(&named(Some(&key), &reading.host_name), &labels, 1_u64);
+        }
     }
 }
 

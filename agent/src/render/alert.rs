@@ -199,8 +199,8 @@ pub(super) fn page(area: &str) -> &str {
 
 /// An expression about services, of those of some tiers, and of those without one.
 ///
-/// Selectors are disjoint: a service has one tier, so it is in one rule. Where two agents of one host overlap, or an old and a new
-/// picture, the aggregation makes one series of theirs. The label `tier` comes along.
+/// Selectors are disjoint: a service has one tier, so it is in one rule. Both sides are from one page: two agents that call their hosts the
+/// same may give a service two tiers, and a match by host alone would then fail for every service of every host. The label `tier` comes along.
 fn by_tier(expr: &str, tiers: &[Severity], and_without: bool) -> String {
     let selector = match tiers {
         [one] => format!("severity=\"{one}\""),
@@ -211,11 +211,11 @@ fn by_tier(expr: &str, tiers: &[Severity], and_without: bool) -> String {
         false => format!("({expr})"),
     };
     let mut text = format!(
-        "{inner}\n* on (host, project, service) group_left (tier)\n\
-         max by (host, project, service, tier) (spyhop_service_tier_info{{{selector}}})"
+        "{inner}\n* on (job, instance, host, project, service) group_left (tier)\n\
+         max by (job, instance, host, project, service, tier) (spyhop_service_tier_info{{{selector}}})"
     );
     if and_without {
-        text.push_str(&format!("\nor\n{inner}\nunless on (host, project, service)\nspyhop_service_tier_info"));
+        text.push_str(&format!("\nor\n{inner}\nunless on (job, instance, host, project, service)\nspyhop_service_tier_info"));
     }
     text
 }

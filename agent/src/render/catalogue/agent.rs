@@ -12,7 +12,7 @@ pub(super) static ALERTS: &[Alert] = &[
         name: "SpyhopAgentDown",
         note: Some("The host is remembered from before: series of an agent that does not answer end at once."),
         weight: Weight::Fixed(Critical),
-        expr: "max by (job, instance, host) (last_over_time(spyhop_policy_info[<memory>:5m]))\n\
+        expr: "max by (job, instance, host) (last_over_time(spyhop_policy_info[<memory>:<step>]))\n\
                and on (job, instance)\n\
                up{job=\"<job>\"} == 0\n\
                or on (job, instance)\n\
@@ -20,13 +20,54 @@ pub(super) static ALERTS: &[Alert] = &[
         wait: 300,
         keep: 0,
         why: "An update of the agent passes unseen.",
-        values: &[Value {
-            name: "memory",
-            amount: Amount::Window(86_400),
-            why: "for which host a dead agent stood is remembered for a day",
-        }],
+        values: &[
+            Value {
+                name: "memory",
+                amount: Amount::Window(7 * 86_400),
+                why: "for which host a dead agent stood is remembered for a week: with another label it would be another alert",
+            },
+            Value { name: "step", amount: Amount::Window(300), why: "what is remembered does not change" },
+        ],
         summary: "Prometheus cannot scrape an agent.",
         description: "{{ $labels.instance }} has not answered for <for>: nothing is known of {{ with $labels.host }}host {{ . }}{{ else }}its host{{ end }}.",
+        board: BOARD,
+    },
+    Alert {
+        name: "SpyhopAgentRestarting",
+        note: Some("One that ends every few minutes is never down for long enough, and each start begins the clocks of all other alerts anew."),
+        weight: Weight::Fixed(Warning),
+        expr: "changes(process_start_time_seconds{job=\"<job>\"}[<window>]) > <most>",
+        wait: 0,
+        keep: 900,
+        why: "It has happened; between two starts nothing changes.",
+        values: &[
+            Value { name: "window", amount: Amount::Window(900), why: "an end every five minutes is seen" },
+            Value { name: "most", amount: Amount::Count(2.0), why: "an update and a change of its configuration are two" },
+        ],
+        summary: "An agent starts again and again.",
+        description: "The agent at {{ $labels.instance }} started anew {{ $value }} times in <window>, more than <most>: alerts of its host may be late or missing.",
+        board: BOARD,
+    },
+    Alert {
+        name: "SpyhopAgentLost",
+        note: Some("A target that nobody lists any more has no `up`."),
+        weight: Weight::Fixed(Warning),
+        expr: "max by (job, instance, host) (last_over_time(spyhop_policy_info{job=\"<job>\"}[<memory>:<step>]))\n\
+               unless on (job, instance)\n\
+               up{job=\"<job>\"}",
+        wait: 900,
+        keep: 0,
+        why: "A list of targets that is written anew passes unseen.",
+        values: &[
+            Value {
+                name: "memory",
+                amount: Amount::Window(86_400),
+                why: "a host that was taken out on purpose is asked about for a day and no longer",
+            },
+            Value { name: "step", amount: Amount::Window(300), why: "what is remembered does not change" },
+        ],
+        summary: "Prometheus no longer has an agent among its targets.",
+        description: "{{ $labels.instance }} on {{ $labels.host }} was scraped within <memory> and is no target any more for <for>: nothing is known of that host, and no other alert says so.",
         board: BOARD,
     },
     Alert {
@@ -47,13 +88,13 @@ pub(super) static ALERTS: &[Alert] = &[
         note: None,
         weight: Weight::Fixed(Warning),
         expr: "increase(spyhop_state_writes_total{outcome=\"error\"}[<window>]) > 0",
-        wait: 300,
+        wait: 600,
         keep: 0,
         why: "One failed write is made good by the next.",
         values: &[Value {
             name: "window",
-            amount: Amount::Window(900),
-            why: "the state is written at most once a minute",
+            amount: Amount::Window(300),
+            why: "shorter than the wait: one failure alone is over before anybody is told",
         }],
         summary: "The agent cannot save its counters.",
         description: "The agent at {{ $labels.instance }} failed to write its state file {{ $value | humanize }} times in <window>: a restart of the agent would lose counts.",
@@ -64,13 +105,13 @@ pub(super) static ALERTS: &[Alert] = &[
         note: None,
         weight: Weight::Fixed(Warning),
         expr: "increase(spyhop_refused_total[<window>]) > 0",
-        wait: 300,
+        wait: 600,
         keep: 0,
         why: "A single burst is in the counter and wakes nobody.",
         values: &[Value {
             name: "window",
-            amount: Amount::Window(900),
-            why: "long enough to see a ceiling that is met again and again",
+            amount: Amount::Window(300),
+            why: "shorter than the wait: a burst alone is over before anybody is told",
         }],
         summary: "The agent left something out because a ceiling was reached.",
         description: "The agent at {{ $labels.instance }} refused {{ $value | humanize }} {{ $labels.reason }} in <window>.",

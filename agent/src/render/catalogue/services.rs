@@ -64,8 +64,8 @@ pub(super) static ALERTS: &[Alert] = &[
             },
             Value {
                 name: "most",
-                amount: Amount::Count(3.0),
-                why: "somebody who tries something restarts a service two or three times",
+                amount: Amount::Count(3.5),
+                why: "somebody who tries something restarts a service two or three times; increase() makes a little more of three",
             },
         ],
         summary: "A service restarts again and again.",

@@ -147,17 +147,19 @@ const CASES: &[Case] = &[
     Case {
         alert: "SpyhopLogsSpoolErrors",
         about: "errors of the disk, and errors of long ago",
-        series: &[("spyhop_logs_spool_errors_total{host=\"h\",destination=\"loki\"}", "0x4 2x100")],
-        quiet: &[("spyhop_logs_spool_errors_total{host=\"h\",destination=\"second\"}", "4x110")],
-        until: "7m",
-        at: "7m30s",
+        series: &[("spyhop_logs_spool_errors_total{host=\"h\",destination=\"loki\"}", "0x4 2+2x40 82x60")],
+        quiet: &[
+            ("spyhop_logs_spool_errors_total{host=\"h\",destination=\"once\"}", "0x4 2x100"),
+            ("spyhop_logs_spool_errors_total{host=\"h\",destination=\"second\"}", "4x110")],
+        until: "12m",
+        at: "12m30s",
         fires: &[Fires {
             labels: "severity: warning, area: logs, host: h, destination: loki",
-            says: "The spool of loki on h had 2 errors in 15m: while they last, what does not fit into memory is lost.",
+            says: "The spool of loki on h had 20 errors in 5m: while they last, what does not fit into memory is lost.",
             link: HOST,
         }],
         still: "",
-        over: "18m",
+        over: "29m",
         tiers: ANY,
     },
     Case {

@@ -281,17 +281,19 @@ const CASES: &[Case] = &[
     Case {
         alert: "SpyhopProbesRefused",
         about: "left out now; long ago does not count",
-        series: &[("spyhop_probes_refused_total{host=\"h\",reason=\"declared\"}", "0x4 5x100")],
-        quiet: &[("spyhop_probes_refused_total{host=\"h\",reason=\"run\"}", "3x110")],
-        until: "7m",
-        at: "7m30s",
+        series: &[("spyhop_probes_refused_total{host=\"h\",reason=\"declared\"}", "0x4 5+5x40 205x60")],
+        quiet: &[
+            ("spyhop_probes_refused_total{host=\"once\",reason=\"declared\"}", "0x4 5x100"),
+            ("spyhop_probes_refused_total{host=\"h\",reason=\"run\"}", "3x110")],
+        until: "12m",
+        at: "12m30s",
         fires: &[Fires {
             labels: "severity: warning, area: probes, host: h, reason: declared",
-            says: "The agent on h left out 5 probes in 15m: declared.",
+            says: "The agent on h left out 50 probes in 5m: declared.",
             link: "/d/spyhop-edge?var-host=h",
         }],
         still: "",
-        over: "18m",
+        over: "29m",
         tiers: ANY,
     },
     Case {

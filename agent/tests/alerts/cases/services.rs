@@ -65,12 +65,12 @@ const CASES: &[Case] = &[
     },
     Case {
         alert: "SpyhopServiceDown",
-        about: "two agents of one host that overlap, each with its picture of the tier, are no error; another host's tier is not this one's",
+        about: "two agents of one host that overlap, each with another tier for it, are no error; another host's tier is not this one's",
         series: &[
             ("spyhop_service_replicas_expected{instance=\"new\",@web}", "1x10"),
             ("spyhop_service_replicas{instance=\"new\",@web,state=\"running\"}", "1x4 0x4 1x10"),
             ("spyhop_service_replicas{instance=\"new\",@web,state=\"stopped\"}", "0x10"),
-            ("spyhop_service_tier_info{instance=\"old\",@web,tier=\"gold\",severity=\"warning\"}", "1x10"),
+            ("spyhop_service_tier_info{instance=\"old\",@web,tier=\"core\",severity=\"warning\"}", "1x10"),
             ("spyhop_service_tier_info{instance=\"new\",@web,tier=\"gold\",severity=\"warning\"}", "1x10"),
             (
                 "spyhop_service_tier_info{instance=\"other\",host=\"other\",project=\"shop\",service=\"web\",tier=\"lead\",severity=\"info\"}",
@@ -138,7 +138,7 @@ const CASES: &[Case] = &[
         at: "4m",
         fires: &[Fires {
             labels: "severity: critical, area: services, @web",
-            says: "shop/web on h restarted 4 times in 15m, more than 3.",
+            says: "shop/web on h restarted 4 times in 15m, more than 3.5.",
             link: WEB,
         }],
         still: "32m",
