@@ -37,7 +37,7 @@ pub struct Record {
     pub figures: bool,
     /// Why it is not asked.
     pub unreachable: Option<Unreachable>,
-    /// Probes so far.
+    /// Probes at its interval so far; those beside, after a first failure or a new start, are none of them.
     pub attempts: u64,
     /// Of these, those that failed.
     pub failures: u64,
@@ -51,6 +51,8 @@ pub struct Record {
     pub shown: Option<Arc<Shown>>,
     /// The path which the convention led to.
     pub(super) found_path: Option<&'static str>,
+    /// It has succeeded before.
+    answered: bool,
     /// When the outage began, on the clock of the schedule.
     outage: Option<Duration>,
     life: Life,
@@ -82,6 +84,7 @@ impl Record {
             failing_since: None,
             shown: None,
             found_path: None,
+            answered: false,
             outage: None,
             life: None,
             down: false,
@@ -113,8 +116,10 @@ impl Record {
         changed
     }
 
-    fn took(&mut self, outcome: Outcome, at: Timestamp, now: Duration) -> Option<Duration> {
-        self.attempts += 1;
+    fn took(&mut self, outcome: Outcome, extra: bool, at: Timestamp, now: Duration) -> Option<Duration> {
+        // Asked every second while it fails, a target would have more failures than its outage has shares of the time.
+        let counts = u64::from(!extra);
+        self.attempts += counts;
         self.found_path = outcome.facts.found_path;
         if let Some(shown) = &outcome.facts.shown {
             self.shown = Some(Arc::clone(shown));
@@ -122,13 +127,14 @@ impl Record {
         let mut over = None;
         if outcome.failure.is_some() {
             // A target that never answered was not taken from anybody: its first start is no outage.
-            if self.attempts > self.failures + 1 {
+            if self.answered {
                 self.outage.get_or_insert(now);
             }
-            self.failures += 1;
+            self.failures += counts;
             self.failing_since.get_or_insert(at);
         } else {
-            self.slow += u64::from(self.max_duration.is_some_and(|budget| outcome.took > budget));
+            self.answered = true;
+            self.slow += counts * u64::from(self.max_duration.is_some_and(|budget| outcome.took > budget));
             over = self.outage.take().map(|began| now.saturating_sub(began));
             self.failing_since = None;
         }
@@ -241,13 +247,13 @@ impl Board {
     }
 
     /// A probe is over.
-    pub(super) fn took(&self, id: &Id, outcome: Outcome, at: Timestamp, now: Duration) {
+    pub(super) fn took(&self, id: &Id, outcome: Outcome, extra: bool, at: Timestamp, now: Duration) {
         let mut records = self.lock();
         let Records { by_id, outages } = &mut *records;
         let Some(record) = by_id.get_mut(id) else { return };
-        let over = Arc::make_mut(record).took(outcome, at, now);
+        let over = Arc::make_mut(record).took(outcome, extra, at, now);
         // With the first failure, so that a rate sees the first outage, which is over later.
-        if record.failures > 0 {
+        if record.failures > 0 || record.outage.is_some() || over.is_some() {
             let durations = outages.entry(outage(id)).or_default();
             over.into_iter().for_each(|over| durations.observe(over));
         }

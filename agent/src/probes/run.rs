@@ -45,8 +45,8 @@ pub(super) async fn run(probes: Probes, parts: Parts, greeter: Greeter, shutdown
     }
 }
 
-/// A probe that is over: whose it was, in which life, and what came of it.
-type Ended = (Id, Life, Outcome);
+/// A probe that is over: whose it was, in which life, whether it was one beside, and what came of it.
+type Ended = (Id, Life, bool, Outcome);
 
 struct Runner {
     probes: Probes,
@@ -121,10 +121,10 @@ impl Runner {
     fn start(&mut self, now: Duration) {
         for start in self.schedule.start(now) {
             self.probes.board().missed(start.missed);
-            let id = start.key;
+            let (id, extra) = (start.key, start.extra);
             let Some(wanted) = self.plan.wanted.get(&id) else { continue };
             let Some(probe) = wanted.probe.clone().filter(|_| wanted.end != End::Down) else {
-                self.took(&id, Outcome::without(Reason::NotRunning), now);
+                self.took(&id, Outcome::without(Reason::NotRunning), extra, now);
                 continue;
             };
             let found_path = self.probes.board().record(&id).and_then(|record| record.found_path);
@@ -143,24 +143,24 @@ impl Runner {
             // Whatever goes wrong with one ends that one: what they share is behind locks that recover.
             let asking = AssertUnwindSafe(async move { asker.ask(&task).await }).catch_unwind();
             let ended = |asked: Result<Outcome, _>| asked.unwrap_or_else(|_| Outcome::without(Reason::Internal));
-            self.running.push(asking.map(move |asked| (id, life, ended(asked))).boxed());
+            self.running.push(asking.map(move |asked| (id, life, extra, ended(asked))).boxed());
         }
     }
 
-    fn ended(&mut self, (id, life, outcome): Ended) {
+    fn ended(&mut self, (id, life, extra, outcome): Ended) {
         let now = self.began.elapsed();
         // What was asked of the container before says nothing of this one.
         if self.plan.wanted.get(&id).is_some_and(|wanted| wanted.life == life) {
-            self.took(&id, outcome, now);
+            self.took(&id, outcome, extra, now);
         } else {
             self.schedule.ended(&id, outcome.failure.is_none(), now);
             self.schedule.hurry(&id, now);
         }
     }
 
-    fn took(&mut self, id: &Id, outcome: Outcome, now: Duration) {
+    fn took(&mut self, id: &Id, outcome: Outcome, extra: bool, now: Duration) {
         self.schedule.ended(id, outcome.failure.is_none(), now);
-        self.probes.board().took(id, outcome, Timestamp::now(), now);
+        self.probes.board().took(id, outcome, extra, Timestamp::now(), now);
     }
 }
 

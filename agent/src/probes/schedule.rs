@@ -40,6 +40,8 @@ struct Timing {
     quick: u8,
     /// When the running probe began.
     began: Duration,
+    /// Number of the interval since the anchor in which one was counted last.
+    slot: Option<u128>,
 }
 
 impl Timing {
@@ -68,6 +70,8 @@ pub(super) struct Start<K> {
     pub(super) key: K,
     /// Probes that should have begun before it and had no place.
     pub(super) missed: u64,
+    /// It is one beside those at the target's interval: it tells how things are, and is none of those that are counted.
+    pub(super) extra: bool,
 }
 
 impl<K: Clone + Ord + Hash> Schedule<K> {
@@ -98,8 +102,15 @@ impl<K: Clone + Ord + Hash> Schedule<K> {
                 None => {
                     let anchor = together(now + part(key, spread.min(*interval)));
                     let due = Some(anchor);
-                    let timing =
-                        Timing { interval: *interval, anchor, due, last: None, quick: 0, began: Duration::ZERO };
+                    let timing = Timing {
+                        interval: *interval,
+                        anchor,
+                        due,
+                        last: None,
+                        quick: 0,
+                        began: Duration::ZERO,
+                        slot: None,
+                    };
                     self.targets.insert(key.clone(), timing);
                     self.queue.insert((anchor, key.clone()));
                 }
@@ -155,7 +166,11 @@ impl<K: Clone + Ord + Hash> Schedule<K> {
         let waited = now.saturating_sub(due).as_nanos() / timing.interval.as_nanos().max(1);
         self.unproven_running += usize::from(timing.is_unproven());
         self.running.insert(key.clone(), timing.is_unproven());
-        starts.push(Start { key, missed: u64::try_from(waited).unwrap_or(u64::MAX) });
+        // One counts in each of its intervals: whoever is asked every second, or for as long as an interval, has no moments to be told by.
+        let slot = now.checked_sub(timing.anchor).map(|since| since.as_nanos() / timing.interval.as_nanos().max(1));
+        let extra = slot <= timing.slot;
+        timing.slot = timing.slot.max(slot);
+        starts.push(Start { key, missed: u64::try_from(waited).unwrap_or(u64::MAX), extra });
     }
 
     /// A probe is over.
@@ -189,7 +204,7 @@ impl<K: Clone + Ord + Hash> Schedule<K> {
 
     fn reschedule(&mut self, key: &K, interval: Duration, due: Duration) {
         let Some(timing) = self.targets.get_mut(key) else { return };
-        (timing.interval, timing.anchor) = (interval, due);
+        (timing.interval, timing.anchor, timing.slot) = (interval, due, None);
         // Who runs or waits for a place gets his time when that is over.
         if let Some(before) = timing.due {
             timing.due = Some(due);

