@@ -143,6 +143,15 @@ impl Record {
     }
 }
 
+/// What a new plan comes to.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// To whom something has happened: they should be asked soon.
+    pub(super) soon: Vec<Id>,
+    /// Somebody is remembered whose container is gone.
+    pub(super) remembers: bool,
+}
+
 /// Whose outages: project, service and probe.
 pub type Outage = (Arc<str>, Arc<str>, Arc<str>);
 
@@ -194,9 +203,9 @@ impl Board {
         self.0.refused_runs.fetch_add(runs, Ordering::Relaxed);
     }
 
-    /// Takes over a plan, and says who should be asked soon. Targets that nobody declares any more are forgotten at once, those whose
+    /// Takes over a plan. Targets that nobody declares any more are forgotten at once, those whose
     /// container is gone after a while: a container made anew goes on with what is known of the one before.
-    pub(super) fn follow(&self, plan: &Plan, exists: impl Fn(&Id) -> bool, now: Duration) -> Vec<Id> {
+    pub(super) fn follow(&self, plan: &Plan, exists: impl Fn(&Id) -> bool, now: Duration) -> Followed {
         let mut records = self.lock();
         let mut soon = Vec::new();
         records.by_id.retain(|id, record| {
@@ -226,14 +235,10 @@ impl Board {
         let Records { by_id, outages } = &mut *records;
         let keys: BTreeSet<Outage> = by_id.keys().map(outage).collect();
         outages.retain(|key, _| keys.contains(key));
+        let remembers = by_id.values().any(|record| record.gone.is_some());
         drop(records);
         self.0.refused_declared.fetch_max(plan.refused, Ordering::Relaxed);
-        soon
-    }
-
-    /// Whether anybody is remembered whose container is gone.
-    pub(super) fn remembers(&self) -> bool {
-        self.lock().by_id.values().any(|record| record.gone.is_some())
+        Followed { soon, remembers }
     }
 
     /// What is known of a target.

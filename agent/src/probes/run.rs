@@ -61,6 +61,8 @@ struct Runner {
     planned: Option<Duration>,
     /// There is a new picture, or a new policy.
     rung: bool,
+    /// Somebody is remembered whose container is gone.
+    remembers: bool,
 }
 
 impl Runner {
@@ -77,6 +79,7 @@ impl Runner {
             began: Instant::now(),
             planned: None,
             rung: true,
+            remembers: false,
         }
     }
 
@@ -93,11 +96,7 @@ impl Runner {
 
     fn replan_at(&self) -> Option<Duration> {
         let Some(planned) = self.planned else { return Some(Duration::ZERO) };
-        let wait = [
-            self.rung.then_some(GAP),
-            self.plan.hopes.then_some(HOPE),
-            self.probes.board().remembers().then_some(FORGET),
-        ];
+        let wait = [self.rung.then_some(GAP), self.plan.hopes.then_some(HOPE), self.remembers.then_some(FORGET)];
         wait.into_iter().flatten().min().map(|wait| planned + wait)
     }
 
@@ -112,7 +111,9 @@ impl Runner {
                 key.project == id.project && key.service == id.service && entry.replica == id.replica
             })
         };
-        for id in self.probes.board().follow(&self.plan, exists, now) {
+        let followed = self.probes.board().follow(&self.plan, exists, now);
+        self.remembers = followed.remembers;
+        for id in followed.soon {
             self.schedule.hurry(&id, now);
         }
     }

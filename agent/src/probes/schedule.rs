@@ -23,8 +23,8 @@ pub(super) const QUICK_PROBES: u8 = 30;
 pub(super) const QUICK_TARGETS: usize = 64;
 /// First probes are spread over so much for each target, and over one interval at most.
 const SPREAD: Duration = Duration::from_millis(30);
-/// Targets of one such time are asked together: one wake-up for three of five hundred.
-const TOGETHER: Duration = Duration::from_millis(100);
+/// Targets of one such time are asked together, eight of five hundred: what a probe needs has left the caches by the next wake-up.
+const TOGETHER: Duration = Duration::from_millis(250);
 
 /// What is known of a target's time.
 #[derive(Clone, Debug)]
