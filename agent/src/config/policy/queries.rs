@@ -111,7 +111,7 @@ mod tests {
         fn what_is_taken_can_be_wrapped(text in "[a-z(){}\\[\\]\"'`\\\\# ]{0,30}") {
             if let Ok(taken) = balanced(&text) {
                 let wrapped = format!("({taken})");
-                prop_assert_eq!(balanced(&wrapped).map(|again| again.to_string()).ok(), Some(wrapped.clone()));
+                prop_assert_eq!(balanced(&wrapped).map(|again| again.to_string()).ok(), Some(wrapped));
             }
         }
     }
