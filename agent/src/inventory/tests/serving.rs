@@ -30,6 +30,9 @@ enum Act {
 use Act::{Destroy, Die, Health, Signal, Start, Stop};
 use HealthStatus::{Healthy, Unhealthy};
 
+/// What happens to which container, and when.
+type Acts = &'static [(&'static str, i64, Act)];
+
 struct Life {
     state: State,
     checked: bool,
@@ -94,7 +97,7 @@ impl Life {
     }
 }
 
-fn live(checked: bool, acts: &[(&str, i64, Act)]) -> ServiceEntry {
+fn live(checked: bool, acts: Acts) -> ServiceEntry {
     let mut life = Life::new(checked);
     for (id, second, act) in acts {
         life.act(id, *second, *act);
@@ -104,7 +107,7 @@ fn live(checked: bool, acts: &[(&str, i64, Act)]) -> ServiceEntry {
 
 #[test]
 fn from_the_start_to_the_first_healthy_moment() {
-    let table: [(&str, &[(&str, i64, Act)], &[u64]); 4] = [
+    let table: [(&str, Acts, &[u64]); 4] = [
         (
             "once a run",
             &[
@@ -141,7 +144,7 @@ fn from_the_start_to_the_first_healthy_moment() {
 
 #[test]
 fn from_the_loss_to_the_next_that_serves() {
-    let table: [(&str, bool, &[(&str, i64, Act)], &[u64]); 10] = [
+    let table: [(&str, bool, Acts, &[u64]); 10] = [
         ("restarted by its policy", false, &[("1", 100, Start), ("1", 110, Die(1)), ("1", 113, Start)], &[3]),
         (
             "back when healthy",
@@ -223,7 +226,7 @@ fn from_the_loss_to_the_next_that_serves() {
 
 #[test]
 fn what_was_taken_down_is_stopped_and_what_vanished_is_missing() {
-    let table: [(&str, &[(&str, i64, Act)], (u64, u64)); 5] = [
+    let table: [(&str, Acts, (u64, u64)); 5] = [
         (
             "compose down",
             &[("1", 100, Start), ("1", 110, Signal(15)), ("1", 111, Die(0)), ("1", 112, Stop), ("1", 113, Destroy)],
