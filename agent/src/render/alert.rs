@@ -215,7 +215,9 @@ fn by_tier(expr: &str, tiers: &[Severity], and_without: bool) -> String {
          max by (job, instance, host, project, service, tier) (spyhop_service_tier_info{{{selector}}})"
     );
     if and_without {
-        text.push_str(&format!("\nor\n{inner}\nunless on (job, instance, host, project, service)\nspyhop_service_tier_info"));
+        text.push_str(&format!(
+            "\nor\n{inner}\nunless on (job, instance, host, project, service)\nspyhop_service_tier_info"
+        ));
     }
     text
 }

@@ -34,7 +34,9 @@ pub(super) static ALERTS: &[Alert] = &[
     },
     Alert {
         name: "SpyhopAgentRestarting",
-        note: Some("One that ends every few minutes is never down for long enough, and each start begins the clocks of all other alerts anew."),
+        note: Some(
+            "One that ends every few minutes is never down for long enough, and each start begins the clocks of all other alerts anew.",
+        ),
         weight: Weight::Fixed(Warning),
         expr: "changes(process_start_time_seconds{job=\"<job>\"}[<window>]) > <most>",
         wait: 0,
@@ -42,7 +44,11 @@ pub(super) static ALERTS: &[Alert] = &[
         why: "It has happened; between two starts nothing changes.",
         values: &[
             Value { name: "window", amount: Amount::Window(900), why: "an end every five minutes is seen" },
-            Value { name: "most", amount: Amount::Count(2.0), why: "an update and a change of its configuration are two" },
+            Value {
+                name: "most",
+                amount: Amount::Count(2.0),
+                why: "an update and a change of its configuration are two",
+            },
         ],
         summary: "An agent starts again and again.",
         description: "The agent at {{ $labels.instance }} started anew {{ $value }} times in <window>, more than <most>: alerts of its host may be late or missing.",

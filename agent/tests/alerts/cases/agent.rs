@@ -158,7 +158,8 @@ const CASES: &[Case] = &[
         series: &[("spyhop_refused_total{instance=\"h:9477\",reason=\"labels\"}", "0x4 5+5x40 205x60")],
         quiet: &[
             ("spyhop_refused_total{instance=\"once:9477\",reason=\"labels\"}", "0x4 5x100"),
-            ("spyhop_refused_total{instance=\"h:9477\",reason=\"samples\"}", "7x100")],
+            ("spyhop_refused_total{instance=\"h:9477\",reason=\"samples\"}", "7x100"),
+        ],
         until: "12m",
         at: "12m30s",
         fires: &[Fires {

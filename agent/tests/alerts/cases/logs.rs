@@ -150,7 +150,8 @@ const CASES: &[Case] = &[
         series: &[("spyhop_logs_spool_errors_total{host=\"h\",destination=\"loki\"}", "0x4 2+2x40 82x60")],
         quiet: &[
             ("spyhop_logs_spool_errors_total{host=\"h\",destination=\"once\"}", "0x4 2x100"),
-            ("spyhop_logs_spool_errors_total{host=\"h\",destination=\"second\"}", "4x110")],
+            ("spyhop_logs_spool_errors_total{host=\"h\",destination=\"second\"}", "4x110"),
+        ],
         until: "12m",
         at: "12m30s",
         fires: &[Fires {

@@ -284,7 +284,8 @@ const CASES: &[Case] = &[
         series: &[("spyhop_probes_refused_total{host=\"h\",reason=\"declared\"}", "0x4 5+5x40 205x60")],
         quiet: &[
             ("spyhop_probes_refused_total{host=\"once\",reason=\"declared\"}", "0x4 5x100"),
-            ("spyhop_probes_refused_total{host=\"h\",reason=\"run\"}", "3x110")],
+            ("spyhop_probes_refused_total{host=\"h\",reason=\"run\"}", "3x110"),
+        ],
         until: "12m",
         at: "12m30s",
         fires: &[Fires {
