@@ -103,7 +103,10 @@ impl Suite {
         for (service, (tier, _)) in
             services.iter().flat_map(|service| case.tiers.iter().map(move |tier| (service, tier)))
         {
-            let labels = format!("@{service}-{tier},tier=\"{tier}-tier\",severity=\"{tier}\"");
+            // From the page that the series are from.
+            let page = "job=\"spyhop\",instance=\"h:9477\",";
+            let page = if case.series.iter().any(|(name, _)| name.contains(page)) { page } else { "" };
+            let labels = format!("{page}@{service}-{tier},tier=\"{tier}-tier\",severity=\"{tier}\"");
             series(text, &format!("spyhop_service_tier_info{{{labels}}}"), "1x600");
         }
         writeln!(
