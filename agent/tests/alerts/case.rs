@@ -96,6 +96,9 @@ impl Suite {
                 .iter()
                 .for_each(|(tier, _)| series(text, &name.replace(service, &format!("{service}-{tier}")), values));
         }
+        // All of a case is from one page: what Prometheus adds to its series, it adds to all of them.
+        let scraped = case.series.iter().find(|(name, _)| name.contains("{job=\"spyhop\",instance=\"h:9477\","));
+        let scraped = scraped.map_or("", |_| "job=\"spyhop\",instance=\"h:9477\",");
         let mut services: Vec<&str> =
             case.series.iter().chain(case.quiet).filter_map(|(name, _)| service_of(name)).collect();
         services.sort_unstable();
@@ -103,10 +106,7 @@ impl Suite {
         for (service, (tier, _)) in
             services.iter().flat_map(|service| case.tiers.iter().map(move |tier| (service, tier)))
         {
-            // From the page that the series are from.
-            let page = "job=\"spyhop\",instance=\"h:9477\",";
-            let page = if case.series.iter().any(|(name, _)| name.contains(page)) { page } else { "" };
-            let labels = format!("{page}@{service}-{tier},tier=\"{tier}-tier\",severity=\"{tier}\"");
+            let labels = format!("{scraped}@{service}-{tier},tier=\"{tier}-tier\",severity=\"{tier}\"");
             series(text, &format!("spyhop_service_tier_info{{{labels}}}"), "1x600");
         }
         writeln!(

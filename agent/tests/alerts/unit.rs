@@ -21,7 +21,9 @@ fn rules_are_clean_and_pass_their_tests() {
     }
     for suite in SUITES {
         promtool::check(&root().join(format!("alerts/{}.yml", suite.file)));
-        promtool::test(&root().join(format!("alerts/tests/{}.yml", suite.file))).unwrap();
+        let tests = root().join(format!("alerts/tests/{}.yml", suite.file));
+        promtool::test(&tests).unwrap();
+        promtool::test_with_the_other(&tests).unwrap();
     }
 }
 
