@@ -49,7 +49,7 @@ const SERIES: &[(&str, &str)] = &[
     ),
     (
         "spyhop_probe_slow_total{host=\"h\",project=\"shop\",service=\"api\",replica=\"1\",probe=\"health\",kind=\"http\"}",
-        "0+2x120",
+        "0+3x120",
     ),
     ("spyhop_service_health_checks_total{host=\"h\",project=\"shop\",service=\"api\",result=\"passed\"}", "0+3x120"),
     ("spyhop_service_health_checks_total{host=\"h\",project=\"shop\",service=\"api\",result=\"timed_out\"}", "0+1x120"),
@@ -87,7 +87,7 @@ const EXPECTED: &[Expected] = &[
     ("shop-checkout-queue", "project=\"shop\",service=\"checkout\"", 6.0, 6.0, 0.99, 28.0),
     ("shop-api-orders", "project=\"shop\",service=\"api\"", 5.0, 50.0, 0.999, 30.0),
     ("shop-api-answers", "host=\"h\",project=\"shop\",service=\"api\",tier=\"critical\"", 5.0, 20.0, 0.999, 30.0),
-    ("shop-api-fast", "host=\"h\",project=\"shop\",service=\"api\",tier=\"critical\"", 10.0, 20.0, 0.99, 30.0),
+    ("shop-api-fast", "host=\"h\",project=\"shop\",service=\"api\",tier=\"critical\"", 15.0, 15.0, 0.99, 30.0),
     ("shop-api-health-checks", "host=\"h\",project=\"shop\",service=\"api\",tier=\"critical\"", 5.0, 20.0, 0.98, 30.0),
     ("shop-api-start", "host=\"h\",project=\"shop\",service=\"api\",tier=\"critical\"", 5.0, 20.0, 0.95, 90.0),
     ("shop-api-availability", "host=\"h\",project=\"shop\",service=\"api\",tier=\"critical\"", 6.0, 6.0, 0.999, 30.0),

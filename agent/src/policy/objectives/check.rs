@@ -23,9 +23,19 @@ pub(super) fn check(objective: &Objective, interval: Option<u64>) -> Vec<Wrong> 
         ));
         return wrong;
     }
+    wrong.extend(tells_nobody(objective));
     wrong.extend(cannot_fire(objective));
     wrong.extend(fires_on_one(objective, interval));
     wrong
+}
+
+/// Somebody is to be told, and no burn rate fits into the time.
+fn tells_nobody(objective: &Objective) -> Option<Wrong> {
+    let told = objective.page.is_some() || objective.ticket.is_some();
+    (told && objective.burns().is_empty()).then(|| {
+        let what = "is about less time than a burn rate of its alerts needs, so that none can fire".to_owned();
+        (what, "write window: 1d or longer, or page: off and ticket: off".to_owned())
+    })
 }
 
 /// A burn rate above what is possible: everything is bad, and it is still not reached.
@@ -48,9 +58,9 @@ fn fires_on_one(objective: &Objective, interval: Option<u64>) -> Option<Wrong> {
         Sli::Availability(_) | Sli::Sampled(_) => (SAMPLE_SECONDS, "bad sample"),
         _ => return None,
     };
-    for burn in objective.burns().iter().filter(|burn| burn.kind == super::BurnKind::Fast) {
+    for burn in &objective.burns() {
         let longest = burn.long as f64 * burn.threshold.value();
-        if interval as f64 >= longest {
+        if burn.kind == super::BurnKind::Fast && interval as f64 >= longest {
             let hint = match objective.sli {
                 Sli::Probe(_) | Sli::Latency(_) => {
                     format!("probe more often than every {longest:.1} s, lower the target, or write page: off")

@@ -249,3 +249,15 @@ proptest! {
         prop_assert!(slo.ends_with("availability") && !slo.starts_with('-') && !slo.contains("--"), "{slo}");
     }
 }
+
+#[test]
+fn who_is_to_be_told_can_be_told() {
+    let half_a_day = |page| Spec { window: Duration::from_secs(12 * 3_600), page, ..available("99%") };
+    assert_eq!(faults_of(half_a_day(Notify::ByTier)), [] as [&str; 0]);
+    assert_eq!(
+        faults_of(half_a_day(Notify::Off)),
+        [
+            "is about less time than a burn rate of its alerts needs, so that none can fire; write window: 1d or longer, or page: off and ticket: off"
+        ]
+    );
+}

@@ -66,7 +66,7 @@ fn every_hole_is_filled_and_every_value_is_used_and_has_its_reason() {
 #[test]
 fn thresholds_that_are_counted_from_are_in_the_text() {
     for (_, alert) in all() {
-        let windows = |name: &str| ["memory", "window", "traffic"].contains(&name);
+        let windows = |name: &str| ["memory", "step", "window", "traffic"].contains(&name);
         for (_, value) in alert.all_values().into_iter().filter(|(_, value)| !windows(value.name)) {
             let hole = format!("<{}>", value.name);
             assert!(alert.description.contains(&hole), "{}: {hole} is not in its description", alert.name);

@@ -56,8 +56,12 @@ impl<'a> Source<'a> {
     pub(super) fn total(&self, window: u64) -> String {
         match &self.0.objective.sli {
             Sli::Availability(_) | Sli::Sampled(_) => format!("count_over_time({})", self.samples(window)),
-            Sli::Probe(probe) | Sli::Latency(probe) => {
-                self.sum("spyhop_probe_attempts_total", &self.probed(probe), window)
+            Sli::Probe(probe) => self.sum("spyhop_probe_attempts_total", &self.probed(probe), window),
+            // What failed was not fast: it is of another objective.
+            Sli::Latency(probe) => {
+                let [attempts, failures] = ["spyhop_probe_attempts_total", "spyhop_probe_failures_total"]
+                    .map(|counter| self.sum(counter, &self.probed(probe), window));
+                format!("clamp_min({attempts} - {failures}, 0)")
             }
             Sli::HealthChecks => self.sum("spyhop_service_health_checks_total", "", window),
             Sli::Start(_) => self.sum("spyhop_service_startup_duration_seconds_count", "", window),
@@ -122,11 +126,19 @@ impl<'a> Source<'a> {
     }
 
     fn query(&self, query: &Query, window: u64) -> String {
+        let seconds = self.0.scale.of(window).as_secs_f64();
         let window = self.0.span(window);
         match query {
             Query::Counter(counter) => format!("sum(increase({counter}[{window}]))"),
             Query::Delta(delta) => format!("sum(sum_over_time({delta}[{window}]))"),
-            Query::Expression(expression) => format!("({})", expression.replace("$window", &window)),
+            Query::Expression(expression) => {
+                let filled = expression.replace("$window", &window);
+                // Events are counted, and a rate is none: a second has few of them.
+                match expression.contains("rate(") && !expression.contains("increase(") {
+                    true => format!("({filled}) * {seconds}"),
+                    false => format!("({filled})"),
+                }
+            }
         }
     }
 
