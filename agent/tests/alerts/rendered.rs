@@ -55,6 +55,25 @@ fn prometheus_takes_the_configuration_and_the_rules_beside_it() {
     }
 }
 
+/// The policies of the reference systems: read without a mistake, and rendered to rules that Prometheus takes.
+#[test]
+fn the_policies_of_the_systems_are_read_and_rendered() {
+    let systems = fs::read_dir(root().join("compose/systems")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = systems.map(|folder| folder.join("policy.yml")).filter(|file| file.exists()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let rendered = render::alerts(&policy(&file), &Options::default());
+        let objectives = rendered.iter().find(|rendered| rendered.name == "objectives.yml");
+        let objectives = objectives.unwrap_or_else(|| panic!("{}: no objectives", file.display()));
+        if promtool::is_here() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("objectives.yml");
+            fs::write(&path, &objectives.text).unwrap();
+            promtool::check(&path);
+        }
+    }
+}
+
 /// The page of alerts: its tables are the catalogue's, with the drill of each.
 #[test]
 fn the_page_of_alerts_has_every_alert_with_its_drill() {
