@@ -406,7 +406,9 @@ fn postgres_which_takes_nobody() {
     let options = "-c max_connections=2 -c superuser_reserved_connections=0 -c max_wal_senders=0";
     let full = postgres(&docker, "trust", "", options);
     for _ in 0..2 {
-        docker.run(&["exec", "--detach", &full.id, "psql", "--command", "select pg_sleep(600)"]);
+        // Again, when a probe had the last place at that moment.
+        let hold = "until psql --command 'select pg_sleep(600)'; do sleep 0.1; done";
+        docker.run(&["exec", "--detach", &full.id, "sh", "-c", hold]);
     }
     eventually("all taken", || {
         let answer = readiness(&full, "postgres");

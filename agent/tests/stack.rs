@@ -132,11 +132,13 @@ fn the_stack_starts_scrapes_and_has_nothing_to_complain_of() {
     // As Prometheus writes 35 days.
     assert_eq!(flags["storage.tsdb.retention.time"], "5w");
 
-    // Pending ones too: what is not right about the stack itself would fire in an hour.
-    let alerts = stack.prometheus("/api/v1/alerts").expect("the alerts");
-    let alerts = alerts["alerts"].as_array().expect("a list of alerts");
-    let unasked: Vec<_> = alerts.iter().filter(|alert| alert["labels"]["alertname"] != ALWAYS).collect();
-    assert!(unasked.is_empty(), "{unasked:#?}");
+    // Pending ones too, once everything has started: what is not right about the stack itself would fire in an hour.
+    within(patience() * 6, "nothing to complain of", || {
+        let alerts = stack.prometheus("/api/v1/alerts")?;
+        let alerts = alerts["alerts"].as_array().ok_or("no list of alerts")?;
+        let unasked: Vec<_> = alerts.iter().filter(|alert| alert["labels"]["alertname"] != ALWAYS).collect();
+        holds(unasked.is_empty(), || format!("{unasked:#?}"))
+    });
     let firing = stack.ask(stack.alertmanager, "/api/v2/alerts").expect("Alertmanager answers");
     let firing = firing.as_array().expect("a list of alerts");
     assert!(firing.iter().all(|alert| alert["labels"]["alertname"] == ALWAYS), "{firing:#?}");

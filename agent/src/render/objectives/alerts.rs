@@ -91,20 +91,21 @@ impl Rendering<'_> {
         };
         vec![
             self.alert(exhausted, gone, severity, 300, options),
-            self.alert(missing, self.absence(), Severity::Warning.min(severity), MISSING, options),
+            self.alert(missing, self.absence(options), Severity::Warning.min(severity), MISSING, options),
         ]
     }
 
-    /// What gives something when there is no source. A service that somebody stopped has none, and is missed by nobody.
-    fn absence(self) -> String {
-        let presence = Source::of(self).presence();
-        match &self.objective.whose {
-            Whose::Service { project, service } if !project.is_empty() => format!(
-                "absent({presence})\nunless on ()\nspyhop_service_replicas{{project={},service={},state=\"stopped\"}} > 0",
-                quoted(project),
-                quoted(service)
+    /// What gives something when there is no source. What somebody stopped or took down has none and is missed by nobody, and while an agent is
+    /// down that is said already.
+    fn absence(self, options: &Options) -> String {
+        let source = Source::of(self);
+        let absent = format!("absent({})", source.presence());
+        match source.last_wanted() {
+            Some(wanted) => format!(
+                "{absent}\nunless on ()\n(sum({wanted}) <= 0)\nunless on ()\n(up{{job=\"{}\"}} == 0)",
+                options.job
             ),
-            _ => format!("absent({presence})"),
+            None => absent,
         }
     }
 

@@ -102,13 +102,32 @@ impl<'a> Source<'a> {
         match self.0.objective.unknown {
             Unknown::Ignore => known,
             Unknown::Bad => {
-                let (day, step) = (self.0.span(86_400), self.0.span(PAIR));
                 let seen = format!("spyhop_service_replicas_expected{{{service}}}");
-                format!(
-                    "{known}\nor\n0 * {by} (last_over_time({seen}[{day}:{step}]))\nunless on (host, project, service)\n{seen}"
-                )
+                let wanted = self.remembered(&wanted);
+                format!("{known}\nor\n0 * {by} ({wanted} > 0)\nunless on (host, project, service)\n{seen}")
             }
         }
+    }
+
+    /// How many replicas were wanted when that was last known; `None` of what is no service of ours.
+    pub(super) fn last_wanted(&self) -> Option<String> {
+        let objective = self.0.objective;
+        let of_agent = !matches!(objective.sli, Sli::Sampled(_) | Sli::Ratio { .. });
+        let of_service = match &objective.whose {
+            Whose::Service { project, .. } | Whose::Pattern { project, .. } => !project.is_empty(),
+            Whose::Named { .. } => false,
+        };
+        let service = self.selector("");
+        (of_agent && of_service).then(|| {
+            self.remembered(&format!(
+                "(spyhop_service_replicas_expected{{{service}}} - ignoring (state) spyhop_service_replicas{{{service},state=\"stopped\"}})"
+            ))
+        })
+    }
+
+    /// The last value of an expression within a day: what was stopped before it was forgotten is remembered as stopped.
+    fn remembered(&self, expression: &str) -> String {
+        format!("last_over_time({expression}[{}:{}])", self.0.span(86_400), self.0.span(PAIR))
     }
 
     /// `increase` of a counter of the agent, one series a service.
