@@ -240,12 +240,15 @@ fn a_missing_source_is_told_unless_the_service_was_stopped() {
     }
     let rules = text_of(&example());
     let of_probe = "max(ALERTS{alertname=\"SpyhopSloMissing\",alertstate=\"firing\",slo=\"shop-api-answers\"})";
-    for (stopped, told) in [("0x130", true), ("1x130", false)] {
+    // The last is taken down, and forgotten ten minutes later.
+    for (expected, stopped, told) in
+        [("1x130", "0x130", true), ("1x130", "1x130", false), ("1x10 stale", "0x4 1x6 stale", false)]
+    {
         let mut times = Timeline::new(1);
-        times.series(&[(
-            "spyhop_service_replicas{host=\"h\",project=\"shop\",service=\"api\",state=\"stopped\"}",
-            stopped,
-        )]);
+        times.series(&[
+            ("spyhop_service_replicas_expected{host=\"h\",project=\"shop\",service=\"api\"}", expected),
+            ("spyhop_service_replicas{host=\"h\",project=\"shop\",service=\"api\",state=\"stopped\"}", stopped),
+        ]);
         times.expect(of_probe, 59, false);
         times.expect(of_probe, 60, told);
         promtool::test_texts(&rules, &times.text).unwrap_or_else(|error| panic!("{stopped}: {error}"));

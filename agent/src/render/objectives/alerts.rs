@@ -1,6 +1,6 @@
 //! Alerts on a budget: how fast it goes, that it is gone, that nobody counts.
 
-use super::{PAIR, Rendering, Source, ratio, show, sli::quoted};
+use super::{PAIR, Rendering, Source, ratio, show};
 use crate::{
     policy::{
         Severity,

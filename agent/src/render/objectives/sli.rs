@@ -185,7 +185,7 @@ impl<'a> Source<'a> {
 }
 
 /// A text in PromQL.
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
