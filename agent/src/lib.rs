@@ -8,12 +8,13 @@
 //!  policy file ---------------------------------------> policy ----+
 //!  containers' own /metrics ------------------------------------------^
 //!  labels, policy file --------------------------------> probes ----^ <--asks--> containers, targets elsewhere
+//!  policy, kernel's sockets, helper's sockets -> isolation --------^
 //!  containers' log files, engine's logs -> logs -> delivery -> Loki
 //! ```
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `probes` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `host` `exposition` > `model` `telemetry` `memory` `net` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `helper` `host` `exposition` > `model` `telemetry` `memory` `net` `sandbox` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -27,9 +28,11 @@ pub mod exposition;
 pub mod figures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod helper;
 pub mod host;
 pub mod http;
 pub mod inventory;
+pub mod isolation;
 pub mod logs;
 pub mod memory;
 pub mod model;
@@ -37,6 +40,7 @@ pub mod net;
 pub mod policy;
 pub mod probes;
 pub mod render;
+pub mod sandbox;
 pub mod secret;
 pub mod targets;
 pub mod telemetry;

@@ -15,11 +15,11 @@ const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors", "render"],
-    &["probes"],
+    &["isolation", "probes"],
     &["figures", "logs", "policy", "targets"],
     &["inventory"],
-    &["delivery", "engine", "host", "exposition"],
-    &["model", "telemetry", "memory", "net", "secret"],
+    &["delivery", "engine", "helper", "host", "exposition"],
+    &["model", "telemetry", "memory", "net", "sandbox", "secret"],
 ];
 
 /// Sideways imports that are part of the drawing: the top line builds together, and counters are described by model's words.

@@ -23,7 +23,8 @@ pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
     page.family(&family::INFO).sample_with(&host, &sizes, 1_u64);
 
     let mut writer = page.family(&family::FINDINGS);
-    for (class, severity) in CLASSES.iter().filter_map(|class| Some((*class, policy.checks.severity(*class)?))) {
+    let judged = CLASSES.iter().filter(|class| !class.is_isolation());
+    for (class, severity) in judged.filter_map(|class| Some((*class, policy.checks.severity(*class)?))) {
         let labels = [("class", class.as_str()), ("severity", severity.as_str())];
         writer.sample_with(&host, &labels, verdict.counts.get(&class).copied().unwrap_or(0));
     }

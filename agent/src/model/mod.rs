@@ -16,6 +16,7 @@ mod sample;
 mod secret_name;
 mod service;
 mod shorten;
+mod socket;
 
 pub use container::{
     Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels,
@@ -35,3 +36,4 @@ pub use sample::{
 pub use secret_name::is_secret_name;
 pub use service::{ExitClass, IDENTITY_LABELS, Identity, MAX_IDENTITY_BYTES, ServiceCounters, ServiceKey};
 pub use shorten::shorten;
+pub use socket::{Protocol, Socket, SocketState};

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod certificate;
+pub mod handover;
 mod tls;
 
 pub use backoff::Backoff;

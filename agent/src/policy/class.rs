@@ -101,12 +101,59 @@ classes! {
     WatchedTwice "watched_twice" Info
         "Another agent exports the same series."
         "Sums over `container_*` or `node_*` count double. Stop it, or leave this class out where that is meant (`checks.off`), and the group here with `metrics.collect`.";
+    Placement "placement" Warning
+        "A service is on a network the policy does not give it, is missing from one it does, or a stranger is on a network of the project."
+        "Whoever shares a network reaches every port of everybody on it. Take the network out of the compose file (`docker network disconnect` at once), or list it under `networks` of the service.";
+    InternalFlag "internal_flag" Critical
+        "A network is not as closed as the policy wants it."
+        "What is on it can get out, or be got at. Set `internal: true` and the gateway mode in the compose file and make the network anew; a network cannot be changed while it exists.";
+    Namespace "namespace" Warning
+        "A service shares a namespace that the policy does not name."
+        "On the network of the host, or of another container, no rule between networks holds for it. Take `network_mode`, `pid` or `userns_mode` away, or write `namespace` for the service.";
+    Exposure "exposure" Critical
+        "More of a service can be got at from outside than the policy says."
+        "A port is open on more addresses than listed, or the engine's socket lies in the container: whoever holds that is root on the host. Bind to the listed address, or mount less.";
+    UnexpectedReachability "unexpected_reachability" Critical
+        "A service reaches another across networks, and no flow of the policy says so."
+        "The wall between the networks has a hole: a firewall that was loaded anew, a gateway mode, a container with a foot in both. Find which by the evidence; restart the engine to have its rules written again.";
+    ExcessReachability "excess_reachability" Info
+        "Services share a network and no flow of the policy is between them."
+        "Docker cannot close ports within a network, so this is a count and no violation. Give them networks of their own where it matters.";
+    UnexpectedFlow "unexpected_flow" Warning
+        "A connection was seen that no flow of the policy names."
+        "Somebody talks to whom nobody planned. Add the flow when it is meant; else look into the container that began it.";
+    Egress "egress" Warning
+        "A service gets out, and the policy does not say that it may."
+        "Data can leave. List where it goes under `egress`, or put the service on networks with `internal: true` alone.";
+    HostReach "host_reach" Warning
+        "A service reaches a port of the host through its gateway."
+        "Internal networks keep nobody from the host itself: bind its services to 127.0.0.1, close them with the host's firewall, use the gateway mode `isolated`, or list the port under `host.reach`.";
+    MissingFlow "missing_flow" Critical
+        "A flow that must work does not."
+        "The policy marks it with `!`. See whether the target runs and listens, and whether both are on one network.";
     ExceptionExpired "exception_expired" Warning
         "An exception of the policy has expired."
         "What it excepted counts again. Put it right, or give the exception another date and a reason.";
 }
 
 impl Class {
+    /// Whether it is about who reaches whom, which is looked at by `isolation` and not by the judgement on single services.
+    pub const fn is_isolation(self) -> bool {
+        matches!(
+            self,
+            Self::Placement
+                | Self::InternalFlag
+                | Self::Namespace
+                | Self::Exposure
+                | Self::UnexpectedReachability
+                | Self::ExcessReachability
+                | Self::UnexpectedFlow
+                | Self::Egress
+                | Self::HostReach
+                | Self::MissingFlow
+        )
+    }
+
     /// The class of that word.
     pub fn from_word(word: &str) -> Option<Self> {
         ALL.iter().copied().find(|class| class.as_str() == word)

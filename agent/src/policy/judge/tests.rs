@@ -223,7 +223,11 @@ fn each_planted_violation_is_found_once_and_alone() {
     }
     let planted: BTreeSet<_> =
         PLANTED.iter().map(|(_, class, _)| *class).chain([Class::ExceptionExpired, Class::SecretStale]).collect();
-    assert_eq!(planted, CLASSES.iter().copied().collect(), "a class that nobody plants");
+    assert_eq!(
+        planted,
+        CLASSES.iter().copied().filter(|class| !class.is_isolation()).collect(),
+        "a class that nobody plants"
+    );
 }
 
 #[test]

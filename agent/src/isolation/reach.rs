@@ -1,0 +1,1 @@
+//! What the engine's networks allow, by the engine's version: predicted, not tried.
