@@ -77,7 +77,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Health(arguments) => health::run(arguments),
         Command::Version => version::run(),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
-        Command::Broker(arguments) => broker::run(arguments),
+        Command::Broker(arguments) => broker::run(&arguments),
     }
 }
 
