@@ -37,15 +37,16 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// Finds out where home is. `proc` is the host's `/proc`; process 1 there is in the host's own network.
+    /// Finds out where home is, and the host's own network, in which process 1 of the host's `/proc` is.
     ///
     /// # Errors
-    /// What the kernel says, most often that process 1 must not be looked at: `CAP_SYS_PTRACE` is missing.
+    /// What the kernel says: neither of the two processes that know can be looked at.
     pub(super) fn open(proc: &Path) -> io::Result<Self> {
         let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = open(proc, folder, Mode::empty())?;
         let home = open("/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let host = file(&proc, "1/ns/net")?;
+        // Some hosts let nobody look at process 1. Process 2 is the kernel's own, which makes its threads.
+        let host = file(&proc, "1/ns/net").or_else(|_| file(&proc, "2/ns/net"))?;
         let forbidden = [identity(&home)?, identity(&host)?];
         Ok(Self { proc, home, forbidden })
     }

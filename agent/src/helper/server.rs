@@ -70,7 +70,7 @@ pub enum HelperError {
     /// The kernel would not say, or take them.
     #[error("give up capabilities")]
     Drop(#[source] io::Error),
-    /// Process 1 is where the host's network is known from.
+    /// Processes 1 and 2 are where the host's network is known from.
     #[error("look at the network namespaces in {}", .0.display())]
     Proc(PathBuf, #[source] io::Error),
     /// There is something else at the path.
