@@ -100,6 +100,14 @@ Examples:
   spyhop render prometheus --target host1:9477 --target host2:9477 --out /etc/prometheus
   spyhop render prometheus --rules rules --compat-jobs";
 
+const HELPER_NETNS_HELP: &str = "\
+It needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, keeps these two alone, and says so when they are missing. It reads no configuration and
+asks no engine; docs/security.md says what whoever may ask it can do.
+
+Examples:
+  spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
+  spyhop run --set isolation.helper=/run/spyhop/netns.sock";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -144,6 +152,36 @@ pub(super) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArguments),
+    /// Run what needs a capability, in a process of its own
+    #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+    Helper(HelperCommandArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelperCommandArguments {
+    #[command(subcommand)]
+    pub(super) command: HelperCommand,
+}
+
+/// What the helper does.
+#[derive(Debug, Subcommand)]
+pub(super) enum HelperCommand {
+    /// Make sockets inside the network namespaces of containers, for an agent without capabilities
+    #[command(after_help = HELPER_NETNS_HELP)]
+    Netns(HelperNetnsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelperNetnsArguments {
+    /// Where its socket is made: isolation.helper of the agent
+    #[arg(long, value_name = "PATH")]
+    pub(super) listen: PathBuf,
+    /// User who may ask, by id; may be given several times. Otherwise the user it runs as
+    #[arg(long, value_name = "UID")]
+    pub(super) allow_uid: Vec<u32>,
+    /// Where the host's /proc is
+    #[arg(long, value_name = "PATH", default_value = "/proc")]
+    pub(super) proc: PathBuf,
 }
 
 /// Where the configuration comes from, the same for every command.
