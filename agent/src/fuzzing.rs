@@ -7,7 +7,7 @@ use crate::{config, delivery, engine, exposition, host, http, inventory, logs, p
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -28,6 +28,8 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("redis", probes::redis::fuzz::redis),
     ("postgres", probes::postgres::fuzz::postgres),
     ("traefik", probes::traefik::fuzz::traefik),
+    ("socket_tables", host::fuzz::socket_tables),
+    ("sock_diag", host::fuzz::sock_diag),
 ];
 
 #[cfg(test)]

@@ -49,8 +49,8 @@ pub use fetch::{Ask, FetchError, Fetched, patience};
 pub use list::{List, MAX_TARGETS, Target, Unreachable};
 pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
-pub(crate) use standpoint::View;
 pub use standpoint::{NoWay, Standpoint, Vantage, Way};
+pub(crate) use standpoint::{View, network_owner};
 pub use tls::Trust;
 pub(crate) use wire::Wire;
 
