@@ -7,7 +7,7 @@ use crate::{config, delivery, engine, exposition, helper, host, http, inventory,
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -29,6 +29,8 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("postgres", probes::postgres::fuzz::postgres),
     ("traefik", probes::traefik::fuzz::traefik),
     ("helper", helper::fuzz::helper),
+    ("socket_tables", host::fuzz::socket_tables),
+    ("sock_diag", host::fuzz::sock_diag),
 ];
 
 #[cfg(test)]
