@@ -20,8 +20,8 @@ mod shorten;
 mod socket;
 
 pub use container::{
-    Capabilities, Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult,
-    HealthStatus, Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy, Shared,
+    Capabilities, Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus,
+    Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy, Shared,
 };
 pub use durations::{DURATION_BOUNDS, Durations};
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Firewall, Image, Release};
@@ -31,7 +31,7 @@ pub use host_sample::{
     CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,
 };
 pub use log::{LogLevel, LogSetup, LogStream};
-pub use network::{Attachment, Gateway, LinkOptions, Network};
+pub use network::{Attachment, Gateway, LinkOptions, Network, Subnet};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };
