@@ -19,8 +19,8 @@ mod shorten;
 mod socket;
 
 pub use container::{
-    Capabilities, Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult,
-    HealthStatus, Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy, Shared,
+    Capabilities, Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus,
+    Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy, Shared,
 };
 pub use durations::{DURATION_BOUNDS, Durations};
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Firewall, Image, Release};

@@ -182,7 +182,13 @@ fn confinement(host: &api::HostConfig, user: Option<String>, environment: Option
         ipc: shared(host.ipc_mode.as_deref()),
         userns_host: host.userns_mode.as_deref() == Some("host"),
         forwards: sysctl(host, "net.ipv4.ip_forward"),
-        links: host.links.iter().flatten().map(|link| Arc::from(shorten(link, MAX_LINK_BYTES))).take(MAX_LINKS).collect(),
+        links: host
+            .links
+            .iter()
+            .flatten()
+            .map(|link| Arc::from(shorten(link, MAX_LINK_BYTES)))
+            .take(MAX_LINKS)
+            .collect(),
         exposed: Box::default(),
     }
 }
