@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::engine::endpoint as engine_endpoint;
+pub(crate) use self::engine::{endpoint as engine_endpoint, sought as engine_sought};
 use self::{
     access::{Files, Keeper},
     reload::Reload,

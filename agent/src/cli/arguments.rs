@@ -114,6 +114,15 @@ Examples:
   spyhop completions zsh > ~/.zfunc/_spyhop
   spyhop completions fish > ~/.config/fish/completions/spyhop.fish";
 
+const BROKER_HELP: &str = "\
+It answers GET of a list (docs/security.md) and nothing else: no environment's value, no command line, no file. For programs which want
+to see containers and should not own the host. `spyhop run` starts one for itself and needs none of this.
+
+Examples:
+  spyhop broker --listen /run/spyhop/engine.sock
+  spyhop broker --listen /run/spyhop/engine.sock --mode 0666 --engine unix:///run/podman/podman.sock
+  DOCKER_HOST=unix:///run/spyhop/engine.sock docker ps";
+
 /// See a Docker host: every container and the host itself on one Prometheus page.
 #[derive(Debug, Parser)]
 #[command(name = "spyhop", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
@@ -155,6 +164,9 @@ pub(super) enum Command {
     /// Run what needs a capability, in a process of its own
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Helper(HelperCommandArguments),
+    /// Answer what is harmless of an engine's API on a socket of its own, with secrets taken out
+    #[command(after_help = BROKER_HELP)]
+    Broker(BrokerArguments),
 }
 
 #[derive(Debug, Args)]
@@ -234,6 +246,25 @@ pub(super) enum ReportFormat {
     Junit,
     /// SARIF 2.1.0
     Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BrokerArguments {
+    /// Socket to listen on
+    #[arg(long, value_name = "PATH", required_unless_present = "inherited")]
+    pub(super) listen: Option<PathBuf>,
+    /// Rights of the socket: who may connect
+    #[arg(long, value_name = "OCTAL", default_value = "0660", value_parser = mode)]
+    pub(super) mode: u32,
+    /// Serve the process which holds the other end of standard input: what `spyhop run` starts
+    #[arg(long, hide = true, conflicts_with = "listen")]
+    pub(super) inherited: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+fn mode(text: &str) -> Result<u32, &'static str> {
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777).ok_or("write rights in octal, such as 0660")
 }
 
 #[derive(Debug, Args)]

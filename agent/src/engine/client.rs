@@ -15,7 +15,8 @@ use super::{
     Address, Endpoint, Error, convert,
     error::Request,
     events, lenient, logs, stats,
-    transport::{Transport, is_id},
+    routes::is_id,
+    transport::Transport,
     version::{ApiVersion, Negotiated},
 };
 use crate::{

@@ -28,7 +28,8 @@ use serde::Deserialize;
 use super::{
     Engine, Error,
     error::Request,
-    transport::{PODMAN_VERSION, is_id},
+    routes::is_id,
+    transport::PODMAN_VERSION,
 };
 use crate::{
     model::{ContainerId, ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids},

@@ -18,6 +18,7 @@ pub mod fixed;
 mod intent;
 pub mod passive;
 pub mod reach;
+pub mod verdict;
 
 pub use edge::{Edge, End};
 pub use finding::{Draft, Evidence, Tier};

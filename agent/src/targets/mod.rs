@@ -51,7 +51,7 @@ pub use list::{List, MAX_TARGETS, Target, Unreachable};
 pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
 pub use standpoint::Standpoint;
-pub(crate) use standpoint::View;
+pub(crate) use standpoint::{View, network_owner};
 pub use tls::Trust;
 pub use way::{NoWay, Vantage, Way};
 pub(crate) use wire::Wire;

@@ -223,7 +223,10 @@ impl<'s> View<'s> {
 }
 
 /// The container whose network namespace this one lives in: itself, or the one it joined.
-fn network_owner<'s>(container: &'s Container, find: impl Fn(&str) -> Option<&'s Container>) -> Option<&'s Container> {
+pub(crate) fn network_owner<'s>(
+    container: &'s Container,
+    find: impl Fn(&str) -> Option<&'s Container>,
+) -> Option<&'s Container> {
     let mut owner = container;
     for _ in 0..=MAX_CHAIN {
         match &owner.network_mode {

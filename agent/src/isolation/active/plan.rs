@@ -16,6 +16,7 @@ use super::super::{Edge, End, passive::Observed};
 use crate::{
     inventory::{Entry, Snapshot},
     model::{Attachment, Container, ContainerId, Network, NetworkMode, Protocol, PublishedPort, ServiceKey},
+    targets::network_owner,
 };
 
 /// Ports tried of one service.
@@ -29,9 +30,6 @@ const SOME_PORT: (Protocol, u16) = (Protocol::Tcp, 80);
 
 /// Docker Desktop's own engine and its ports, which every container could reach (CVE-2025-9074).
 const DESKTOP: (IpAddr, [u16; 2]) = (IpAddr::V4(Ipv4Addr::new(192, 168, 65, 7)), [2375, 2376]);
-
-/// Containers one may share the network of another, and that one of a third; the engine allows no chain, labels may lie.
-const MAX_CHAIN: usize = 2;
 
 /// What a plan is made of.
 pub(super) struct Input<'a> {
@@ -134,9 +132,13 @@ struct Ground<'a> {
 impl<'a> Ground<'a> {
     fn new(snapshot: &'a Snapshot) -> Self {
         let entries = || snapshot.containers.iter().filter(|entry| entry.container.has_processes());
+        let find = |name: &str| {
+            let is = |entry: &&Arc<Entry>| entry.container.id.as_str() == name || *entry.container.name == *name;
+            snapshot.containers.iter().find(is).map(|entry| &entry.container)
+        };
         let mut services: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for entry in entries().filter(|entry| !entry.container.identity.one_off) {
-            let owner = owner(&entry.container, snapshot);
+            let Some(owner) = network_owner(&entry.container, find) else { continue };
             let network = |attachment: &'a Attachment| (attachment, network(attachment, snapshot));
             let networks = owner.networks.iter().map(network).collect();
             services.entry(&entry.container.identity.key).or_default().push(Node { entry, owner, networks });
@@ -297,20 +299,6 @@ fn is_plain(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     };
     !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || link_local)
-}
-
-/// Whose network namespace a container has.
-fn owner<'a>(container: &'a Container, snapshot: &'a Snapshot) -> &'a Container {
-    let mut owner = container;
-    for _ in 0..MAX_CHAIN {
-        let NetworkMode::Container(name) = &owner.network_mode else { break };
-        let is = |entry: &&Arc<Entry>| entry.container.id.as_str() == &**name || entry.container.name == *name;
-        match snapshot.containers.iter().find(is) {
-            Some(found) => owner = &found.container,
-            None => break,
-        }
-    }
-    owner
 }
 
 fn network<'a>(attachment: &Attachment, snapshot: &'a Snapshot) -> Option<&'a Network> {
