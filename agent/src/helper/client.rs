@@ -153,7 +153,8 @@ impl Client {
             return Ok((Arc::clone(channel), false));
         }
         let connected = self.0.way.connect().await;
-        let connected = connected.map_err(|error| io::Error::new(error.kind(), format!("reach the helper: {error}")))?;
+        let connected =
+            connected.map_err(|error| io::Error::new(error.kind(), format!("reach the helper: {error}")))?;
         let channel = Arc::new(Asker::new(connected)?);
         *place = Some(Arc::clone(&channel));
         Ok((channel, true))

@@ -199,7 +199,8 @@ mod tests {
     fn one_byte_off_is_refused() {
         let of = Process { pid: 7, start_time: 9 };
         let good = Request::Sockets { of, family: Family::V4, kind: Kind::Stream, count: 1 }.encode();
-        let bad: [(usize, &[u8]); 5] = [(0, &[0, 2]), (1, &[0, 2, 3, 4]), (2, &[0, 5]), (3, &[0, 3]), (4, &[0, 65, 255])];
+        let bad: [(usize, &[u8]); 5] =
+            [(0, &[0, 2]), (1, &[0, 2, 3, 4]), (2, &[0, 5]), (3, &[0, 3]), (4, &[0, 65, 255])];
         for (at, values) in bad {
             for value in values {
                 let mut bytes = good;

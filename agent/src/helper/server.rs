@@ -119,10 +119,7 @@ fn missing(sets: CapabilitySets) -> String {
 fn keep_only_needed() -> rustix::io::Result<()> {
     let kept = NEEDED.iter().fold(CapabilitySet::empty(), |kept, (capability, _)| kept | *capability);
     clear_ambient_capability_set()?;
-    set_capabilities(
-        None,
-        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() },
-    )
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() })
 }
 
 fn open_door(path: &Path) -> Result<OwnedFd, HelperError> {
