@@ -41,6 +41,8 @@ const MAX_CONNECTIONS: usize = 1024;
 pub fn serve(start: impl FnOnce(&Hello)) -> io::Result<()> {
     // Killed with the parent's main thread, should it hang itself; otherwise it sees the end of the channel.
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Run from /proc/self/exe, it would be called `exe`.
+    rustix::thread::set_name(c"spyhop-broker")?;
     let channel = io::stdin().as_fd().try_clone_to_owned()?;
     let hello = Hello::receive(&channel)?;
     start(&hello);
@@ -84,7 +86,8 @@ fn raise_descriptors() {
 
 async fn attend(channel: OwnedFd, endpoint: Endpoint, helper: Option<PathBuf>) -> io::Result<()> {
     // The parent ends in its own order, and asks until then; a supervisor signals all processes of a group.
-    let mut ignored = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let mut ignored =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let channel = StdStream::from(channel);
     channel.set_nonblocking(true)?;
     let channel = UnixStream::from_std(channel)?;
