@@ -158,12 +158,7 @@ impl<U: Upstream> Asking<U> {
         Ok(leaving)
     }
 
-    async fn body(
-        &self,
-        question: &Question,
-        status: StatusCode,
-        body: Incoming,
-    ) -> Result<Out, Failed> {
+    async fn body(&self, question: &Question, status: StatusCode, body: Incoming) -> Result<Out, Failed> {
         if !status.is_success() {
             if !(status.is_client_error() || status.is_server_error()) {
                 return Err(Failed(Trouble::Broken, None, format!("the engine answered {status}")));

@@ -102,8 +102,19 @@ pub(super) fn may_leave(target: &str) -> bool {
         _ => false,
     };
     const KNOWN: [&str; 13] = [
-        "all", "limit", "size", "filters", "stream", "one-shot", "follow", "stdout", "stderr", "since", "until",
-        "timestamps", "tail",
+        "all",
+        "limit",
+        "size",
+        "filters",
+        "stream",
+        "one-shot",
+        "follow",
+        "stdout",
+        "stderr",
+        "since",
+        "until",
+        "timestamps",
+        "tail",
     ];
     let known = |part: &str| part.split('=').next().is_some_and(|key| KNOWN.contains(&key));
     path_fits && query.is_none_or(|query| query.split('&').all(known)) && target.bytes().all(|b| b.is_ascii_graphic())
@@ -126,7 +137,8 @@ pub fn answers(bytes: &[u8]) {
 /// No `Env` whose entries go on behind the sign. Labels may be called so.
 fn is_clean(value: &serde_json::Value) -> bool {
     use serde_json::Value;
-    let name_only = |entry: &Value| entry.as_str().is_none_or(|entry| entry.ends_with('=') && entry.matches('=').count() == 1);
+    let name_only =
+        |entry: &Value| entry.as_str().is_none_or(|entry| entry.ends_with('=') && entry.matches('=').count() == 1);
     match value {
         Value::Object(fields) => fields.iter().all(|(key, value)| match (key.as_str(), value) {
             ("Labels" | "labels" | "Annotations" | "annotations" | "Attributes", _) => true,
@@ -193,7 +205,10 @@ mod tests {
             assert_eq!(asked, Vec::<String>::new(), "{request:?}: {}", status(&answer));
             assert_eq!(count, 1, "{request:?}: {}", status(&answer));
             let status = status(&answer);
-            assert!(status.is_empty() || status.contains(" 403 ") || status.contains(" 400 ") || status.contains(" 505 "), "{request:?}: {status}");
+            assert!(
+                status.is_empty() || status.contains(" 403 ") || status.contains(" 400 ") || status.contains(" 505 "),
+                "{request:?}: {status}"
+            );
         }
         let long = format!("GET /info HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(64 << 10));
         let many = format!("GET /info HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: a\r\n".repeat(100));
@@ -207,7 +222,8 @@ mod tests {
     #[test]
     fn what_follows_a_request_is_never_read_as_one() {
         for first in ["GET /info HTTP/1.1\r\nHost: a\r\n\r\n", "POST /info HTTP/1.1\r\nHost: a\r\n\r\n"] {
-            let pipelined = format!("{first}GET /version HTTP/1.1\r\nHost: a\r\n\r\nPOST /containers/create HTTP/1.1\r\n\r\n");
+            let pipelined =
+                format!("{first}GET /version HTTP/1.1\r\nHost: a\r\n\r\nPOST /containers/create HTTP/1.1\r\n\r\n");
             let (asked, answer, _) = talk(pipelined.as_bytes());
             assert_eq!(asked.len(), usize::from(first.starts_with("GET")), "{asked:?}");
             assert!(asked.iter().all(|asked| asked.contains("/info")));

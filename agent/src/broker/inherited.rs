@@ -84,7 +84,8 @@ fn raise_descriptors() {
 
 async fn attend(channel: OwnedFd, endpoint: Endpoint, helper: Option<PathBuf>) -> io::Result<()> {
     // The parent ends in its own order, and asks until then; a supervisor signals all processes of a group.
-    let mut ignored = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let mut ignored =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let channel = StdStream::from(channel);
     channel.set_nonblocking(true)?;
     let channel = UnixStream::from_std(channel)?;

@@ -328,7 +328,8 @@ mod tests {
         assert_eq!((seen["Action"].as_str(), seen["status"].as_str()), (Some("exec_create"), Some("exec_start")));
         assert_eq!((&seen["Actor"], &seen["timeNano"]), (&exec["Actor"], &exec["timeNano"]));
         assert_eq!(told(json!({ "Action": "health_status: healthy" }))["Action"], "health_status: healthy");
-        let reload = json!({ "Action": "reload", "Actor": { "Attributes": { "http-proxy": CANARY, "debug": "true" } } });
+        let reload =
+            json!({ "Action": "reload", "Actor": { "Attributes": { "http-proxy": CANARY, "debug": "true" } } });
         assert_eq!(told(reload)["Actor"]["Attributes"], json!({ "http-proxy": "", "debug": "true" }));
     }
 
@@ -343,9 +344,23 @@ mod tests {
 
     fn any_json() -> impl Strategy<Value = Value> {
         let key = prop::sample::select(vec![
-            "Env", "env", "Environment", "Cmd", "Args", "Path", "Test", "Config", "Options", "Labels", "x", "Networks", "LogConfig", "Output",
+            "Env",
+            "env",
+            "Environment",
+            "Cmd",
+            "Args",
+            "Path",
+            "Test",
+            "Config",
+            "Options",
+            "Labels",
+            "x",
+            "Networks",
+            "LogConfig",
+            "Output",
         ]);
-        let leaf = prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "[a-z=]{0,6}".prop_map(Value::from)];
+        let leaf =
+            prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "[a-z=]{0,6}".prop_map(Value::from)];
         leaf.prop_recursive(5, 60, 5, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),

@@ -51,7 +51,8 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     U: Upstream,
 {
-    let service = service_fn(|request: Request<Incoming>| async { Ok::<_, Infallible>(answer(request, asking, refused).await) });
+    let service =
+        service_fn(|request: Request<Incoming>| async { Ok::<_, Infallible>(answer(request, asking, refused).await) });
     let mut builder = http1::Builder::new();
     builder.keep_alive(false).max_header_size(MAX_HEAD).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);

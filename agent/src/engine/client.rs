@@ -14,8 +14,9 @@ use serde::de::DeserializeOwned;
 use super::{
     Address, Endpoint, Error, convert,
     error::Request,
-    events, lenient, logs, stats,
+    events, lenient, logs,
     routes::is_id,
+    stats,
     transport::Transport,
     version::{ApiVersion, Negotiated},
 };
