@@ -7,6 +7,7 @@ mod access;
 mod engine;
 mod figures;
 mod logs;
+mod parting;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -66,6 +67,10 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no signal handler. And
 /// when one has ended before it was told to: a supervisor should start the agent anew.
 pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+    let build = collectors::Build::default();
+    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
+    // Before any thread starts: what is given up here is given up by all of them.
+    let stance = parting::take(&config, &sources)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(MAX_BLOCKING)
@@ -73,20 +78,23 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let ended = runtime.block_on(serve(config, sources, metrics, log));
+    let ended = runtime.block_on(serve(config, sources, stance, metrics, log));
     // Every part has had its time. Dropped, the runtime would wait without end for a disk or a kernel file that hangs.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    sources: Sources,
+    stance: parting::Stance,
+    metrics: Metrics,
+    log: log::Handle,
+) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("listen for signals")?;
-    let build = collectors::Build::default();
-    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
-
-    let endpoint = engine::endpoint(&config, &sources)?;
+    let parting::Standing { engine: endpoint, mut life, test } = stance.settle()?;
     let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
-    let engine = Engine::new(endpoint, metrics.clone()).context("open the engine")?;
+    let engine = Engine::new(endpoint.clone(), metrics.clone()).context("open the engine")?;
     let gate = Arc::new(http::access::Gate::open(metrics.clone()).context("open the gate")?);
     // Before listening: nobody is ever served without what was configured.
     let keeper = Keeper::start(Arc::clone(&gate), Files::of(&config, &sources.environment))?;
@@ -143,6 +151,9 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         settings: http_settings(&config),
         gate,
     };
+    // Once, beside everything else: an engine that hangs holds up only this.
+    let counted_there = app.metrics.clone();
+    drop(tokio::spawn(async move { test.run(&endpoint, &counted_there).await }));
     let inventory = part(inventory, &failure);
     // Nothing waits for its end: it only looks.
     drop(part(policy::look_at_files(policy.clone(), app.inventory.clone(), shutdown.clone()), &failure));
@@ -167,6 +178,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
         () = scraper.failed() => Err(anyhow::anyhow!("the collectors have failed")),
+        error = life.end() => Err(error),
     };
     if let Ok(signal) = reason {
         tracing::info!(signal, "ending");

@@ -30,6 +30,9 @@ const MAX_HEADERS: usize = 32;
 /// From the first moment of a connection to the end of the head.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
+/// Characters of a refused path in the log.
+const MAX_TOLD: usize = 120;
+
 /// Requests refused since the start, by everybody.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refused(Arc<AtomicU64>);
@@ -72,8 +75,12 @@ async fn answer<U: Upstream>(request: Request<Incoming>, asking: &Asking<U>, ref
         Ok(question) => asking.answer(question).await,
         Err(refusal) => {
             // The path is what somebody wrote: without its query, and cut.
-            let path: String = parts.uri.path().chars().take(120).collect();
-            tracing::warn!(method = %parts.method, path, reason = %refusal, refused = refused.count(), "request refused");
+            let path: String = parts.uri.path().chars().take(MAX_TOLD).collect();
+            let (method, refused) = (&parts.method, refused.count());
+            match path == door::FORBIDDEN {
+                true => tracing::debug!(refused, "somebody looks whether the broker refuses"),
+                false => tracing::warn!(%method, path, reason = %refusal, refused, "request refused"),
+            }
             refuse(StatusCode::FORBIDDEN, Trouble::Refused, &refusal.to_string())
         }
     };

@@ -259,8 +259,35 @@ pub(super) struct BrokerArguments {
     /// Serve the process which holds the other end of standard input: what `spyhop run` starts
     #[arg(long, hide = true, conflicts_with = "listen")]
     pub(super) inherited: bool,
-    #[command(flatten)]
-    pub(super) config: ConfigArguments,
+    /// Configuration file to read; otherwise SPYHOP_CONFIG, or /etc/spyhop/spyhop.yml if it exists
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Socket of the container engine: engine.address
+    #[arg(long, value_name = "ADDRESS")]
+    engine: Option<String>,
+    /// error, warn, info, debug or trace: log.level
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// auto, json or text: log.format
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Any key of docs/configuration.md; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+impl BrokerArguments {
+    /// Where its configuration comes from: as for every command, but that `--listen` is a socket here.
+    pub(super) fn configuration(&self) -> ConfigArguments {
+        ConfigArguments {
+            config: self.config.clone(),
+            engine: self.engine.clone(),
+            log_level: self.log_level.clone(),
+            log_format: self.log_format.clone(),
+            set: self.set.clone(),
+            ..ConfigArguments::default()
+        }
+    }
 }
 
 fn mode(text: &str) -> Result<u32, &'static str> {

@@ -22,4 +22,4 @@ pub mod verdict;
 
 pub use edge::{Edge, End};
 pub use finding::{Draft, Evidence, Tier};
-pub use intent::{Intent, ProjectIntent, ServiceIntent};
+pub use intent::{Intent, MAX_EDGES, ProjectIntent, ServiceIntent, belongs_to, short_name};

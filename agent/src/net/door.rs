@@ -35,6 +35,9 @@ pub const ERRNO: HeaderName = HeaderName::from_static("spyhop-errno");
 /// On every answer of a broker.
 pub const BROKER: HeaderName = HeaderName::from_static("spyhop-broker");
 
+/// What no broker answers, and an engine does: agents ask for it to see which of both they speak with. There is no such container.
+pub const FORBIDDEN: &str = "/containers/0/archive";
+
 /// What came between a question and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {

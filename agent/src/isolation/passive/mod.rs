@@ -86,3 +86,6 @@ pub struct LeftOut {
     /// Lines of the kernel that were not understood, in this sweep.
     pub strange: u64,
 }
+
+#[cfg(test)]
+mod tests;

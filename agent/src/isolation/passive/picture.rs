@@ -92,7 +92,8 @@ impl<'s> Picture<'s> {
                 let addresses = container.networks.iter().flat_map(|attachment| &attachment.addresses);
                 this.holders.extend(addresses.map(|address| (*address, container)));
             }
-            for port in &container.ports {
+            // What does not run publishes nothing: its ports are what was asked for.
+            for port in container.ports.iter().filter(|_| container.has_processes()) {
                 let Some(protocol) = Protocol::from_word(&port.protocol) else { continue };
                 let on = port.host_ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
                 let place = this.published.entry((protocol, port.host_port)).or_default();
