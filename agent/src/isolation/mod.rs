@@ -18,7 +18,8 @@ pub mod fixed;
 mod intent;
 pub mod passive;
 pub mod reach;
+pub mod verdict;
 
 pub use edge::{Edge, End};
 pub use finding::{Draft, Evidence, Tier};
-pub use intent::{Intent, ProjectIntent, ServiceIntent};
+pub use intent::{Intent, MAX_EDGES, ProjectIntent, ServiceIntent, belongs_to, short_name};

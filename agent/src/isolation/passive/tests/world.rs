@@ -201,9 +201,8 @@ fn network(name: &str, subnet: &str) -> Network {
         id: name.into(),
         name: name.into(),
         driver: Some("bridge".into()),
-        scope: None,
-        internal: None,
         subnets: vec![subnet.into()],
+        ..Network::default()
     }
 }
 
