@@ -103,8 +103,7 @@ impl Court {
     /// Former addresses of containers become their services in it, as far as they are remembered.
     pub fn saw(&mut self, wanted: &dyn Wanted, observed: &mut Observed, now: Timestamp) {
         for edges in [&mut observed.flows, &mut observed.attempts] {
-            let unknown: Vec<Edge> =
-                edges.keys().filter(|edge| matches!(edge.to, End::Unlisted(_))).cloned().collect();
+            let unknown: Vec<Edge> = edges.keys().filter(|edge| matches!(edge.to, End::Unlisted(_))).cloned().collect();
             for edge in unknown {
                 let End::Unlisted(address) = &edge.to else { continue };
                 if let Some((service, _)) = self.addresses.get(address)

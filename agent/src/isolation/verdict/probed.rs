@@ -45,7 +45,8 @@ pub(super) fn reached(look: &Look<'_>, probed: &Probed, neighbours: &Neighbours,
             to: None,
             port: None,
             subject: "dns".into(),
-            message: "names of the world outside are resolved for it although all of its networks are internal".to_owned(),
+            message: "names of the world outside are resolved for it although all of its networks are internal"
+                .to_owned(),
             tier: Tier::Active,
         });
     }

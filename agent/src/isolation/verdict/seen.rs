@@ -15,7 +15,9 @@ pub(super) fn flows(look: &Look<'_>, observed: &Observed, drafts: &mut Vec<Draft
         if let Some((class, subject)) = against(look.wanted, edge) {
             let message = match class {
                 Class::Egress => format!("a connection to {} was seen; egress does not list it", subject),
-                Class::HostReach => format!("a connection to port {subject} of the host was seen; host.reach does not list it"),
+                Class::HostReach => {
+                    format!("a connection to port {subject} of the host was seen; host.reach does not list it")
+                }
                 _ => format!("a connection to {} was seen; no flow names it", whom(edge)),
             };
             drafts.push(draft(class, edge, subject, message, Tier::Passive));

@@ -309,7 +309,10 @@ fn tiers_that_agree_are_one_finding_in_the_words_of_the_surest() {
     let report = bench.once();
     let expected = ["internal_flag  back static", "placement db front static", "host_reach db 22/tcp static+passive"];
     assert_eq!(lines(&report), expected, "the worst first, then by class");
-    assert_eq!(report.findings[2].message, "a connection to port 22/tcp of the host was seen; host.reach does not list it");
+    assert_eq!(
+        report.findings[2].message,
+        "a connection to port 22/tcp of the host was seen; host.reach does not list it"
+    );
     assert_eq!(report.findings[2].evidence, Evidence::from(Tier::Static).with(Tier::Passive));
 }
 
@@ -470,7 +473,8 @@ fn coverage_says_what_was_not_looked_at() {
     let coverage = &report.projects["shop"].coverage;
     assert_eq!(coverage[&Tier::Static].ratio(), 0.75);
     assert_eq!(coverage[&Tier::Static].missing[0].0, "container 0123456789ab");
-    let why = |tier: Tier| coverage[&tier].missing.iter().map(|(what, why)| format!("{what}: {why}")).collect::<Vec<_>>();
+    let why =
+        |tier: Tier| coverage[&tier].missing.iter().map(|(what, why)| format!("{what}: {why}")).collect::<Vec<_>>();
     assert_eq!(why(Tier::Passive), ["api: it came after the last sweep", "web: it shares the network of the host"]);
     assert_eq!(
         why(Tier::Active),
