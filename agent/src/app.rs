@@ -30,14 +30,17 @@ use crate::{
     collectors::{self, FromEngine, NamePatterns, Scraper},
     config::{Config, Sources},
     engine::Engine,
+    helper,
     host::{Host, Roots},
     http,
     inventory::{self, Expect, Listener},
     logs::{Handle, Pipeline, board::Board},
-    memory, policy,
+    memory,
+    net::door::Door,
+    policy,
     probes::{self, Probes},
     secret,
-    targets::{OwnNetwork, Standpoint, Targets, Trust},
+    targets::{Dial, OwnNetwork, Standpoint, Targets, ThroughHelper, Trust},
     telemetry::{Metrics, log},
 };
 
@@ -91,7 +94,7 @@ async fn serve(
     log: log::Handle,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("listen for signals")?;
-    let parting::Standing { engine: endpoint, mut life, test } = stance.settle()?;
+    let parting::Standing { engine: endpoint, door, mut life, test } = stance.settle()?;
     let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
     let engine = Engine::new(endpoint.clone(), metrics.clone()).context("open the engine")?;
     let gate = Arc::new(http::access::Gate::open(metrics.clone()).context("open the gate")?);
@@ -107,7 +110,11 @@ async fn serve(
 
     let reader = inventory::Reader::new();
     let trust = target_trust(&config, &sources).context("targets.ca_file")?;
-    let targets = declared_targets(&config, is_local, listener.address().port(), &reader, trust, &metrics);
+    let helper = helper(&config, door);
+    let dial = dial(helper.as_ref());
+    let standpoint = standpoint(&config, is_local, listener.address().port(), helper.is_some());
+    let targets =
+        Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::clone(&dial), trust, metrics.clone());
     let shutdown = CancellationToken::new();
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
@@ -156,7 +163,7 @@ async fn serve(
         reader: app.inventory.clone(),
         policy: policy.clone(),
         standpoint: targets.standpoint().clone(),
-        dial: Arc::new(OwnNetwork),
+        dial,
         secrets: Config::secrets_directory(&sources.environment),
     };
     // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
@@ -224,17 +231,28 @@ fn http_settings(config: &Config) -> http::Settings {
     }
 }
 
-/// What containers declare, seen and fetched from the agent's own network.
-fn declared_targets(
-    config: &Config,
-    local_engine: bool,
-    port: u16,
-    reader: &inventory::Reader,
-    trust: Option<Trust>,
-    metrics: &Metrics,
-) -> Targets {
+/// The helper, where one is configured. It is reached when it is needed: it may come and go.
+/// Through the broker where there is one: what is parted from the engine's socket can open no other either.
+fn helper(config: &Config, door: Option<Arc<Door>>) -> Option<helper::Client> {
+    let path = config.isolation.helper.clone()?;
+    Some(match door {
+        Some(door) => helper::Client::through(Box::new(parting::ThroughDoor(door))),
+        None => helper::Client::at(path),
+    })
+}
+
+/// How containers are connected to.
+fn dial(helper: Option<&helper::Client>) -> Arc<dyn Dial> {
+    match helper {
+        Some(helper) => Arc::new(ThroughHelper(helper.clone())),
+        None => Arc::new(OwnNetwork),
+    }
+}
+
+/// From where containers are seen.
+fn standpoint(config: &Config, local_engine: bool, port: u16, helped: bool) -> Standpoint {
     let standpoint = Standpoint::discover(local_engine).listening_on(port);
-    Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), trust, metrics.clone())
+    if helped { standpoint.with_helper(&config.host.proc) } else { standpoint }
 }
 
 /// By whom targets that speak TLS are known.

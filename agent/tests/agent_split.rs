@@ -57,7 +57,8 @@ fn the_agent_sees_all_and_holds_nothing() {
         assert_eq!(container["HostConfig"]["ReadonlyRootfs"], true);
         let pid = container["State"]["Pid"].as_u64().expect("it runs");
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default();
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default();
         assert!(field("Uid:").starts_with("65534"), "{status}");
         for set in ["CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
             assert_eq!(field(set), "0000000000000000", "{set}");

@@ -100,6 +100,22 @@ Examples:
   spyhop render prometheus --target host1:9477 --target host2:9477 --out /etc/prometheus
   spyhop render prometheus --rules rules --compat-jobs";
 
+const HELPER_NETNS_HELP: &str = "\
+It needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, keeps these two alone, and says so when they are missing. It reads no configuration and
+asks no engine; docs/security.md says what whoever may ask it can do.
+
+Examples:
+  spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
+  spyhop run --set isolation.helper=/run/spyhop/netns.sock";
+
+const RENDER_K8S_HELP: &str = "\
+It asks nobody: services are those that the policy names without a pattern. What has no place in a NetworkPolicy is told in comments;
+docs/policy.md lists it. Nothing is read back.
+
+Examples:
+  spyhop render k8s --set policy.file=$PWD/policy.yml | kubectl apply --dry-run=server -f -
+  spyhop render k8s --out networkpolicies --pod-label io.kompose.service";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -140,7 +156,7 @@ pub(super) enum Command {
     /// Write a policy from what runs now
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
-    /// Write rules and configuration for Prometheus from the policy
+    /// Write rules and configuration for Prometheus, or network policies for Kubernetes, from the policy
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Render(RenderCommandArguments),
     /// Check or print the configuration
@@ -154,9 +170,39 @@ pub(super) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArguments),
+    /// Run what needs a capability, in a process of its own
+    #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+    Helper(HelperCommandArguments),
     /// Answer what is harmless of an engine's API on a socket of its own, with secrets taken out
     #[command(after_help = BROKER_HELP)]
     Broker(BrokerArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelperCommandArguments {
+    #[command(subcommand)]
+    pub(super) command: HelperCommand,
+}
+
+/// What the helper does.
+#[derive(Debug, Subcommand)]
+pub(super) enum HelperCommand {
+    /// Make sockets inside the network namespaces of containers, for an agent without capabilities
+    #[command(after_help = HELPER_NETNS_HELP)]
+    Netns(HelperNetnsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelperNetnsArguments {
+    /// Where its socket is made: isolation.helper of the agent
+    #[arg(long, value_name = "PATH")]
+    pub(super) listen: PathBuf,
+    /// User who may ask, by id; may be given several times. Otherwise the user it runs as
+    #[arg(long, value_name = "UID")]
+    pub(super) allow_uid: Vec<u32>,
+    /// Where the host's /proc is
+    #[arg(long, value_name = "PATH", default_value = "/proc")]
+    pub(super) proc: PathBuf,
 }
 
 /// Where the configuration comes from, the same for every command.
@@ -331,6 +377,21 @@ pub(super) enum RenderCommand {
     /// Write the configuration of a Prometheus that scrapes agents and loads these rules
     #[command(after_help = RENDER_PROMETHEUS_HELP)]
     Prometheus(RenderPrometheusArguments),
+    /// Write NetworkPolicies for Kubernetes from the flows of the policy
+    #[command(after_help = RENDER_K8S_HELP)]
+    K8s(RenderK8sArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderK8sArguments {
+    /// Folder to write a file for each project to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Label of pods that has the name of the service
+    #[arg(long, value_name = "KEY", default_value = crate::render::POD_LABEL)]
+    pub(super) pod_label: String,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]

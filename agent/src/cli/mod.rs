@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod door;
 mod health;
+mod helper;
 mod init;
 mod look;
 mod render;
@@ -77,6 +78,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Health(arguments) => health::run(arguments),
         Command::Version => version::run(),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
+        Command::Helper(arguments) => helper::run(arguments),
         Command::Broker(arguments) => broker::run(&arguments),
     }
 }

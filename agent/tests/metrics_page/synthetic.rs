@@ -208,6 +208,7 @@ fn snapshot() -> Snapshot {
             scope: Some("local".into()),
             internal: Some(internal),
             subnets: Vec::new(),
+            ..Network::default()
         })
     });
     Snapshot {
@@ -230,6 +231,7 @@ fn snapshot() -> Snapshot {
                 os: Some("linux".into()),
                 arch: Some("amd64".into()),
                 kernel: Some("6.12.0-whale".into()),
+                ..EngineVersion::default()
             })),
             info: Some(Arc::new(EngineInfo {
                 name: "whale".into(),
@@ -241,6 +243,7 @@ fn snapshot() -> Snapshot {
                 cpus: Some(4),
                 memory_bytes: Some(8 << 30),
                 system_time: None,
+                ..EngineInfo::default()
             })),
             ready_since: Some(at(1)),
         },
