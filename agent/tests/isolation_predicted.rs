@@ -88,7 +88,7 @@ async fn picture(engine: &Engine, ids: &[&str]) -> Snapshot {
 /// Whether a web server answers a client inside the container.
 fn truth(from: &Running, at: IpAddr, port: u16) -> bool {
     let script =
-        format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {at} {port} 2>/dev/null | grep -c HTTP || true");
+        format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {at} {port} 2>/dev/null | grep -c HTTP || true");
     from.exec(&script).trim() != "0"
 }
 
@@ -157,7 +157,7 @@ async fn predictions_are_true() {
         map.standing(entry)
     };
     let mut told = Told { compared: 0, wrong: String::new() };
-    let pairs = [
+    let mut pairs = vec![
         (&one, &near),
         (&one, &two),
         (&two, &one),
@@ -182,6 +182,7 @@ async fn predictions_are_true() {
         (&host, &loopback),
         (&host, &seven),
     ];
+    pairs.extend(modes.iter().flat_map(|other| [(&one, other), (other, &one), (&host, other), (&inside, other)]));
     for (from, to) in pairs {
         let (source, target) = (standing(from), standing(to));
         for way in ways(&rules, &source, &target, Port { number: PORT, protocol: Protocol::Tcp }) {
@@ -192,14 +193,15 @@ async fn predictions_are_true() {
                     told.hold(&what, way.reach, truth(from, address, PORT))
                 }
                 Over::Published(at, port) => {
-                    for gateway in doors(&source, at) {
-                        told.hold(&format!("{what} at {gateway}"), way.reach, truth(from, gateway, port));
-                    }
+                    // Any door will do.
+                    let doors = doors(&source, at);
+                    let open = doors.iter().any(|gateway| truth(from, *gateway, port));
+                    told.hold(&format!("{what} at {doors:?}"), way.reach, open);
                 }
             }
         }
     }
-    for from in [&one, &inside, &six, &eight, &mute, &none] {
+    for from in [&one, &inside, &six, &eight, &mute, &none].into_iter().chain(&modes) {
         let source = standing(from);
         for family in Family::ALL {
             let any: IpAddr = if family == Family::V4 { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
