@@ -7,6 +7,7 @@ mod access;
 mod engine;
 mod figures;
 mod logs;
+mod parting;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -20,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::engine::endpoint as engine_endpoint;
+pub(crate) use self::engine::{endpoint as engine_endpoint, sought as engine_sought};
 use self::{
     access::{Files, Keeper},
     reload::Reload,
@@ -29,6 +30,7 @@ use crate::{
     collectors::{self, FromEngine, NamePatterns, Scraper},
     config::{Config, Sources},
     engine::Engine,
+    helper,
     host::{Host, Roots},
     http,
     inventory::{self, Expect, Listener},
@@ -36,7 +38,7 @@ use crate::{
     memory, policy,
     probes::{self, Probes},
     secret,
-    targets::{OwnNetwork, Standpoint, Targets, Trust},
+    targets::{Dial, OwnNetwork, Standpoint, Targets, ThroughHelper, Trust},
     telemetry::{Metrics, log},
 };
 
@@ -65,6 +67,10 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no signal handler. And
 /// when one has ended before it was told to: a supervisor should start the agent anew.
 pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+    let build = collectors::Build::default();
+    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
+    // Before any thread starts: what is given up here is given up by all of them.
+    let stance = parting::take(&config, &sources)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(MAX_BLOCKING)
@@ -72,20 +78,23 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let ended = runtime.block_on(serve(config, sources, metrics, log));
+    let ended = runtime.block_on(serve(config, sources, stance, metrics, log));
     // Every part has had its time. Dropped, the runtime would wait without end for a disk or a kernel file that hangs.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    sources: Sources,
+    stance: parting::Stance,
+    metrics: Metrics,
+    log: log::Handle,
+) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("listen for signals")?;
-    let build = collectors::Build::default();
-    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
-
-    let endpoint = engine::endpoint(&config, &sources)?;
+    let parting::Standing { engine: endpoint, mut life, test } = stance.settle()?;
     let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
-    let engine = Engine::new(endpoint, metrics.clone()).context("open the engine")?;
+    let engine = Engine::new(endpoint.clone(), metrics.clone()).context("open the engine")?;
     let gate = Arc::new(http::access::Gate::open(metrics.clone()).context("open the gate")?);
     // Before listening: nobody is ever served without what was configured.
     let keeper = Keeper::start(Arc::clone(&gate), Files::of(&config, &sources.environment))?;
@@ -99,7 +108,11 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
 
     let reader = inventory::Reader::new();
     let trust = target_trust(&config, &sources).context("targets.ca_file")?;
-    let targets = declared_targets(&config, is_local, listener.address().port(), &reader, trust, &metrics);
+    let helper = helper(&config);
+    let dial = dial(helper.as_ref());
+    let standpoint = standpoint(&config, is_local, listener.address().port(), helper.is_some());
+    let targets =
+        Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::clone(&dial), trust, metrics.clone());
     let shutdown = CancellationToken::new();
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
@@ -138,6 +151,9 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         settings: http_settings(&config),
         gate,
     };
+    // Once, beside everything else: an engine that hangs holds up only this.
+    let counted_there = app.metrics.clone();
+    drop(tokio::spawn(async move { test.run(&endpoint, &counted_there).await }));
     let inventory = part(inventory, &failure);
     // Nothing waits for its end: it only looks.
     drop(part(policy::look_at_files(policy.clone(), app.inventory.clone(), shutdown.clone()), &failure));
@@ -145,7 +161,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         reader: app.inventory.clone(),
         policy: policy.clone(),
         standpoint: targets.standpoint().clone(),
-        dial: Arc::new(OwnNetwork),
+        dial,
         secrets: Config::secrets_directory(&sources.environment),
     };
     // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
@@ -162,6 +178,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
         () = scraper.failed() => Err(anyhow::anyhow!("the collectors have failed")),
+        error = life.end() => Err(error),
     };
     if let Ok(signal) = reason {
         tracing::info!(signal, "ending");
@@ -212,17 +229,23 @@ fn http_settings(config: &Config) -> http::Settings {
     }
 }
 
-/// What containers declare, seen and fetched from the agent's own network.
-fn declared_targets(
-    config: &Config,
-    local_engine: bool,
-    port: u16,
-    reader: &inventory::Reader,
-    trust: Option<Trust>,
-    metrics: &Metrics,
-) -> Targets {
+/// The helper, where one is configured. It is reached when it is needed: it may come and go.
+fn helper(config: &Config) -> Option<helper::Client> {
+    config.isolation.helper.clone().map(helper::Client::at)
+}
+
+/// How containers are connected to.
+fn dial(helper: Option<&helper::Client>) -> Arc<dyn Dial> {
+    match helper {
+        Some(helper) => Arc::new(ThroughHelper(helper.clone())),
+        None => Arc::new(OwnNetwork),
+    }
+}
+
+/// From where containers are seen.
+fn standpoint(config: &Config, local_engine: bool, port: u16, helped: bool) -> Standpoint {
     let standpoint = Standpoint::discover(local_engine).listening_on(port);
-    Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), trust, metrics.clone())
+    if helped { standpoint.with_helper(&config.host.proc) } else { standpoint }
 }
 
 /// By whom targets that speak TLS are known.

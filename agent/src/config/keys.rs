@@ -5,6 +5,7 @@
 
 pub(super) mod access;
 pub(super) mod engine;
+pub(super) mod isolation;
 pub(super) mod logs;
 pub(super) mod loki;
 pub(super) mod policy;
@@ -139,6 +140,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &engine::KEY_FILE,
     &engine::STATS,
     &engine::STATS_INTERVAL,
+    &engine::BROKER,
     &HOST_NAME,
     &HOST_PROC,
     &HOST_SYS,
@@ -203,6 +205,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &logs::STREAM_RATE,
     &policy::FILE,
     &policy::PROFILES,
+    &isolation::HELPER,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,

@@ -40,7 +40,7 @@ pub use access::{Access, TlsFiles};
 pub use engine::{Engine, EngineTls};
 pub use loki::Loki;
 pub use report::{Mistake, Origin, Position, Report};
-pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
+pub use settings::{Config, Host, Http, Isolation, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
 
 use crate::{policy::Policy, secret};

@@ -19,6 +19,7 @@ mod intent;
 mod learn;
 pub mod passive;
 pub mod reach;
+pub mod verdict;
 
 pub use edge::{Edge, End};
 pub use finding::{Draft, Evidence, Tier};

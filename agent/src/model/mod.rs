@@ -6,6 +6,7 @@
 mod container;
 mod durations;
 mod engine;
+mod expression;
 mod filter;
 mod host_sample;
 mod log;
@@ -24,6 +25,7 @@ pub use container::{
 };
 pub use durations::{DURATION_BOUNDS, Durations};
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Firewall, Image, Release};
+pub use expression::{Expression, ExpressionError, MAX_EXPRESSION, Room};
 pub use filter::{ContainerFilter, Glob, Pattern, Subject};
 pub use host_sample::{
     CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,

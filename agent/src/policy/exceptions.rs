@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Class, Finding, Policy, Verdict};
-use crate::model::Glob;
+use crate::model::{Glob, ServiceKey};
 
 /// One named exception.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +27,19 @@ pub struct Exception {
 impl Exception {
     /// Whether it is about this finding, by date or not.
     pub fn covers(&self, finding: &Finding) -> bool {
+        self.names(finding.class, finding.service.as_ref(), &finding.subject)
+    }
+
+    /// The same by what makes a finding the same one.
+    pub fn names(&self, class: Class, service: Option<&ServiceKey>, subject: &str) -> bool {
         let names = |glob: &Option<Glob>, text: Option<&str>| match glob {
             None => true,
             Some(glob) => text.is_some_and(|text| glob.matches(text)),
         };
-        let service = finding.service.as_ref();
-        self.class == finding.class
+        self.class == class
             && names(&self.project, service.map(|key| &*key.project))
             && names(&self.service, service.map(|key| &*key.service))
-            && names(&self.subject, Some(&finding.subject))
+            && names(&self.subject, Some(subject))
     }
 
     /// Whom it is about, as it is written: `shop/db 5432/tcp`, with `*` for what it does not say.
@@ -43,6 +47,20 @@ impl Exception {
         let word = |glob: &Option<Glob>| glob.as_ref().map_or_else(|| "*".to_owned(), |glob| glob.as_str().to_owned());
         let subject = self.subject.as_ref().map(|subject| format!(" {}", subject.as_str())).unwrap_or_default();
         format!("{}/{}{subject}", word(&self.project), word(&self.service))
+    }
+
+    /// The finding that it has expired; `None` where nobody asks for those.
+    pub fn as_finding(&self, policy: &Policy) -> Option<Finding> {
+        let severity = policy.checks.severity(Class::ExceptionExpired)?;
+        let Self { class, reason, until, .. } = self;
+        Some(Finding {
+            class: Class::ExceptionExpired,
+            severity,
+            service: None,
+            subject: format!("{} {}", class.as_str(), self.whom()).into(),
+            message: format!("the exception of {} for {} ({reason}) held until {until}", class.as_str(), self.whom()),
+            since: None,
+        })
     }
 
     /// Whether its day has passed.
@@ -69,20 +87,5 @@ pub(super) fn apply(policy: &Policy, now: Timestamp, verdict: &mut Verdict) {
         }
     }
     verdict.findings = kept;
-    let Some(severity) = policy.checks.severity(Class::ExceptionExpired) else { return };
-    for exception in expired {
-        let Exception { class, reason, until, .. } = &*exception;
-        verdict.findings.push(Finding {
-            class: Class::ExceptionExpired,
-            severity,
-            service: None,
-            subject: format!("{} {}", class.as_str(), exception.whom()).into(),
-            message: format!(
-                "the exception of {} for {} ({reason}) held until {until}",
-                class.as_str(),
-                exception.whom()
-            ),
-            since: None,
-        });
-    }
+    verdict.findings.extend(expired.iter().filter_map(|exception| exception.as_finding(policy)));
 }

@@ -1,0 +1,55 @@
+//! How much of what there is was looked at: apart from what was found, because nothing found in what nobody saw says nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Answer, Look, report::Coverage};
+use crate::{isolation::Tier, model::ServiceKey};
+
+/// Of one project, by tier. A tier that has not looked has none.
+pub(super) fn of(look: &Look<'_>, project: &str) -> BTreeMap<Tier, Coverage> {
+    let mut all = BTreeMap::new();
+    all.insert(Tier::Static, fixed(look, project));
+    if let Some(observed) = look.observed {
+        let mut coverage = Coverage::default();
+        for service in running(look, project) {
+            match observed.unseen.get(service) {
+                Some(why) => coverage.misses(service.service.to_string(), why.clone()),
+                None if observed.seen.contains(service) => coverage.looks(),
+                None => coverage.misses(service.service.to_string(), "it came after the last sweep"),
+            }
+        }
+        all.insert(Tier::Passive, coverage);
+    }
+    if let Some(probed) = look.probed {
+        let mut coverage = Coverage::default();
+        for (edge, answer) in probed.edges.iter().filter(|(edge, _)| *edge.from.project == *project) {
+            match answer {
+                Answer::Unknown => coverage.misses(edge.to_string(), "the answer, or its absence, says nothing"),
+                _ => coverage.looks(),
+            }
+        }
+        for (edge, why) in probed.untried.iter().filter(|(edge, _)| *edge.from.project == *project) {
+            coverage.misses(edge.to_string(), why.clone());
+        }
+        all.insert(Tier::Active, coverage);
+    }
+    all
+}
+
+fn fixed(look: &Look<'_>, project: &str) -> Coverage {
+    let mut coverage = Coverage::default();
+    let described = look.snapshot.containers.iter().filter(|entry| *entry.container.identity.key.project == *project);
+    described.for_each(|_| coverage.looks());
+    for (id, key) in &look.snapshot.undescribed {
+        if key.as_ref().is_some_and(|key| *key.project == *project) {
+            coverage.misses(format!("container {}", id.short()), "the engine does not describe it");
+        }
+    }
+    coverage
+}
+
+/// Services of a project of which a container runs.
+fn running<'a>(look: &Look<'a>, project: &str) -> BTreeSet<&'a ServiceKey> {
+    let running = look.snapshot.containers.iter().filter(|entry| entry.container.has_processes());
+    running.map(|entry| &entry.container.identity.key).filter(|key| *key.project == *project).collect()
+}

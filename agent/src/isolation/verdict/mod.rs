@@ -1,0 +1,194 @@
+//! The verdict: what the tiers say, held against what is wanted, and against what was said before.
+//!
+//! ```text
+//!  fixed::judge -> Draft ------------------+
+//!  Observed --> seen ----> Draft, attempts +--> merge (class, service, subject) --> waivers, severities --> Report
+//!  Probed ----> probed --> Draft ----------+       evidence, since                                           |
+//!  required flows -------> missing --------+                                     coverage, matrix, graph ----+
+//! ```
+//!
+//! Pure: pictures, sweeps and times go in. What it remembers is bounded: since when, who was seen within an hour, how often somebody
+//! tried in vain. There is no debounce but that of missing flows: a finding is there while a tier says so in its newest look.
+
+mod coverage;
+mod graph;
+mod matrix;
+mod merge;
+mod missing;
+mod neighbours;
+mod probed;
+mod report;
+mod seen;
+#[cfg(test)]
+pub(crate) mod tests;
+mod wanted;
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use report::{Cell, Coverage, Finding, Link, Project, Report, State, Sweep};
+pub use wanted::Wanted;
+
+use self::{graph::Graph, merge::Known, missing::Patience, neighbours::Neighbours};
+use super::{
+    Draft, Edge, End,
+    active::{Answer, Probed},
+    passive::Observed,
+};
+use crate::{
+    inventory::Snapshot,
+    model::ServiceKey,
+    policy::{CLASSES, Class, Policy},
+};
+
+/// How long an edge that was seen is shown as used, and the former address of a container is known as its own.
+pub const REMEMBER: SignedDuration = SignedDuration::from_hours(1);
+
+/// Findings of one project whose details are kept; the mildest are left out, and all are counted.
+pub const MAX_FINDINGS: usize = 1_000;
+
+/// Edges of one project in the matrix: forty services with six ports each, or a hundred with one.
+pub const MAX_CELLS: usize = 10_000;
+
+/// Reasons kept of what one tier did not look at in one project.
+pub const MAX_REASONS: usize = 100;
+
+/// Services whose attempts in vain are counted.
+const MAX_ATTEMPTING: usize = 2_000;
+
+/// Former addresses of containers which are remembered.
+const MAX_ADDRESSES: usize = 10_000;
+
+/// What there is to judge by at one time.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Severities, exceptions, classes that are off.
+    pub policy: &'a Policy,
+    /// What may be.
+    pub wanted: &'a dyn Wanted,
+    /// The picture.
+    pub snapshot: &'a Snapshot,
+    /// What the static tier says of this picture.
+    pub fixed: &'a [Draft],
+    /// The newest sweep; `None` while there is none.
+    pub observed: Option<&'a Observed>,
+    /// The newest round of probes; `None` while there is none.
+    pub probed: Option<&'a Probed>,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl std::fmt::Debug for Look<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Look").field("generation", &self.snapshot.generation).field("now", &self.now).finish()
+    }
+}
+
+/// What is remembered from one judgement to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Court {
+    known: Known,
+    patience: Patience,
+    graph: Graph,
+    /// Attempts in vain, by project and service.
+    denied: BTreeMap<ServiceKey, u64>,
+    /// Whose an address was last, and when. A peer that has not noticed keeps its half of a connection for long.
+    addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
+}
+
+impl Court {
+    /// Takes a new sweep down, once: what is remembered of it outlives the next one.
+    ///
+    /// Former addresses of containers become their services in it, as far as they are remembered.
+    pub fn saw(&mut self, wanted: &dyn Wanted, observed: &mut Observed, now: Timestamp) {
+        for edges in [&mut observed.flows, &mut observed.attempts] {
+            let unknown: Vec<Edge> = edges.keys().filter(|edge| matches!(edge.to, End::Unlisted(_))).cloned().collect();
+            for edge in unknown {
+                let End::Unlisted(address) = &edge.to else { continue };
+                if let Some((service, _)) = self.addresses.get(address)
+                    && let Some(count) = edges.remove(&edge)
+                {
+                    *edges.entry(Edge { to: End::Service(service.clone()), ..edge }).or_default() += count;
+                }
+            }
+        }
+        self.graph.saw(observed, now);
+        for (edge, count) in &observed.attempts {
+            if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
+                continue;
+            }
+            if self.denied.len() < MAX_ATTEMPTING || self.denied.contains_key(&edge.from) {
+                let known = self.denied.entry(edge.from.clone()).or_default();
+                *known = known.saturating_add(*count);
+            }
+        }
+    }
+
+    /// Judges what there is. Two calls with the same looks differ in nothing but what time makes of them.
+    pub fn judge(&mut self, look: &Look<'_>) -> Report {
+        self.patience.follow(look.snapshot, look.now);
+        self.follow_addresses(look);
+        self.graph.forget(look.now);
+        let neighbours = Neighbours::of(look.snapshot);
+        let mut drafts = look.fixed.to_vec();
+        let mut left_out = false;
+        if let Some(observed) = look.observed {
+            seen::flows(look, observed, &mut drafts);
+            left_out = seen::excess(look, observed, &neighbours, &mut drafts);
+        }
+        if let Some(probed) = look.probed {
+            probed::reached(look, probed, &neighbours, &mut drafts);
+        }
+        self.patience.judge(look, &mut drafts);
+        let findings = self.known.merge(look.policy, drafts, look.now);
+        let mut report = merge::waive(look.policy, look.now, findings);
+        self.projects(look, &neighbours, &mut report);
+        if left_out {
+            report.projects.values_mut().for_each(|project| project.truncated = true);
+        }
+        report.graph = self.graph.links();
+        report.digest.clone_from(&look.policy.digest);
+        report
+    }
+
+    /// When it has to judge again although nothing happens; `None` while nothing is waited for.
+    pub fn wakes(&self) -> Option<Duration> {
+        self.patience.wakes()
+    }
+
+    fn projects(&self, look: &Look<'_>, neighbours: &Neighbours, report: &mut Report) {
+        let allowed = look.wanted.allowed();
+        for name in look.wanted.projects() {
+            let project = report.projects.entry(Arc::clone(&name)).or_default();
+            project.coverage = coverage::of(look, &name);
+            let (cells, cut) = matrix::of(look, &name, &allowed, neighbours, &self.graph);
+            project.edges = (!cells.is_empty()).then(|| matrix::tally(&cells));
+            (project.matrix, project.truncated) = (cells, project.truncated || cut);
+            let own = self.denied.iter().filter(|(service, _)| *service.project == *name);
+            project.denied = own.map(|(service, count)| (Arc::clone(&service.service), *count)).collect();
+        }
+        for project in report.projects.values_mut() {
+            for class in isolation_classes() {
+                project.counts.entry(class).or_default();
+            }
+        }
+    }
+
+    fn follow_addresses(&mut self, look: &Look<'_>) {
+        for entry in &look.snapshot.containers {
+            for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
+                self.addresses.insert(*address, (entry.container.identity.key.clone(), look.now));
+            }
+        }
+        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last) < REMEMBER);
+        while self.addresses.len() > MAX_ADDRESSES {
+            self.addresses.pop_first();
+        }
+    }
+}
+
+/// The ten.
+pub fn isolation_classes() -> impl Iterator<Item = Class> {
+    CLASSES.iter().copied().filter(|class| class.is_isolation())
+}

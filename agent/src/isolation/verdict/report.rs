@@ -1,0 +1,227 @@
+//! What a judgement on isolation comes to.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    isolation::{Edge, End, Evidence, Tier},
+    model::{Protocol, ServiceKey},
+    policy::{self, Class, Exception, Severity},
+};
+
+/// One thing that is not as the policy wants it, with the tiers that say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// One of the ten of isolation.
+    pub class: Class,
+    /// How bad: the class's own, or what `checks.severity` says.
+    pub severity: Severity,
+    /// Whose; the service is empty where it is about a network of the project.
+    pub service: ServiceKey,
+    /// Whom it is about, where it is about somebody.
+    pub to: Option<End>,
+    /// Port there; `None` where it is about none.
+    pub port: Option<(u16, Protocol)>,
+    /// What an exception names.
+    pub subject: Arc<str>,
+    /// What is so and what should be, by the surest tier.
+    pub message: String,
+    /// Tiers that say it in their newest look.
+    pub evidence: Evidence,
+    /// Since when it has been so without a break.
+    pub since: Timestamp,
+}
+
+impl Finding {
+    /// The port as labels and reports have it: `5432/tcp`, empty where there is none.
+    pub fn port_label(&self) -> String {
+        self.port.map(|(port, protocol)| format!("{port}/{}", protocol.as_str())).unwrap_or_default()
+    }
+
+    /// The tiers that agree, the surest last: `static+passive`.
+    pub fn evidence_words(&self) -> String {
+        self.evidence.tiers().map(Tier::as_str).collect::<Vec<_>>().join("+")
+    }
+
+    /// The same for whoever lists findings of all kinds.
+    pub fn plain(&self) -> policy::Finding {
+        policy::Finding {
+            class: self.class,
+            severity: self.severity,
+            service: Some(self.service.clone()),
+            subject: Arc::clone(&self.subject),
+            message: format!("{} ({})", self.message, self.evidence_words()),
+            since: Some(self.since),
+        }
+    }
+}
+
+/// How much of what there is a tier has looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Looked at.
+    pub looked: u64,
+    /// All there is to look at: containers (static), services that run (passive), edges to be tried (active).
+    pub of: u64,
+    /// What was not, with the reason; at most [`super::MAX_REASONS`].
+    pub missing: Vec<(String, String)>,
+}
+
+impl Coverage {
+    /// The share; 1 where there is nothing to look at.
+    pub fn ratio(&self) -> f64 {
+        if self.of == 0 { 1.0 } else { self.looked as f64 / self.of as f64 }
+    }
+
+    /// Takes down something that was not looked at.
+    pub(super) fn misses(&mut self, what: String, why: impl Into<String>) {
+        self.of += 1;
+        if self.missing.len() < super::MAX_REASONS {
+            self.missing.push((what, why.into()));
+        }
+    }
+
+    /// Takes down something that was.
+    pub(super) const fn looks(&mut self) {
+        self.of += 1;
+        self.looked += 1;
+    }
+}
+
+/// What is known of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// A connection was seen within [`super::REMEMBER`].
+    Used,
+    /// A probe got an answer, a refusal among them.
+    Open,
+    /// A probe got none, or there is no way.
+    Closed,
+    /// Nobody has tried.
+    Untested,
+    /// It was to be tried and could not be.
+    Unsupported,
+}
+
+impl State {
+    /// All of them, in the order of the label's values.
+    pub const ALL: [Self; 5] = [Self::Used, Self::Open, Self::Closed, Self::Untested, Self::Unsupported];
+
+    /// The label `observed`, and the word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Untested => "untested",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// One edge of the matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// From which service to which port of whom.
+    pub edge: Edge,
+    /// Whether a flow names it.
+    pub allowed: bool,
+    /// What is known of it.
+    pub state: State,
+    /// A flow marks it with `!`.
+    pub required: bool,
+    /// The two share a network, whose ports nobody can close.
+    pub neighbours: bool,
+    /// What the last probe said.
+    pub probed: Option<super::Answer>,
+}
+
+/// One edge of the graph of what was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Who to whom.
+    pub edge: Edge,
+    /// When it was first seen; not kept over a restart of the agent.
+    pub first: Timestamp,
+    /// When it was last seen.
+    pub last: Timestamp,
+    /// Connections in the sweep that saw it last.
+    pub connections: u64,
+}
+
+/// What is known of one project that has a say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Project {
+    /// Findings of each class that stand, waived ones left out; also of those whose details were left out.
+    pub counts: BTreeMap<Class, u64>,
+    /// By tier; a tier that does not run has none.
+    pub coverage: BTreeMap<Tier, Coverage>,
+    /// Edges between its services. Empty where flows are not judged.
+    pub matrix: Vec<Cell>,
+    /// How many there are: allowed and denied by [`State::ALL`]. `None` where flows are not judged.
+    pub edges: Option<[[u64; 5]; 2]>,
+    /// Attempts at what is not allowed, by service, since the agent started.
+    pub denied: BTreeMap<Arc<str>, u64>,
+    /// More findings than [`super::MAX_FINDINGS`], or more edges than [`super::MAX_CELLS`]: not all are listed.
+    pub truncated: bool,
+}
+
+/// When a tier looked last, and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sweep {
+    /// When it was done.
+    pub at: Timestamp,
+    /// How long.
+    pub took: Duration,
+}
+
+/// All that is known, at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What stands, the worst first.
+    pub findings: Vec<Finding>,
+    /// What the policy excepts, with who says so.
+    pub waived: Vec<(Finding, Arc<Exception>)>,
+    /// Exceptions that would cover something and have expired.
+    pub expired: Vec<Arc<Exception>>,
+    /// Projects that have a say, or findings, by name.
+    pub projects: BTreeMap<Arc<str>, Project>,
+    /// Connections seen within [`super::REMEMBER`].
+    pub graph: Vec<Link>,
+    /// The newest look of each tier.
+    pub sweeps: BTreeMap<Tier, Sweep>,
+    /// Answers to probes since the agent started, by [`super::Answer::ALL`].
+    pub probes: [u64; 5],
+    /// Tiers that do not run, and why; empty while nothing is asked for.
+    pub idle: BTreeMap<Tier, String>,
+    /// Beginning of the policy's SHA-256; `None` without a file of its own.
+    pub digest: Option<Arc<str>>,
+}
+
+impl Report {
+    /// Whether anything is looked at.
+    pub fn is_idle(&self) -> bool {
+        self.projects.is_empty() && self.sweeps.is_empty()
+    }
+
+    /// What could not be looked at, for whoever lists that of all kinds.
+    pub fn not_checked(&self) -> Vec<policy::NotChecked> {
+        let mut all = Vec::new();
+        for (project, known) in &self.projects {
+            for (tier, coverage) in &known.coverage {
+                for (what, why) in &coverage.missing {
+                    let service = Some(ServiceKey { project: Arc::clone(project), service: Arc::default() });
+                    let reason = format!("{} tier: {what}: {why}", tier.as_str());
+                    all.push(policy::NotChecked { class: None, service, reason });
+                }
+            }
+        }
+        all
+    }
+
+    /// Looks that were taken, over all tiers and projects.
+    pub fn looked(&self) -> u64 {
+        self.projects.values().flat_map(|project| project.coverage.values()).map(|coverage| coverage.looked).sum()
+    }
+}

@@ -1,0 +1,155 @@
+//! What the sweep of sockets has against whom.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::{Look, neighbours::Neighbours, wanted::Wanted};
+use crate::{
+    isolation::{Draft, Edge, End, Tier, passive::Observed},
+    model::{Protocol, ServiceKey},
+    policy::Class,
+};
+
+/// What is not allowed of the connections that were seen.
+pub(super) fn flows(look: &Look<'_>, observed: &Observed, drafts: &mut Vec<Draft>) {
+    for edge in observed.flows.keys() {
+        if let Some((class, subject)) = against(look.wanted, edge) {
+            let message = match class {
+                Class::Egress => format!("a connection to {} was seen; egress does not list it", subject),
+                Class::HostReach => {
+                    format!("a connection to port {subject} of the host was seen; host.reach does not list it")
+                }
+                _ => format!("a connection to {} was seen; no flow names it", whom(edge)),
+            };
+            drafts.push(draft(class, edge, subject, message, Tier::Passive));
+        }
+    }
+}
+
+/// Whether an attempt is one at what is not allowed.
+pub(super) fn is_denied(wanted: &dyn Wanted, edge: &Edge) -> bool {
+    against(wanted, edge).is_some()
+}
+
+/// What an edge breaks, and the subject; `None` where it is allowed, or nobody has a say.
+fn against(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
+    let Edge { from, to, port, protocol } = edge;
+    match to {
+        End::Agent => None,
+        End::Service(target) if target == from => None,
+        End::Service(_) | End::Unlisted(_) => {
+            (is_allowed(wanted, edge) == Some(false)).then(|| (Class::UnexpectedFlow, subject(edge)))
+        }
+        End::External(address) => {
+            let judged = wanted.speaks_of(&from.project) && !wanted.may_leave(from, *address, *port, *protocol);
+            judged.then(|| (Class::Egress, subject(edge)))
+        }
+        End::Host => {
+            let judged = wanted.speaks_of(&from.project) && !wanted.may_reach_host(from, *port, *protocol);
+            judged.then(|| (Class::HostReach, subject(edge)))
+        }
+    }
+}
+
+/// Whether a flow names an edge. Where its source has no say, its target has: strangers are in nobody's flows.
+pub(super) fn is_allowed(wanted: &dyn Wanted, edge: &Edge) -> Option<bool> {
+    match (wanted.allows(edge), &edge.to) {
+        (Some(allowed), _) => Some(allowed),
+        (None, End::Service(target)) if target.project != edge.from.project => {
+            // An edge of the target to a port of its own: allowed where flows of its project are judged, unknown where they are not.
+            let own = Edge { from: target.clone(), to: edge.to.clone(), ..edge.clone() };
+            wanted.allows(&own).map(|_| wanted.published(target, edge.port, edge.protocol))
+        }
+        (None, _) => None,
+    }
+}
+
+/// Whom an edge goes to, in words of the policy of its source: `db:5432/tcp`, `22/tcp` for the host, `unlisted:5432/tcp`.
+pub(super) fn subject(edge: &Edge) -> String {
+    let port = format!("{}/{}", edge.port, edge.protocol.as_str());
+    match &edge.to {
+        End::Service(target) => format!("{}:{port}", name(&edge.from, target)),
+        End::Host => port,
+        End::Agent => format!("agent:{port}"),
+        End::Unlisted(_) => format!("unlisted:{port}"),
+        End::External(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        End::External(IpAddr::V4(address)) => format!("{address}:{port}"),
+    }
+}
+
+/// A service as another one of the same project calls it; with its project for all others.
+pub(super) fn name(from: &ServiceKey, target: &ServiceKey) -> String {
+    if from.project == target.project {
+        return target.service.to_string();
+    }
+    format!("{}/{}", target.project, target.service)
+}
+
+fn whom(edge: &Edge) -> String {
+    match &edge.to {
+        End::Unlisted(address) => format!("{} ({address}, a container that is not in the picture)", subject(edge)),
+        _ => subject(edge),
+    }
+}
+
+pub(super) fn draft(class: Class, edge: &Edge, subject: String, message: String, tier: Tier) -> Draft {
+    let port = Some((edge.port, edge.protocol));
+    Draft { class, service: edge.from.clone(), to: Some(edge.to.clone()), port, subject: subject.into(), message, tier }
+}
+
+/// Pairs of services on one network between which no flow is, either way, while the target listens. Whether some were left out.
+///
+/// A pair that talks has to share a network, and its ports cannot be closed the other way round either.
+pub(super) fn excess(look: &Look<'_>, observed: &Observed, neighbours: &Neighbours, drafts: &mut Vec<Draft>) -> bool {
+    let (pairs, left_out) = neighbours.pairs();
+    let talking = talking(look.wanted);
+    for (from, target) in pairs {
+        let Some(ports) = observed.listeners.get(target).filter(|ports| !ports.is_empty()) else { continue };
+        if talks(&talking, from, target) {
+            continue;
+        }
+        let edge = |(protocol, port): (Protocol, u16)| Edge {
+            from: from.clone(),
+            to: End::Service(target.clone()),
+            port,
+            protocol,
+        };
+        // A pair whose flows nobody judges, or that meets at a port meant for everybody, is none.
+        if ports.iter().all(|port| is_allowed(look.wanted, &edge(*port)) == Some(false)) {
+            drafts.push(excess_draft(from, target, Tier::Passive));
+        }
+    }
+    left_out
+}
+
+/// The one finding of a pair.
+pub(super) fn excess_draft(from: &ServiceKey, target: &ServiceKey, tier: Tier) -> Draft {
+    let whom = name(from, target);
+    Draft {
+        class: Class::ExcessReachability,
+        service: from.clone(),
+        to: Some(End::Service(target.clone())),
+        port: None,
+        message: format!("it shares a network with {whom}, which listens, and no flow is between them"),
+        subject: whom.into(),
+        tier,
+    }
+}
+
+/// Services with those to which a flow leads from them.
+pub(super) type Talking = BTreeMap<ServiceKey, Vec<ServiceKey>>;
+
+pub(super) fn talking(wanted: &dyn Wanted) -> Talking {
+    let mut named = Talking::new();
+    for edge in wanted.allowed() {
+        if let End::Service(target) = edge.to {
+            named.entry(edge.from).or_default().push(target);
+        }
+    }
+    named
+}
+
+/// Whether a flow is between the two, either way.
+pub(super) fn talks(talking: &Talking, one: &ServiceKey, other: &ServiceKey) -> bool {
+    let leads = |from, to| talking.get(from).is_some_and(|targets: &Vec<ServiceKey>| targets.contains(to));
+    leads(one, other) || leads(other, one)
+}
