@@ -108,16 +108,27 @@ impl Ledger {
         let first_inbound = candidates.partition_point(|candidate| candidate.outbound);
         let inbound: HashSet<Connection> =
             candidates.get(first_inbound..).unwrap_or_default().iter().map(|candidate| candidate.connection).collect();
+        // Connections through a published port, by their client: an engine that does not hide it shows them at the server as well.
+        let mut through: HashMap<(Protocol, SocketAddr), Arc<Edge>> = HashMap::new();
         for candidate in &candidates {
+            let Connection { protocol, client, server } = candidate.connection;
             if !self.connections.contains_key(&candidate.connection) {
                 let edge = self.edge(page, candidate, &inbound, observed);
+                let twice = !candidate.outbound && edge.is_some() && edge.as_ref() == through.get(&(protocol, client));
+                let edge = edge.filter(|_| !twice);
                 let known = Known { edge, life: Life::Asking, attempted: false, is_new: true, rows: None };
                 self.connections.insert(candidate.connection, known);
             }
             if let Some(known) = self.connections.get_mut(&candidate.connection) {
+                if let Some(edge) =
+                    known.edge.as_ref().filter(|_| candidate.outbound && page.picture.is_host(server.ip()))
+                {
+                    through.insert((protocol, client), Arc::clone(edge));
+                }
                 known.rows = known.rows.max(Some((candidate.life, candidate.retransmits)));
             }
         }
+        drop(through);
         self.connections.retain(|_, known| known.advance(observed));
         let loose = &mut self.loose;
         self.edges.retain(|edge| {

@@ -20,7 +20,6 @@ mod ledger;
 mod past;
 mod picture;
 mod space;
-mod subnet;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};

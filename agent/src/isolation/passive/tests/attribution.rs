@@ -102,7 +102,10 @@ fn behind_a_gateway_is_who_published_the_port_or_the_host() {
     ];
     world.sockets(101, &client);
     // The server sees the gateway of its own network.
-    world.sockets(102, &[listen(5432), tcp(THERE, "172.18.0.4:5432", "172.18.0.1:51000")]);
+    let hidden = tcp(THERE, "172.18.0.4:5432", "172.18.0.1:51000");
+    // An engine that passes it on in the kernel alone hides nobody.
+    let plain = tcp(THERE, "172.18.0.4:5432", "172.18.0.3:40002");
+    world.sockets(102, &[listen(5432), hidden, plain]);
     let seen = world.sweep();
     assert_eq!(
         words(&seen.flows),
