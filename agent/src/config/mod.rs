@@ -14,6 +14,7 @@ mod docs;
 pub mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod isolation;
 mod keys;
 mod kinds;
 mod layers;
@@ -139,6 +140,9 @@ impl Config {
         self.http.access = newer.http.access;
         self.logs.lines = newer.logs.lines;
         self.log.level = newer.log.level;
+        // The helper's socket is given away at the start.
+        let helper = self.isolation.helper.take();
+        self.isolation = crate::isolation::Settings { helper, ..newer.isolation };
         self.policy = newer.policy;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {

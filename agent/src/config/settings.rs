@@ -49,6 +49,8 @@ pub struct Config {
     pub logs: crate::logs::Options,
     /// The agent's own log.
     pub log: Log,
+    /// Who reaches whom.
+    pub isolation: crate::isolation::Settings,
     /// What the host should look like.
     pub policy: Arc<Policy>,
     /// It stood in the configuration file itself.
@@ -217,6 +219,7 @@ impl Config {
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },
+            isolation: super::isolation::take(values),
             policy: Arc::new(policy),
             policy_inline: values.policy_inline(),
             file,

@@ -19,7 +19,13 @@ mod intent;
 pub mod passive;
 pub mod reach;
 pub mod verdict;
+pub mod board;
+mod events;
+mod settings;
+pub mod watch;
 
 pub use edge::{Edge, End};
 pub use finding::{Draft, Evidence, Tier};
 pub use intent::{Intent, ProjectIntent, ServiceIntent};
+pub use settings::{Enabled, HOST_PORTS, Settings};
+pub use watch::Isolation;

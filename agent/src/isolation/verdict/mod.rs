@@ -31,9 +31,10 @@ pub use report::{Cell, Coverage, Finding, Link, Project, Report, State, Sweep};
 pub use wanted::Wanted;
 
 use self::{graph::Graph, merge::Known, missing::Patience, neighbours::Neighbours};
+pub use super::active::Answer;
 use super::{
     Draft, Edge, End,
-    active::{Answer, Probed},
+    active::Probed,
     passive::Observed,
 };
 use crate::{
@@ -98,6 +99,11 @@ pub struct Court {
 }
 
 impl Court {
+    /// For whoever looks once: there is no second look at which somebody who is away could be back.
+    pub fn for_one_look() -> Self {
+        Self { patience: Patience::none(), ..Self::default() }
+    }
+
     /// Takes a new sweep down, once: what is remembered of it outlives the next one.
     ///
     /// Former addresses of containers become their services in it, as far as they are remembered.

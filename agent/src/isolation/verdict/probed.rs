@@ -2,7 +2,7 @@
 
 use super::{Answer, Look, neighbours::Neighbours, seen};
 use crate::{
-    isolation::{Draft, Edge, End, Tier, active::Probed},
+    isolation::{Draft, End, Tier, active::Probed},
     policy::Class,
 };
 

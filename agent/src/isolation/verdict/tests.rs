@@ -369,6 +369,8 @@ fn without_a_sweep_only_the_inventory_says_who_is_missing() {
     bench.picture = examples::snapshot(vec![on("api", &["back"])]);
     bench.judge(&mut court, 1);
     assert_eq!(lines(&bench.judge(&mut court, 11)), ["missing_flow api db:5432/tcp static"]);
+    let once = bench.judge(&mut Court::for_one_look(), 0);
+    assert_eq!(lines(&once), ["missing_flow api db:5432/tcp static"], "a command that looks once waits for nobody");
 }
 
 fn exception(class: Class, service: &str, subject: &str, until: &str) -> Arc<Exception> {
