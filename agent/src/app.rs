@@ -21,18 +21,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{
-    engine::endpoint as engine_endpoint,
-    isolation::{eyes as isolation_eyes, hands as isolation_hands},
-};
 use self::{
     access::{Files, Keeper},
     reload::Reload,
+};
+pub(crate) use self::{
+    engine::{endpoint as engine_endpoint, sought as engine_sought},
+    isolation::{Around as IsolationAround, eyes as isolation_eyes, hands as isolation_hands},
 };
 use crate::{
     collectors::{self, FromEngine, NamePatterns, Scraper},
     config::{Config, Sources},
     engine::Engine,
+    helper,
     host::{Host, Roots},
     http,
     inventory::{self, Expect, Listener},
@@ -41,7 +42,7 @@ use crate::{
     memory, policy,
     probes::{self, Probes},
     secret,
-    targets::{OwnNetwork, Standpoint, Targets, Trust},
+    targets::{Dial, OwnNetwork, Standpoint, Targets, ThroughHelper, Trust},
     telemetry::{Metrics, log},
 };
 
@@ -104,7 +105,11 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
 
     let reader = inventory::Reader::new();
     let trust = target_trust(&config, &sources).context("targets.ca_file")?;
-    let targets = declared_targets(&config, is_local, listener.address().port(), &reader, trust, &metrics);
+    let helper = helper(&config);
+    let dial = dial(helper.as_ref());
+    let standpoint = standpoint(&config, is_local, listener.address().port(), helper.is_some());
+    let targets =
+        Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::clone(&dial), trust, metrics.clone());
     let shutdown = CancellationToken::new();
     // Cancelled by whatever ends before the shutdown, which is by a panic only.
     let failure = CancellationToken::new();
@@ -125,13 +130,8 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
     let isolation = Isolation::new(config.isolation.clone());
-    let reports = Reports {
-        targets: &targets,
-        logs: counted.as_ref(),
-        policy: &policy,
-        probes: &probes,
-        isolation: &isolation,
-    };
+    let reports =
+        Reports { targets: &targets, logs: counted.as_ref(), policy: &policy, probes: &probes, isolation: &isolation };
     let settings = collector_settings(&config, &reports);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
@@ -163,13 +163,14 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         reader: app.inventory.clone(),
         policy: policy.clone(),
         standpoint: targets.standpoint().clone(),
-        dial: Arc::new(OwnNetwork),
+        dial,
         secrets: Config::secrets_directory(&sources.environment),
     };
     // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
     drop(part(probes.run(asking, shutdown.clone()).context("set up TLS for probes")?, &failure));
     // Nothing waits for its end: it only looks.
-    let looking = isolation::parts(&config, &app.inventory, &policy);
+    let looking = isolation::Around { elsewhere, own: targets.own_container(), helper };
+    let looking = isolation::parts(&config, &app.inventory, &policy, looking);
     drop(part(isolation.clone().run(looking, shutdown.clone()), &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
@@ -177,8 +178,19 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     // Nothing waits for its end: it holds nothing that could be lost.
     drop(part(keeper.follow(others, shutdown.clone()), &failure));
 
-    let mut reload =
-        Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted, policy, probes, isolation };
+    let mut reload = Reload {
+        config,
+        sources,
+        log,
+        scraper: scraper.clone(),
+        targets,
+        files,
+        reading,
+        counted,
+        policy,
+        probes,
+        isolation,
+    };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -233,17 +245,23 @@ fn http_settings(config: &Config) -> http::Settings {
     }
 }
 
-/// What containers declare, seen and fetched from the agent's own network.
-fn declared_targets(
-    config: &Config,
-    local_engine: bool,
-    port: u16,
-    reader: &inventory::Reader,
-    trust: Option<Trust>,
-    metrics: &Metrics,
-) -> Targets {
+/// The helper, where one is configured. It is reached when it is needed: it may come and go.
+pub(crate) fn helper(config: &Config) -> Option<helper::Client> {
+    config.isolation.helper.clone().map(helper::Client::at)
+}
+
+/// How containers are connected to.
+fn dial(helper: Option<&helper::Client>) -> Arc<dyn Dial> {
+    match helper {
+        Some(helper) => Arc::new(ThroughHelper(helper.clone())),
+        None => Arc::new(OwnNetwork),
+    }
+}
+
+/// From where containers are seen.
+fn standpoint(config: &Config, local_engine: bool, port: u16, helped: bool) -> Standpoint {
     let standpoint = Standpoint::discover(local_engine).listening_on(port);
-    Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::new(OwnNetwork), trust, metrics.clone())
+    if helped { standpoint.with_helper(&config.host.proc) } else { standpoint }
 }
 
 /// By whom targets that speak TLS are known.

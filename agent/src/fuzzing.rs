@@ -1,13 +1,13 @@
 //! Every parser of bytes from outside, by name: for the fuzzer (`agent/fuzz`, `make fuzz`) and for the quick tests below. Built for
 //! these two alone.
 
-use crate::{config, delivery, engine, exposition, host, http, inventory, logs, probes, targets};
+use crate::{broker, config, delivery, engine, exposition, helper, host, http, inventory, logs, probes, targets};
 
 /// Feeds bytes to a parser; panics where a promise breaks.
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 25] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -28,6 +28,11 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("redis", probes::redis::fuzz::redis),
     ("postgres", probes::postgres::fuzz::postgres),
     ("traefik", probes::traefik::fuzz::traefik),
+    ("helper", helper::fuzz::helper),
+    ("socket_tables", host::fuzz::socket_tables),
+    ("sock_diag", host::fuzz::sock_diag),
+    ("broker_requests", broker::fuzz::requests),
+    ("broker_answers", broker::fuzz::answers),
 ];
 
 #[cfg(test)]

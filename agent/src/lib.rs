@@ -14,11 +14,12 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` > `inventory` > `delivery` `engine` `helper` `host` `exposition` > `model` `telemetry` `memory` `net` `sandbox` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` > `broker` `inventory` > `delivery` `engine` `helper` `host` `exposition` > `model` `telemetry` `memory` `net` `sandbox` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
 pub mod app;
+pub mod broker;
 pub mod cli;
 pub mod collectors;
 pub mod config;

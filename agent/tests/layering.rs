@@ -17,7 +17,7 @@ const RANKS: &[&[&str]] = &[
     &["collectors", "render"],
     &["isolation", "probes"],
     &["figures", "logs", "policy", "targets"],
-    &["inventory"],
+    &["broker", "inventory"],
     &["delivery", "engine", "helper", "host", "exposition"],
     &["model", "telemetry", "memory", "net", "sandbox", "secret"],
 ];

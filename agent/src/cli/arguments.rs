@@ -104,11 +104,28 @@ Examples:
   spyhop render prometheus --target host1:9477 --target host2:9477 --out /etc/prometheus
   spyhop render prometheus --rules rules --compat-jobs";
 
+const HELPER_NETNS_HELP: &str = "\
+It needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, keeps these two alone, and says so when they are missing. It reads no configuration and
+asks no engine; docs/security.md says what whoever may ask it can do.
+
+Examples:
+  spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
+  spyhop run --set isolation.helper=/run/spyhop/netns.sock";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
   spyhop completions zsh > ~/.zfunc/_spyhop
   spyhop completions fish > ~/.config/fish/completions/spyhop.fish";
+
+const BROKER_HELP: &str = "\
+It answers GET of a list (docs/security.md) and nothing else: no environment's value, no command line, no file. For programs which want
+to see containers and should not own the host. `spyhop run` starts one for itself and needs none of this.
+
+Examples:
+  spyhop broker --listen /run/spyhop/engine.sock
+  spyhop broker --listen /run/spyhop/engine.sock --mode 0666 --engine unix:///run/podman/podman.sock
+  DOCKER_HOST=unix:///run/spyhop/engine.sock docker ps";
 
 /// See a Docker host: every container and the host itself on one Prometheus page.
 #[derive(Debug, Parser)]
@@ -148,6 +165,39 @@ pub(super) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArguments),
+    /// Run what needs a capability, in a process of its own
+    #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+    Helper(HelperCommandArguments),
+    /// Answer what is harmless of an engine's API on a socket of its own, with secrets taken out
+    #[command(after_help = BROKER_HELP)]
+    Broker(BrokerArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelperCommandArguments {
+    #[command(subcommand)]
+    pub(super) command: HelperCommand,
+}
+
+/// What the helper does.
+#[derive(Debug, Subcommand)]
+pub(super) enum HelperCommand {
+    /// Make sockets inside the network namespaces of containers, for an agent without capabilities
+    #[command(after_help = HELPER_NETNS_HELP)]
+    Netns(HelperNetnsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelperNetnsArguments {
+    /// Where its socket is made: isolation.helper of the agent
+    #[arg(long, value_name = "PATH")]
+    pub(super) listen: PathBuf,
+    /// User who may ask, by id; may be given several times. Otherwise the user it runs as
+    #[arg(long, value_name = "UID")]
+    pub(super) allow_uid: Vec<u32>,
+    /// Where the host's /proc is
+    #[arg(long, value_name = "PATH", default_value = "/proc")]
+    pub(super) proc: PathBuf,
 }
 
 /// Where the configuration comes from, the same for every command.
@@ -206,6 +256,25 @@ pub(super) enum ReportFormat {
     Junit,
     /// SARIF 2.1.0
     Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BrokerArguments {
+    /// Socket to listen on
+    #[arg(long, value_name = "PATH", required_unless_present = "inherited")]
+    pub(super) listen: Option<PathBuf>,
+    /// Rights of the socket: who may connect
+    #[arg(long, value_name = "OCTAL", default_value = "0660", value_parser = mode)]
+    pub(super) mode: u32,
+    /// Serve the process which holds the other end of standard input: what `spyhop run` starts
+    #[arg(long, hide = true, conflicts_with = "listen")]
+    pub(super) inherited: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+fn mode(text: &str) -> Result<u32, &'static str> {
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777).ok_or("write rights in octal, such as 0660")
 }
 
 #[derive(Debug, Args)]

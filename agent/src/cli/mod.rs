@@ -1,12 +1,14 @@
 //! The command line: one file a command. Commands read the configuration, do their work and end with one of `Exit`'s codes.
 
 mod arguments;
+mod broker;
 mod check;
 mod client;
 mod completions;
 mod config;
 mod door;
 mod health;
+mod helper;
 mod init;
 mod look;
 mod render;
@@ -54,9 +56,13 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command which the arguments name; the first of them is the program's own name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let exit = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => dispatch(arguments.command),
-        Err(error) => refuse(&error),
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let exit = match arguments.get(1..) {
+        Some(words) if words == broker::INHERITED.map(OsString::from) => broker::inherited(),
+        _ => match Arguments::try_parse_from(arguments) {
+            Ok(arguments) => dispatch(arguments.command),
+            Err(error) => refuse(&error),
+        },
     };
     exit.into()
 }
@@ -72,6 +78,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Health(arguments) => health::run(arguments),
         Command::Version => version::run(),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
+        Command::Helper(arguments) => helper::run(arguments),
+        Command::Broker(arguments) => broker::run(arguments),
     }
 }
 

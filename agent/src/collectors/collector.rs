@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Settings, Source, cpu, io, isolation, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, policy,
-    pressure, probes, reading::Reading, service, state, targets,
+    Settings, Source, cpu, io, isolation, itself, lifecycle, limits, logs, machine, memory, network, node,
+    node_devices, policy, pressure, probes, reading::Reading, service, state, targets,
 };
 use crate::{
     exposition::{Format, Page},

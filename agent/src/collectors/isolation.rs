@@ -43,7 +43,8 @@ pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
             truncated.insert(project, true);
         }
         for Series { class, src, dst, port } in series.into_iter().take(MAX_VIOLATIONS) {
-            let labels = [("project", project), ("class", class.as_str()), ("src", src), ("dst", &dst), ("port", &port)];
+            let labels =
+                [("project", project), ("class", class.as_str()), ("src", src), ("dst", &dst), ("port", &port)];
             writer.sample_with(&host, &labels, 1_u64);
         }
     }
@@ -172,7 +173,8 @@ mod tests {
         let series = violations(&report);
         let shop = &series["shop"];
         assert_eq!(shop.len(), 1 + 16 + 1, "{shop:?}");
-        let words = |at: usize| format!("{} {} {} {}", shop[at].class.as_str(), shop[at].src, shop[at].dst, shop[at].port);
+        let words =
+            |at: usize| format!("{} {} {} {}", shop[at].class.as_str(), shop[at].src, shop[at].dst, shop[at].port);
         assert_eq!(words(0), "placement api  ");
         assert_eq!(words(1), "egress api external 443/tcp");
         assert_eq!(words(17), "egress api external other");

@@ -25,6 +25,8 @@ pub struct Engine {
     pub stats: Stats,
     /// How often it is, once a container, above 0.
     pub stats_interval: Duration,
+    /// Whether a process of its own holds the socket.
+    pub broker: Broker,
 }
 
 /// Files for TLS to the engine. Relative paths are names in the secrets directory.
@@ -45,6 +47,28 @@ pub enum Stats {
     Never,
     /// For every container, in place of the kernel's files.
     Always,
+}
+
+/// Whether a process of its own holds the engine's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broker {
+    /// It does, unless a broker listens at the address already.
+    Auto,
+    /// The agent speaks to the engine itself.
+    Off,
+}
+
+impl Broker {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Auto, Self::Off];
+
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
 }
 
 impl Stats {
@@ -70,6 +94,7 @@ impl Engine {
         let key = values.take(&keys::engine::KEY_FILE);
         let stats = values.take(&keys::engine::STATS);
         let stats_interval = values.take(&keys::engine::STATS_INTERVAL);
+        let broker = values.take(&keys::engine::BROKER);
 
         let mut conflict = |path: &str, what: &str, hint: &str| {
             values.mistake(Origin::Default, Some(path.to_owned()), Wrong::new(what).hint(hint));
@@ -88,7 +113,7 @@ impl Engine {
             );
         }
         let tls = ca.map(|ca| EngineTls { ca, client: certificate.zip(key) });
-        Self { address, context, tls, stats, stats_interval }
+        Self { address, context, tls, stats, stats_interval, broker }
     }
 }
 

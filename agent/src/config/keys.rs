@@ -141,6 +141,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &engine::KEY_FILE,
     &engine::STATS,
     &engine::STATS_INTERVAL,
+    &engine::BROKER,
     &HOST_NAME,
     &HOST_PROC,
     &HOST_SYS,

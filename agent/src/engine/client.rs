@@ -14,8 +14,10 @@ use serde::de::DeserializeOwned;
 use super::{
     Address, Endpoint, Error, convert,
     error::Request,
-    events, lenient, logs, stats,
-    transport::{Transport, is_id},
+    events, lenient, logs,
+    routes::is_id,
+    stats,
+    transport::Transport,
     version::{ApiVersion, Negotiated},
 };
 use crate::{

@@ -15,7 +15,7 @@ use super::{
     context::{self, ContextError},
     tls::Tls,
 };
-use crate::net::{TlsError, TlsFiles};
+use crate::net::{TlsError, TlsFiles, door::Door};
 
 /// Ports Docker uses where an address names none.
 const PORT: u16 = 2375;
@@ -37,6 +37,42 @@ pub struct Wish {
 pub struct Endpoint {
     address: Address,
     tls: Option<Arc<Tls>>,
+    /// Who connects in our place.
+    door: Option<Arc<Door>>,
+}
+
+/// An engine that was found and nothing opened for it: no file of a certificate has been read. It can be told to another process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// Where; the port is known by now.
+    pub address: Address,
+    /// Files for TLS, absolute.
+    pub tls: Option<TlsFiles>,
+    /// How it was found, for people.
+    pub by: String,
+}
+
+impl Sought {
+    /// Reads the certificates.
+    ///
+    /// # Errors
+    /// They cannot be used, or the address is a socket.
+    pub fn open(self) -> Result<Endpoint, EndpointError> {
+        match self.tls {
+            Some(files) => Endpoint::with_tls(self.address, files, &self.by),
+            None => Ok(self.address.into()),
+        }
+    }
+
+    /// An endpoint which the broker connects to; it holds the certificates.
+    pub fn through(self, door: Arc<Door>) -> Endpoint {
+        Endpoint { address: self.address, tls: None, door: Some(door) }
+    }
+
+    /// Whether everybody on the way can read and write: TCP without TLS, to another host.
+    pub fn is_open_to_others(&self) -> bool {
+        self.tls.is_none() && is_elsewhere(&self.address)
+    }
 }
 
 /// An endpoint and how it was found, for people.
@@ -86,7 +122,7 @@ impl From<Address> for Endpoint {
     /// Without TLS.
     fn from(address: Address) -> Self {
         let address = with_port(address, PORT);
-        Self { address, tls: None }
+        Self { address, tls: None, door: None }
     }
 }
 
@@ -98,7 +134,7 @@ impl Endpoint {
     pub fn with_tls(address: Address, files: TlsFiles, by: &str) -> Result<Self, EndpointError> {
         let Address::Tcp { host, .. } = &address else { return Err(EndpointError::TlsOnSocket(address)) };
         let tls = Tls::open(files, host).map_err(|source| EndpointError::Tls { by: by.to_owned(), source })?;
-        Ok(Self { address: with_port(address, PORT_TLS), tls: Some(Arc::new(tls)) })
+        Ok(Self { address: with_port(address, PORT_TLS), tls: Some(Arc::new(tls)), door: None })
     }
 
     /// Where the engine is; the port is known by now.
@@ -106,22 +142,27 @@ impl Endpoint {
         &self.address
     }
 
-    /// Whether everybody on the way can read and write: TCP without TLS, to another host.
-    pub fn is_open_to_others(&self) -> bool {
-        match &self.address {
-            Address::Tcp { host, .. } => self.tls.is_none() && !is_loopback(host),
-            Address::Unix(_) => false,
-        }
-    }
-
     /// Whether the engine's containers are certainly not processes of this machine's kernel.
     pub fn is_elsewhere(&self) -> bool {
-        matches!(&self.address, Address::Tcp { host, .. } if !is_loopback(host))
+        is_elsewhere(&self.address)
+    }
+
+    /// Reads the files of certificates again: they may have been renewed.
+    pub fn renew(&self) {
+        self.tls.as_deref().into_iter().for_each(Tls::renew);
     }
 
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.tls.as_deref()
     }
+
+    pub(super) fn door(&self) -> Option<&Door> {
+        self.door.as_deref()
+    }
+}
+
+fn is_elsewhere(address: &Address) -> bool {
+    matches!(address, Address::Tcp { host, .. } if !is_loopback(host))
 }
 
 fn with_port(address: Address, usual: u16) -> Address {
@@ -151,11 +192,21 @@ impl fmt::Debug for Around<'_> {
     }
 }
 
-/// Finds the engine.
+/// Finds the engine and reads its certificates.
 ///
 /// # Errors
 /// What was named cannot be used. That nothing listens there is no error: it may come later.
 pub fn find(wish: &Wish, around: &Around<'_>) -> Result<Found, EndpointError> {
+    let sought = search(wish, around)?;
+    let by = sought.by.clone();
+    Ok(Found { endpoint: sought.open()?, by })
+}
+
+/// Finds the engine.
+///
+/// # Errors
+/// As [`find`], but for certificates, which are not looked at.
+pub fn search(wish: &Wish, around: &Around<'_>) -> Result<Sought, EndpointError> {
     if let Some(address) = &wish.address {
         return named(address, wish.tls.clone(), "the configuration or DOCKER_HOST", around);
     }
@@ -175,11 +226,11 @@ pub fn find(wish: &Wish, around: &Around<'_>) -> Result<Found, EndpointError> {
         Some((path, whose)) => (Address::Unix(path.clone()), (*whose).to_owned()),
         None => (Address::default_socket(), "default, no socket is there yet".to_owned()),
     };
-    Ok(Found { endpoint: address.into(), by })
+    Ok(Sought { address, tls: None, by })
 }
 
 /// An address beside which the docker command's variables say whether TLS is spoken.
-fn named(address: &str, tls: Option<TlsFiles>, by: &str, around: &Around<'_>) -> Result<Found, EndpointError> {
+fn named(address: &str, tls: Option<TlsFiles>, by: &str, around: &Around<'_>) -> Result<Sought, EndpointError> {
     let is_tcp = address.trim().split_once("://").is_some_and(|(scheme, _)| scheme != "unix");
     let tls = match tls {
         Some(files) => Some(files),
@@ -194,13 +245,10 @@ fn named(address: &str, tls: Option<TlsFiles>, by: &str, around: &Around<'_>) ->
     endpoint(address, tls, by.to_owned())
 }
 
-fn endpoint(address: &str, tls: Option<TlsFiles>, by: String) -> Result<Found, EndpointError> {
+fn endpoint(address: &str, tls: Option<TlsFiles>, by: String) -> Result<Sought, EndpointError> {
     let address = Address::parse(address).map_err(|source| EndpointError::Address { by: by.clone(), source })?;
-    let endpoint = match tls {
-        Some(files) => Endpoint::with_tls(address, files, &by)?,
-        None => address.into(),
-    };
-    Ok(Found { endpoint, by })
+    let port = if tls.is_some() { PORT_TLS } else { PORT };
+    Ok(Sought { address: with_port(address, port), tls, by })
 }
 
 /// `DOCKER_CONFIG`, else `~/.docker`.

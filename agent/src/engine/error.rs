@@ -139,6 +139,9 @@ pub(super) enum Broken {
     TooLarge(usize),
     #[error("path or method not on the list")]
     NotAllowed,
+    /// By the word of a broker, which read the answer before us.
+    #[error("not JSON")]
+    NotJson,
 }
 
 impl Error {
@@ -179,6 +182,7 @@ impl Error {
             }
             Some(Broken::TooLarge(limit)) => Self::TooLarge { limit: *limit, request },
             Some(Broken::NotAllowed) => Self::InvalidId { request },
+            Some(Broken::NotJson) => Self::Malformed { request, reason: "not JSON" },
             None => Self::Interrupted { request, source: Some(error) },
         }
     }

@@ -14,10 +14,10 @@ pub(super) const MAX_EVENT: usize = 1 << 20;
 
 /// Why the stream cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BadFrame {
+pub enum BadFrame {
     /// What comes is not JSON: where the next event begins is not known.
     NotJson,
-    /// An event beyond [`MAX_EVENT`].
+    /// An event beyond 1 MiB.
     TooLong,
 }
 
@@ -30,39 +30,26 @@ pub(super) struct Frame {
 
 /// Bytes received and not yet understood.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
-    bytes: Vec<u8>,
-}
+pub(super) struct Frames(Values);
 
 impl Frames {
     /// Takes what has arrived.
     pub(super) fn push(&mut self, chunk: &[u8]) {
-        self.bytes.extend_from_slice(chunk);
+        self.0.push(chunk);
     }
 
     /// Whether an event has begun and not ended.
     pub(super) fn is_mid_event(&self) -> bool {
-        !self.bytes.iter().all(|byte| is_separator(*byte))
+        self.0.is_mid_value()
     }
 
     /// The next whole event; `None` when more bytes are needed.
     pub(super) fn next(&mut self) -> Option<Result<Frame, BadFrame>> {
         loop {
-            let start = self.bytes.iter().position(|byte| !is_separator(*byte)).unwrap_or(self.bytes.len());
-            self.bytes.drain(..start);
-            // No event ends in anything but a brace; asking for one saves parsing a long event again at every chunk.
-            if !self.bytes.contains(&b'}') {
-                return self.too_long();
-            }
-            let mut values = serde_json::Deserializer::from_slice(&self.bytes).into_iter::<Value>();
-            let value = match values.next()? {
-                Ok(value) => value,
-                Err(error) if error.is_eof() => return self.too_long(),
-                Err(_) => return Some(Err(BadFrame::NotJson)),
+            let value = match self.0.next()? {
+                Ok(value) => with_health(value),
+                Err(bad) => return Some(Err(bad)),
             };
-            let end = values.byte_offset();
-            self.bytes.drain(..end);
-            let value = with_health(value);
             match EventMessage::deserialize(&value) {
                 Ok(event) => return Some(Ok(Frame { event, mended: false })),
                 // JSON of another shape tells nothing and hides nothing: passed over.
@@ -73,8 +60,47 @@ impl Frames {
             }
         }
     }
+}
 
-    fn too_long(&self) -> Option<Result<Frame, BadFrame>> {
+/// Cuts bytes into JSON documents, whatever stands between them.
+#[derive(Debug, Default)]
+pub struct Values {
+    bytes: Vec<u8>,
+}
+
+impl Values {
+    /// Takes what has arrived.
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.bytes.extend_from_slice(chunk);
+    }
+
+    /// Whether a document has begun and not ended.
+    pub fn is_mid_value(&self) -> bool {
+        !self.bytes.iter().all(|byte| is_separator(*byte))
+    }
+
+    /// The next whole document; `None` when more bytes are needed.
+    #[expect(clippy::should_implement_trait, reason = "its end is only the end of what has arrived")]
+    pub fn next(&mut self) -> Option<Result<Value, BadFrame>> {
+        let start = self.bytes.iter().position(|byte| !is_separator(*byte)).unwrap_or(self.bytes.len());
+        self.bytes.drain(..start);
+        // No event ends in anything but a brace; asking for one saves parsing a long event again at every chunk.
+        if !self.bytes.contains(&b'}') {
+            return self.too_long();
+        }
+        let mut values = serde_json::Deserializer::from_slice(&self.bytes).into_iter::<Value>();
+        match values.next()? {
+            Ok(value) => {
+                let end = values.byte_offset();
+                self.bytes.drain(..end);
+                Some(Ok(value))
+            }
+            Err(error) if error.is_eof() => self.too_long(),
+            Err(_) => Some(Err(BadFrame::NotJson)),
+        }
+    }
+
+    fn too_long(&self) -> Option<Result<Value, BadFrame>> {
         (self.bytes.len() > MAX_EVENT).then_some(Err(BadFrame::TooLong))
     }
 }
@@ -151,7 +177,7 @@ mod tests {
                 frames.next()
             });
             assert_eq!(refused, Some(Err(BadFrame::TooLong)), "{filler}");
-            assert!(frames.bytes.len() <= MAX_EVENT + 2 * chunk.len());
+            assert!(frames.0.bytes.len() <= MAX_EVENT + 2 * chunk.len());
         }
     }
 

@@ -5,16 +5,16 @@
 //!
 //! ```text
 //!  endpoint, context: which engine is meant
-//!  Engine ---- bollard ---- transport ---- wire: unix socket, TCP, TLS
-//!    |  \                  (GET only, ten paths,  byte ceilings, version in the path)
+//!  Engine ---- bollard ---- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
+//!    |  \                  (GET only, the paths of `routes`, byte ceilings, version in the path)
 //!    |   events, logs -----/
 //!    convert, lenient: bollard types -> model types
 //! ```
 //!
-//! # Why this can move into a process of its own
+//! # Why the socket can be held by a process of its own
 //!
-//! Every method takes plain values and gives plain values: no handle, no borrowed body, no callback, no lock crosses. A broker
-//! which holds the socket has to answer eight calls and two streams, which is the whole list in `transport.rs`:
+//! Every question is one request on a connection of its own, and the whole list is in `routes.rs`, which the broker (`crate::broker`)
+//! answers by:
 //!
 //! | call | request | answer |
 //! |---|---|---|
@@ -43,6 +43,7 @@ mod frames;
 pub mod fuzz;
 mod lenient;
 mod logs;
+mod routes;
 mod stats;
 mod tls;
 mod transport;
@@ -52,7 +53,11 @@ mod wire;
 pub use address::{Address, AddressError};
 pub use client::{Deadlines, Engine, MAX_CONTAINERS};
 pub use context::ContextError;
-pub use endpoint::{Around, Endpoint, EndpointError, Found, Wish, find};
+pub use endpoint::{Around, Endpoint, EndpointError, Found, Sought, Wish, find, search};
 pub use error::{Error, Request};
+pub use frames::{BadFrame, Values};
 pub use logs::{LogFollow, Message};
+pub use routes::{Form, ROUTES, Route, is_id};
+pub use transport::PODMAN_VERSION;
 pub use version::ApiVersion;
+pub use wire::Wire;

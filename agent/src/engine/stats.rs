@@ -25,11 +25,7 @@ use http::{HeaderValue, Method, Uri};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::{
-    Engine, Error,
-    error::Request,
-    transport::{PODMAN_VERSION, is_id},
-};
+use super::{Engine, Error, error::Request, routes::is_id, transport::PODMAN_VERSION};
 use crate::{
     model::{ContainerId, ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids},
     telemetry::{EngineCall, Outcome, Reason},

@@ -14,62 +14,23 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri, header};
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 
 use super::{
     Address, ApiVersion, Endpoint,
     error::Broken,
-    tls::Tls,
+    routes::Route,
     wire::{Limited, Wire},
 };
+use crate::net::door::{self, Trouble};
 
-/// Ceilings of whole answers, headers included. The largest legitimate answer is the list: some 5 KiB a container with its labels.
-const SMALL: usize = 1 << 20;
-const INSPECT: usize = 16 << 20;
-const LIST: usize = 128 << 20;
-
-/// What may be asked. `{}` stands for one id; `versioned` puts the negotiated version before the path.
-struct Route {
-    before: &'static str,
-    after: Option<&'static str>,
-    versioned: bool,
-    ceiling: usize,
-}
-
-/// The whole list. `/_ping` and `/version` carry no version: they have to work while none is agreed on. Events and logs have
-/// no ceiling here, since their streams have no end; [`super::frames`] and [`super::logs`] limit each item.
-const ROUTES: [Route; 10] = [
-    Route { before: "/_ping", after: None, versioned: false, ceiling: SMALL },
-    Route { before: "/version", after: None, versioned: false, ceiling: SMALL },
-    Route { before: "/info", after: None, versioned: true, ceiling: SMALL },
-    Route { before: "/containers/json", after: None, versioned: true, ceiling: LIST },
-    Route { before: "/containers/", after: Some("/json"), versioned: true, ceiling: INSPECT },
-    Route { before: "/containers/", after: Some("/stats"), versioned: true, ceiling: SMALL },
-    Route { before: "/containers/", after: Some("/logs"), versioned: true, ceiling: usize::MAX },
-    Route { before: "/networks", after: None, versioned: true, ceiling: INSPECT },
-    Route { before: "/images/", after: Some("/json"), versioned: true, ceiling: INSPECT },
-    Route { before: "/events", after: None, versioned: true, ceiling: usize::MAX },
-];
-
-impl Route {
-    fn of(path: &str) -> Option<&'static Self> {
-        ROUTES.iter().find(|route| match route.after {
-            None => path == route.before,
-            Some(after) => path.strip_prefix(route.before).and_then(|rest| rest.strip_suffix(after)).is_some_and(is_id),
-        })
-    }
-}
-
-/// Ids, names and digests. No slash and no percent sign, hence nothing that a path could be bent with.
-pub(super) fn is_id(id: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | ':');
-    (1..=256).contains(&id.len()) && id.chars().all(fits) && !id.chars().all(|c| c == '.')
-}
+/// Longest reason of a broker's that is read.
+const MAX_REASON: usize = 4 << 10;
 
 /// Podman's own version, on each of its answers.
-pub(super) const PODMAN_VERSION: &str = "libpod-api-version";
+pub const PODMAN_VERSION: &str = "libpod-api-version";
 
 /// Cheap to clone; all clones share the version.
 #[derive(Clone, Debug)]
@@ -99,7 +60,7 @@ impl Transport {
 
     /// Before the first question after trouble: files of certificates may have been renewed.
     pub(super) fn renew(&self) {
-        self.endpoint.tls().into_iter().for_each(Tls::renew);
+        self.endpoint.renew();
     }
 
     /// Every later path carries this version.
@@ -122,6 +83,11 @@ impl Transport {
         // What breaks it off is also what the reader of the answer gets.
         tokio::spawn(async move { drop(connection.await) });
         let answer = sender.send_request(request).await.map_err(io::Error::other)?;
+        if self.endpoint.door().is_some()
+            && let Some(trouble) = Trouble::of(answer.headers())
+        {
+            return Err(told(trouble, answer, route.ceiling).await);
+        }
         self.podman.store(answer.headers().contains_key(PODMAN_VERSION), Ordering::Relaxed);
         Ok(answer)
     }
@@ -142,42 +108,25 @@ impl Transport {
     }
 }
 
+/// What the broker between us and the engine met in our place, as if we had met it.
+async fn told(trouble: Trouble, answer: http::Response<Incoming>, ceiling: usize) -> io::Error {
+    let errno = door::errno(answer.headers());
+    let body = http_body_util::Limited::new(answer.into_body(), MAX_REASON).collect().await;
+    let body = body.map(|whole| whole.to_bytes()).unwrap_or_default();
+    let reason = door::reason(&body).unwrap_or_default();
+    let source = || errno.map_or_else(|| io::Error::other(reason), io::Error::from_raw_os_error);
+    match trouble {
+        Trouble::Connect => io::Error::other(Broken::Connect(source())),
+        Trouble::TooLarge => io::Error::other(Broken::TooLarge(ceiling)),
+        Trouble::NotJson => io::Error::other(Broken::NotJson),
+        Trouble::Refused => io::Error::other(Broken::NotAllowed),
+        Trouble::Broken => io::ErrorKind::UnexpectedEof.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_is_listed_may_be_asked() {
-        for path in [
-            "/_ping",
-            "/containers/json",
-            "/containers/0123abcd/json",
-            "/containers/0123abcd/stats",
-            "/containers/0123abcd/logs",
-            "/images/sha256:ab/json",
-            "/events",
-            "/networks",
-        ] {
-            assert!(Route::of(path).is_some(), "{path}");
-        }
-        let forbidden = [
-            "/containers/0123/archive",
-            "/containers/0123/export",
-            "/containers/0123/attach/ws",
-            "/containers//json",
-            "/containers//logs",
-            "/containers/../images/json",
-            "/containers/a%2F..%2Fb/json",
-            "/networks/0123",
-            "/swarm/unlockkey",
-            "/secrets",
-            "/",
-            "",
-        ];
-        for path in forbidden {
-            assert!(Route::of(path).is_none(), "{path}");
-        }
-    }
 
     #[tokio::test]
     async fn no_other_method_leaves() {

@@ -23,18 +23,25 @@ const KEEPALIVE_PAUSE: Duration = Duration::from_secs(10);
 const KEEPALIVE_TRIES: u32 = 4;
 
 /// A connection to the engine.
-pub(super) enum Wire {
+#[derive(Debug)]
+pub enum Wire {
+    /// A socket of this machine, connected by us or by the broker.
     Unix(UnixStream),
+    /// In the clear.
     Tcp(TcpStream),
+    /// Greeted.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Wire {
-    /// Connects, and greets where TLS is spoken.
+    /// Connects, and greets where TLS is spoken; through the broker where there is one.
     ///
     /// # Errors
     /// What the kernel says, or why the other side is not trusted.
-    pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
+    pub async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
+        if let Some(door) = endpoint.door() {
+            return door.engine().await.map(Self::Unix);
+        }
         match endpoint.address() {
             Address::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
             Address::Tcp { host, port } => {

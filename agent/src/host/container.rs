@@ -262,7 +262,7 @@ fn same_start(around: &Surroundings, process: &Path, started_at: Option<Timestam
 }
 
 /// Field 22. The second field is the program's name in parentheses and may hold anything, parentheses and blanks included.
-fn start_ticks(stat: &[u8]) -> Option<u64> {
+pub(super) fn start_ticks(stat: &[u8]) -> Option<u64> {
     let (_, rest) = stat.split_at_checked(memchr::memrchr(b')', stat)? + 1)?;
     parse::words(rest).nth(22 - 3).and_then(parse::number)
 }

@@ -1,8 +1,9 @@
 //! What fuzzers feed: every parser of kernel files, each with the same bytes.
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
-use super::{cgroup, io, net, node, parse, pressure, roots};
+use super::{cgroup, io, net, node, parse, pressure, roots, sockets};
+use crate::model::Protocol;
 
 /// All parsers in turn. What they return is bounded and in order; the caller looks for panics and for time without end.
 pub fn kernel_files(bytes: &[u8]) {
@@ -37,4 +38,36 @@ pub fn kernel_files(bytes: &[u8]) {
     parse::flat(bytes).for_each(|(_, value)| {
         std::hint::black_box(parse::number(value));
     });
+}
+
+/// Tables of sockets, their counters, addresses and routes, each with the same bytes.
+pub fn socket_tables(bytes: &[u8]) {
+    for line in parse::lines(bytes) {
+        for table in sockets::Table::ALL {
+            if let Ok(Some(row)) = sockets::row(line, table) {
+                assert_eq!(row.socket.protocol, table.protocol());
+                assert!(table.is_v6() || row.socket.local.is_ipv4());
+            }
+        }
+    }
+    std::hint::black_box(sockets::Counts::parse(bytes, bytes, bytes));
+    for addresses in [sockets::v4_addresses, sockets::v6_addresses, sockets::v4_gateways, sockets::v6_gateways] {
+        std::hint::black_box(addresses(bytes));
+    }
+}
+
+/// One datagram of sock_diag; the sequence is that of its first message.
+pub fn sock_diag(bytes: &[u8]) {
+    let sequence = bytes.get(8..).and_then(|rest| rest.first_chunk()).map_or(0, |four| u32::from_ne_bytes(*four));
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let mut rows = 0;
+        let each = |row: sockets::Row| {
+            assert_eq!(row.socket.protocol, protocol);
+            rows += 1;
+            ControlFlow::Continue(())
+        };
+        std::hint::black_box(sockets::diag::decode(bytes, protocol, sequence, each).is_ok());
+        // A row is no shorter than its message.
+        assert!(rows * 88 <= bytes.len());
+    }
 }

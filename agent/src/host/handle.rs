@@ -32,7 +32,7 @@ pub(super) enum Shape {
 
 /// The kernel fills a page (4096 bytes) with rows before it hands them out, so less than this, with room for the longest row
 /// there is, is the end of a table (fs/seq_file.c).
-const LAST_PIECE: usize = 3072;
+pub(super) const LAST_PIECE: usize = 3072;
 
 /// An open file of procfs or a cgroup hierarchy.
 #[derive(Debug)]

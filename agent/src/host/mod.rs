@@ -4,6 +4,7 @@
 //!  roots    where things are mounted      v1 v2 io net pressure node   what the files say (pure, over bytes)
 //!  cgroup   which cgroup a process is in  handle reading               open files, one buffer, sorted errors
 //!  container  one run of a container      filesystems machine          the host's slow facts
+//!  sockets    who talks with whom in a network namespace: not the collectors', nothing of it is kept open
 //! ```
 //!
 //! [`Host`] belongs to the collectors alone. It knows pids and cgroups, and nothing of the engine. An open
@@ -25,6 +26,7 @@ mod parse;
 mod pressure;
 mod reading;
 mod roots;
+pub mod sockets;
 mod v1;
 mod v2;
 

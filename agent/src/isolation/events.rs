@@ -19,7 +19,9 @@ pub(super) struct Change<'a> {
 pub(super) fn between<'a>(before: &'a Report, now: &'a Report) -> Change<'a> {
     let told = |report: &'a Report| {
         let findings = report.findings.iter().filter(|finding| finding.class != Class::ExcessReachability);
-        findings.map(|finding| ((finding.class, &finding.service, &finding.subject), finding)).collect::<BTreeMap<_, _>>()
+        findings
+            .map(|finding| ((finding.class, &finding.service, &finding.subject), finding))
+            .collect::<BTreeMap<_, _>>()
     };
     let (before, now) = (told(before), told(now));
     Change {
@@ -40,13 +42,43 @@ pub(super) fn tell(change: &Change<'_>) {
         let (to, subject, port, evidence) = (&*to, &**subject, &*port, &*evidence);
         match (came, finding.severity) {
             (true, Severity::Info) => {
-                tracing::info!(class, severity, project, service, to, port, subject, evidence, "isolation finding: {message}");
+                tracing::info!(
+                    class,
+                    severity,
+                    project,
+                    service,
+                    to,
+                    port,
+                    subject,
+                    evidence,
+                    "isolation finding: {message}"
+                );
             }
             (true, _) => {
-                tracing::warn!(class, severity, project, service, to, port, subject, evidence, "isolation finding: {message}");
+                tracing::warn!(
+                    class,
+                    severity,
+                    project,
+                    service,
+                    to,
+                    port,
+                    subject,
+                    evidence,
+                    "isolation finding: {message}"
+                );
             }
             (false, _) => {
-                tracing::info!(class, severity, project, service, to, port, subject, evidence, "isolation finding is gone");
+                tracing::info!(
+                    class,
+                    severity,
+                    project,
+                    service,
+                    to,
+                    port,
+                    subject,
+                    evidence,
+                    "isolation finding is gone"
+                );
             }
         }
     }

@@ -12,19 +12,21 @@
 //! changed with every engine, and what counts is what gets through.
 
 pub mod active;
+pub mod board;
 mod edge;
+mod events;
+mod eyes;
 mod finding;
 pub mod fixed;
 mod intent;
 pub mod passive;
 pub mod reach;
-pub mod verdict;
-pub mod board;
-mod events;
 mod settings;
+pub mod verdict;
 pub mod watch;
 
 pub use edge::{Edge, End};
+pub use eyes::Lookout;
 pub use finding::{Draft, Evidence, Tier};
 pub use intent::{Intent, ProjectIntent, ServiceIntent};
 pub use settings::{Enabled, HOST_PORTS, Settings};

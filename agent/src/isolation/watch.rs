@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     inventory::{Reader, Snapshot},
+    model::ContainerId,
     policy::{self, Policy},
 };
 
@@ -36,6 +37,9 @@ const GAP: Duration = Duration::from_millis(100);
 pub trait Eyes: Send + 'static {
     /// One sweep. What it remembers from the last one is its own.
     fn sweep(&mut self, snapshot: &Snapshot, now: Timestamp) -> Observed;
+
+    /// Hears of a picture between two sweeps: who came and went meanwhile had an address, too. It does not block.
+    fn note(&mut self, _snapshot: &Snapshot, _now: Timestamp) {}
 }
 
 /// Whoever begins connections from inside the namespaces of containers.
@@ -63,6 +67,8 @@ pub struct Parts {
     pub reader: Reader,
     /// The policy in force.
     pub policy: policy::Board,
+    /// The agent's own container: flows to and from it are implied.
+    pub own: Option<ContainerId>,
     /// The passive tier, or why there is none here.
     pub eyes: Result<Box<dyn Eyes>, String>,
     /// The active tier, or why there is none here.
@@ -165,6 +171,7 @@ struct Watch {
     isolation: Isolation,
     reader: Reader,
     policy: policy::Board,
+    own: Option<ContainerId>,
     eyes: Result<Box<dyn Eyes>, String>,
     hands: Result<Arc<dyn Hands>, String>,
     settings: Settings,
@@ -186,7 +193,7 @@ struct Watch {
 
 impl Watch {
     fn new(isolation: Isolation, parts: Parts) -> Self {
-        let Parts { reader, policy, eyes, hands } = parts;
+        let Parts { reader, policy, own, eyes, hands } = parts;
         let settings = isolation.settings();
         let (court, intent, of, fixed, observed, probed, sweeps, probes, sweeping, probing, said) = Default::default();
         let snapshot = reader.load();
@@ -194,6 +201,7 @@ impl Watch {
             isolation,
             reader,
             policy,
+            own,
             eyes,
             hands,
             settings,
@@ -228,9 +236,10 @@ impl Watch {
         self.settings = self.isolation.settings();
         self.snapshot = self.reader.load();
         let policy = self.policy.policy();
-        let known = self.of.as_ref().is_some_and(|(of, generation)| {
-            Arc::ptr_eq(of, &policy) && *generation == self.snapshot.generation
-        });
+        let known = self
+            .of
+            .as_ref()
+            .is_some_and(|(of, generation)| Arc::ptr_eq(of, &policy) && *generation == self.snapshot.generation);
         if !known {
             let began = Instant::now();
             self.intent = match self.settings.enabled {
@@ -247,6 +256,9 @@ impl Watch {
         if !self.is_awake() {
             self.rest();
             return;
+        }
+        if let Ok(eyes) = &mut self.eyes {
+            eyes.note(&self.snapshot, Timestamp::now());
         }
         if !self.settings.passive {
             self.observed = None;
@@ -279,7 +291,8 @@ impl Watch {
                 self.sweeping = Some(Box::pin(sweep(eyes, Arc::clone(&self.snapshot))));
             }
         }
-        if self.settings.active && self.probing.is_none()
+        if self.settings.active
+            && self.probing.is_none()
             && let Ok(hands) = &self.hands
         {
             let round = Round {
@@ -322,7 +335,8 @@ impl Watch {
             return;
         }
         for answer in probed.edges.values() {
-            if let Some(count) = Answer::ALL.iter().position(|known| known == answer).and_then(|at| self.probes.get_mut(at))
+            if let Some(count) =
+                Answer::ALL.iter().position(|known| known == answer).and_then(|at| self.probes.get_mut(at))
             {
                 *count += 1;
             }
@@ -371,8 +385,7 @@ impl Watch {
         if self.said.as_ref() == Some(idle) {
             return;
         }
-        let runs: Vec<&str> =
-            Tier::ALL.into_iter().filter(|tier| !idle.contains_key(tier)).map(Tier::as_str).collect();
+        let runs: Vec<&str> = Tier::ALL.into_iter().filter(|tier| !idle.contains_key(tier)).map(Tier::as_str).collect();
         let projects = self.intent.projects().len();
         tracing::info!(tiers = ?runs, projects, interval = ?self.settings.interval, "isolation is looked at");
         for (tier, why) in idle {

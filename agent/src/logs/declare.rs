@@ -16,16 +16,16 @@
 
 pub use super::assemble::Multiline;
 use super::{
-    redact::{Builtin, Expression, MAX_REGEX, Names},
+    redact::{Builtin, Names},
     rules::{Matcher, Rate, Rules, Sample},
     settings::Settings,
 };
-use crate::model::{Labels, LogLevel};
+use crate::model::{Expression, Labels, LogLevel, MAX_EXPRESSION, Room};
 
 /// Rules of one kind that a container may declare.
 pub const MAX_RULES: u16 = 8;
 /// Bytes of a label that are read: an expression and the words around it.
-const MAX_VALUE: usize = MAX_REGEX + 32;
+const MAX_VALUE: usize = MAX_EXPRESSION + 32;
 const PREFIX: &str = "spyhop.logs.";
 
 /// How lines are read.
@@ -168,7 +168,7 @@ fn multiline(value: &str) -> Result<Multiline, String> {
         _ => {
             let start = value.strip_prefix("start=").filter(|start| !start.is_empty());
             let start = start.ok_or("is neither auto nor off nor start=REGEX")?;
-            Expression::new(start).map(Multiline::Start).map_err(|error| error.to_string())
+            Expression::new(start, Room::Large).map(Multiline::Start).map_err(|error| error.to_string())
         }
     }
 }

@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use super::redact::{Expression, PatternError};
-use crate::model::LogLevel;
+use crate::model::{Expression, ExpressionError, LogLevel, Room};
 
 /// Bytes of a text that a rule looks for.
 pub const MAX_TEXT: usize = 512;
@@ -41,7 +40,7 @@ pub enum RuleError {
     Length,
     /// The expression.
     #[error(transparent)]
-    Regex(#[from] PatternError),
+    Regex(#[from] ExpressionError),
     /// Not `1/N`.
     #[error("is not 1/N with N from 2 to 1000000, alone or before text=TEXT or regex=REGEX")]
     Sample,
@@ -61,7 +60,7 @@ impl Matcher {
         if regex.is_empty() {
             return Err(RuleError::Length);
         }
-        Ok(Self::Regex(Expression::new(regex)?))
+        Ok(Self::Regex(Expression::new(regex, Room::Large)?))
     }
 
     /// Whether a line is meant.
@@ -69,7 +68,7 @@ impl Matcher {
         match self {
             Self::All => true,
             Self::Text(text) => memchr::memmem::find(line.as_bytes(), text.as_bytes()).is_some(),
-            Self::Regex(expression) => expression.is_match(line),
+            Self::Regex(expression) => expression.is_match(line.as_bytes()),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod container;
 mod durations;
 mod engine;
+mod expression;
 mod filter;
 mod host_sample;
 mod log;
@@ -19,17 +20,18 @@ mod shorten;
 mod socket;
 
 pub use container::{
-    Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels,
-    Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
+    Capabilities, Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus,
+    Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy, Shared,
 };
 pub use durations::{DURATION_BOUNDS, Durations};
-pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Image};
+pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Firewall, Image, Release};
+pub use expression::{Expression, ExpressionError, MAX_EXPRESSION, Room};
 pub use filter::{ContainerFilter, Glob, Pattern, Subject};
 pub use host_sample::{
     CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,
 };
 pub use log::{LogLevel, LogSetup, LogStream};
-pub use network::{Attachment, Network};
+pub use network::{Attachment, Gateway, LinkOptions, Network};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };

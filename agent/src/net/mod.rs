@@ -2,6 +2,7 @@
 
 mod backoff;
 mod certificate;
+pub mod door;
 pub mod handover;
 mod tls;
 

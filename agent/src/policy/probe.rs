@@ -4,14 +4,14 @@
 //! ([`Elsewhere`]), which only the file can name, has a host.
 
 mod aim;
-mod pattern;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 
 pub use aim::{Aim, AimError, Kind, path};
-pub use pattern::{Pattern, PatternError};
+
+use crate::model::Expression;
 
 /// Longest name of a probe, in bytes; it is a label of every series.
 const MAX_NAME: usize = 63;
@@ -83,9 +83,9 @@ pub struct Expected {
     /// One of these; empty is 200 to 299.
     pub status: Vec<Status>,
     /// Its body must match.
-    pub body: Option<Pattern>,
+    pub body: Option<Expression>,
     /// Its body must not match.
-    pub not_body: Option<Pattern>,
+    pub not_body: Option<Expression>,
 }
 
 /// What a certificate must be.

@@ -23,7 +23,7 @@ use crate::{
     inventory::Snapshot,
     policy::probe::{Credentials, Kind, Probe},
     secret::{self, Secret},
-    targets::{Dial, Way},
+    targets::Dial,
 };
 
 /// What all probes share.
@@ -143,7 +143,8 @@ impl Asker {
     pub(super) async fn connect(&self, task: &Task, facts: &mut Facts) -> Result<TcpStream, Failure> {
         let began = facts.enter(Phase::Resolve);
         let (address, dialling) = match &task.end {
-            End::Container(way @ Way::Address { at, .. }) => (*at, Some(self.dial.dial(way))),
+            // The schedule has none without an address.
+            End::Container(way) => (way.address().ok_or(Reason::Internal)?, Some(self.dial.dial(way))),
             End::Host(host, port, family) => {
                 let found = self.threads.look_up(host, *port, *family).await;
                 (found.map_err(|error| Failure::new(Reason::Resolve, error.to_string()))?, None)
@@ -238,7 +239,7 @@ pub(super) fn host(task: &Task) -> String {
             let name = if name.contains(':') { format!("[{name}]") } else { name.to_string() };
             if task.probe.aim.kind.usual_port() == Some(port) { name } else { format!("{name}:{port}") }
         }
-        (None, End::Container(Way::Address { at, .. })) => at.to_string(),
+        (None, End::Container(way)) => way.address().map_or_else(String::new, |at| at.to_string()),
         (None, _) => String::new(),
     }
 }

@@ -10,10 +10,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    model::Labels,
-    policy::probe::{
-        Aim, AimError, INTERVALS, Kind, MAX_LIST, Pattern, Probe, Status, TIMEOUTS, is_name, is_server_name,
-    },
+    model::{Expression, Labels, Room},
+    policy::probe::{Aim, AimError, INTERVALS, Kind, MAX_LIST, Probe, Status, TIMEOUTS, is_name, is_server_name},
 };
 
 /// Probes of one container that are read; more are left out.
@@ -134,7 +132,7 @@ fn set(probe: &mut Probe, option: &str, value: &str) -> Option<()> {
         "interval" => probe.interval = Some(within(INTERVALS)?),
         "timeout" => probe.timeout = Some(within(TIMEOUTS)?),
         "max_duration" => probe.max_duration = Some(within(TIMEOUTS)?),
-        "body" => probe.answer.body = Some(Pattern::new(value).ok()?),
+        "body" => probe.answer.body = Some(Expression::new(value, Room::Small).ok()?),
         "server_name" => probe.tls.server_name = Some(is_server_name(value).then(|| value.into())?),
         _ => {
             let read: Option<Vec<_>> =

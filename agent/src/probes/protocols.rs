@@ -19,7 +19,6 @@ use crate::{
     model::{ContainerState, HealthStatus, NetworkMode},
     policy::probe::Credentials,
     secret::Secret,
-    targets::Way,
 };
 
 impl Asker {
@@ -198,7 +197,8 @@ fn of_postgres(error: &PostgresError) -> Failure {
 
 /// Networks of the Traefik that is asked; `None` where that says nothing.
 fn own_networks(task: &Task, picture: &Snapshot) -> Option<Vec<String>> {
-    let super::plan::End::Container(Way::Address { at, .. }) = &task.end else { return None };
+    let super::plan::End::Container(way) = &task.end else { return None };
+    let at = way.address()?;
     let has = |entry: &&Arc<Entry>| entry.container.networks.iter().any(|network| network.addresses.contains(&at.ip()));
     let entry = picture.containers.iter().find(has)?;
     Some(entry.container.networks.iter().map(|network| network.network.to_string()).collect())

@@ -4,13 +4,13 @@ use std::{fmt, future::Future, io, pin::Pin};
 
 use tokio::net::TcpStream;
 
-use super::standpoint::Way;
+use super::Way;
+use crate::helper;
 
 /// A socket, some time.
 pub type Dialling<'a> = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + 'a>>;
 
-/// Makes connected sockets. The agent's own network is one maker; a helper which opens sockets inside a container's network
-/// namespace and hands them over will be another. Callers set the deadline.
+/// Makes connected sockets, in the agent's own network or, through a helper, in that of a container. Callers set the deadline.
 pub trait Dial: Send + Sync + fmt::Debug {
     /// Connects to the target at the end of the way.
     fn dial<'a>(&'a self, way: &'a Way) -> Dialling<'a>;
@@ -29,8 +29,24 @@ impl Dial for OwnNetwork {
                     stream.set_nodelay(true)?;
                     Ok(stream)
                 }
+                Way::Namespace { .. } => Err(io::Error::new(io::ErrorKind::Unsupported, "there is no helper")),
                 Way::Itself => Err(io::Error::new(io::ErrorKind::Unsupported, "the agent does not fetch itself")),
             }
+        })
+    }
+}
+
+/// Sockets of a container's namespace where the way wants one, made by a helper; of the agent's own otherwise.
+#[derive(Clone, Debug)]
+pub struct ThroughHelper(pub helper::Client);
+
+impl Dial for ThroughHelper {
+    fn dial<'a>(&'a self, way: &'a Way) -> Dialling<'a> {
+        let Way::Namespace { at, process, .. } = way else { return OwnNetwork.dial(way) };
+        Box::pin(async move {
+            let stream = self.0.connect(*process, *at).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
         })
     }
 }

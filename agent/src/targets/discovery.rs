@@ -15,7 +15,8 @@ use serde::Serialize;
 use super::{
     List, Target,
     declare::{Declaration, Scheme},
-    standpoint::{Way, first},
+    standpoint::first,
+    way::Way,
 };
 
 /// Prometheus' own default; a declared interval below it needs a shorter timeout, or the target is refused.
@@ -131,10 +132,7 @@ fn proxied(host: &str, target: &Target, agent: &Agent) -> Option<Group> {
 
 fn direct(host: &str, target: &Target) -> Option<Group> {
     let declaration = target.declaration.as_ref()?;
-    let known = target.end.as_ref().ok().and_then(|(_, way)| match way {
-        Way::Address { at, .. } => Some(at.to_string()),
-        Way::Itself => None,
-    });
+    let known = target.end.as_ref().ok().and_then(|(_, way)| way.address()).map(|at| at.to_string());
     let any = || {
         let first = target.entry.container.networks.iter().find_map(first);
         first.map(|ip| SocketAddr::new(ip, declaration.port).to_string())
@@ -158,8 +156,7 @@ fn common(host: &str, target: &Target, declaration: &Declaration) -> BTreeMap<St
     let further = if target.number == 1 { "" } else { declaration.path.as_str() };
     let instance = format!("{}:{port}{further}", container.name);
     let (reason, vantage) = match &target.end {
-        Ok((_, Way::Address { vantage, .. })) => ("", vantage.as_str()),
-        Ok((_, Way::Itself)) => ("", "itself"),
+        Ok((_, way)) => ("", way.vantage()),
         Err(reason) => (reason.as_str(), "none"),
     };
     for (name, value) in [
@@ -180,7 +177,8 @@ fn common(host: &str, target: &Target, declaration: &Declaration) -> BTreeMap<St
     ] {
         put(&mut labels, name, value);
     }
-    if let Ok((_, Way::Address { at, network, .. })) = &target.end {
+    let way = target.end.as_ref().ok().map(|(_, way)| way);
+    if let Some((at, network)) = way.and_then(|way| way.address().zip(way.network())) {
         put(&mut labels, "__meta_spyhop_address", &at.to_string());
         put(&mut labels, "__meta_spyhop_network", network);
     }

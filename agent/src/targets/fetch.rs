@@ -154,10 +154,7 @@ where
 }
 
 fn request(declaration: &Declaration, way: &Way, ask: &Ask) -> http::Result<Request<Empty<Bytes>>> {
-    let host = match way {
-        Way::Address { at, .. } => at.to_string(),
-        Way::Itself => String::new(),
-    };
+    let host = way.address().map_or_else(String::new, |at| at.to_string());
     let encoding = if ask.gzip { "gzip" } else { "identity" };
     let mut request = Request::get(declaration.path.as_str())
         .header(HOST, host)

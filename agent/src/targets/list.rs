@@ -6,8 +6,9 @@ use super::{
     Declaration, Mistake,
     declare::declared,
     segment,
-    standpoint::{NoWay, Standpoint, View, Way},
+    standpoint::{Standpoint, View},
     tls,
+    way::{NoWay, Way},
 };
 use crate::{
     exposition::LabelSet,

@@ -26,6 +26,7 @@ mod routes;
 mod segment;
 mod standpoint;
 mod tls;
+mod way;
 mod wire;
 
 use std::{
@@ -43,15 +44,16 @@ use crate::{
 
 pub use body::{Body, BodyError};
 pub use declare::{Declaration, MAX_PER_CONTAINER, Mistake, Path, Scheme, Spelling, declared};
-pub use dial::{Dial, Dialling, OwnNetwork};
+pub use dial::{Dial, Dialling, OwnNetwork, ThroughHelper};
 pub use discovery::{Agent, Group, Mode, groups};
 pub use fetch::{Ask, FetchError, Fetched, patience};
 pub use list::{List, MAX_TARGETS, Target, Unreachable};
 pub use merge::{MAX_MERGED, MergeSettings, Verdict};
 pub use segment::NO_PROJECT;
-pub(crate) use standpoint::View;
-pub use standpoint::{NoWay, Standpoint, Vantage, Way};
+pub use standpoint::Standpoint;
+pub(crate) use standpoint::{View, network_owner};
 pub use tls::Trust;
+pub use way::{NoWay, Vantage, Way};
 pub(crate) use wire::Wire;
 
 /// How long a list may be old while the inventory does not change and a target waits for a bridge of this host.

@@ -1,7 +1,9 @@
 //! From where the agent sees containers: which of their addresses it reaches, and by what right it believes so.
 //!
 //! Docker drops traffic between bridges, so an agent in a container reaches what shares a network with it
-//! ([`Vantage::SharedNetwork`]), and an agent on the host reaches the bridges that are on this host ([`Vantage::Host`]).
+//! ([`Vantage::SharedNetwork`]), and an agent on the host reaches the bridges that are on this host ([`Vantage::Host`]). Where neither
+//! leads there, a helper's socket does ([`Vantage::Namespace`]): for that the proof is a process which the kernel has in a cgroup of that
+//! very container.
 //! Nothing is tried out: an address that merely looks like a container's may be somebody else's (an overlay network with the
 //! subnet of the office, an engine on another machine), so each way needs a proof. In a container it is the engine's word
 //! that the agent's own container hangs on the network; on the host it is a bridge in the kernel's routes which belongs to
@@ -16,8 +18,12 @@ use std::{
     sync::Arc,
 };
 
-use super::routes::{self, Route};
+use super::{
+    routes::{self, Route},
+    way::{NoWay, Vantage, Way},
+};
 use crate::{
+    helper::Process,
     inventory::{Entry, Snapshot},
     model::{Attachment, Container, NetworkMode},
 };
@@ -31,80 +37,6 @@ const MAX_CHAIN: usize = 2;
 /// Swarm's network for published ports: what hangs on it takes traffic from outside, not from its neighbours.
 const INGRESS: &str = "ingress";
 
-/// By what right the agent reaches a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vantage {
-    /// (S) The agent's container and the target share a network.
-    SharedNetwork,
-    /// (H) The agent runs on the host, where the target's bridge is.
-    Host,
-}
-
-impl Vantage {
-    /// The word in `__meta_spyhop_vantage`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SharedNetwork => "shared_network",
-            Self::Host => "host",
-        }
-    }
-}
-
-/// How a target is reached. The sockets which a helper makes inside a container's network namespace will be a further one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// An address of the container, on a network the agent reaches.
-    Address {
-        /// Address and declared port.
-        at: SocketAddr,
-        /// The network.
-        network: Arc<str>,
-        /// Why it is believed to be the container's.
-        vantage: Vantage,
-    },
-    /// It is the agent itself, which serves its page and does not fetch it.
-    Itself,
-}
-
-/// Why there is no way to a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoWay {
-    /// The agent's container shares no network with it.
-    NoSharedNetwork,
-    /// The agent is on the host, and none of the container's networks is a bridge of this host.
-    NoBridge,
-    /// The container has no address: no network, or none yet.
-    NoAddress,
-    /// The container is on the host's network and the agent is not.
-    HostNetwork,
-    /// The engine is on another machine.
-    RemoteEngine,
-}
-
-impl NoWay {
-    /// The `reason` label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoSharedNetwork => "no_shared_network",
-            Self::NoBridge => "no_bridge",
-            Self::NoAddress => "no_address",
-            Self::HostNetwork => "host_network",
-            Self::RemoteEngine => "remote_engine",
-        }
-    }
-
-    /// For people.
-    pub const fn explain(self) -> &'static str {
-        match self {
-            Self::NoSharedNetwork => "the agent's container shares no network with it",
-            Self::NoBridge => "none of its networks is a bridge of this host",
-            Self::NoAddress => "it has no address",
-            Self::HostNetwork => "it is on the host's network and the agent is not",
-            Self::RemoteEngine => "the engine is on another machine",
-        }
-    }
-}
-
 /// Where the agent stands, found out once at start.
 #[derive(Clone, Debug)]
 pub struct Standpoint {
@@ -114,6 +46,8 @@ pub struct Standpoint {
     port: u16,
     proc: PathBuf,
     sys: PathBuf,
+    /// Where the host's `/proc` is, when there is a helper.
+    helper: Option<PathBuf>,
 }
 
 impl Standpoint {
@@ -125,7 +59,7 @@ impl Standpoint {
     /// Like [`Self::discover`] with other roots for the agent's own `/proc` and `/sys`, for tests.
     pub fn with_roots(local_engine: bool, proc: &Path, sys: &Path) -> Self {
         let mounts = read(&proc.join("self/mountinfo"));
-        Self { own_id: own_id(&mounts), local_engine, port: 0, proc: proc.into(), sys: sys.into() }
+        Self { own_id: own_id(&mounts), local_engine, port: 0, proc: proc.into(), sys: sys.into(), helper: None }
     }
 
     /// The id or name of the container the agent runs in, where it runs in one.
@@ -136,6 +70,12 @@ impl Standpoint {
     /// The port on which the agent itself is found.
     pub const fn listening_on(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// With a helper that makes sockets in the namespaces of processes, which are found in the host's `/proc`.
+    pub fn with_helper(mut self, host_proc: &Path) -> Self {
+        self.helper = Some(host_proc.into());
         self
     }
 
@@ -188,6 +128,23 @@ pub(crate) struct View<'s> {
 impl<'s> View<'s> {
     /// The way to a port of a container.
     pub(crate) fn way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
+        self.own_way(entry, port).or_else(|no_way| match no_way {
+            NoWay::NoSharedNetwork | NoWay::NoBridge => self.through_helper(entry, port).ok_or(no_way),
+            // No address but loopback, the host's own network, or another machine's processes: no helper changes that.
+            NoWay::NoAddress | NoWay::HostNetwork | NoWay::RemoteEngine => Err(no_way),
+        })
+    }
+
+    /// From inside its namespace, to one of its addresses on a network.
+    fn through_helper(&self, entry: &Entry, port: u16) -> Option<Way> {
+        let proc = self.standpoint.helper.as_ref().filter(|_| self.standpoint.local_engine)?;
+        let owner = self.network_owner(&entry.container)?;
+        let (theirs, address) = owner.networks.iter().find_map(|theirs| Some((theirs, first(theirs)?)))?;
+        let process = Process::of_container(proc, entry.container.pid?, entry.container.id.as_str()).ok()?;
+        Some(Way::Namespace { at: SocketAddr::new(address, port), network: theirs.network.clone(), process })
+    }
+
+    fn own_way(&self, entry: &Entry, port: u16) -> Result<Way, NoWay> {
         let owner = self.network_owner(&entry.container).ok_or(NoWay::NoAddress)?;
         if owner.network_mode == NetworkMode::Host {
             return self.host_loopback(port);
@@ -266,7 +223,10 @@ impl<'s> View<'s> {
 }
 
 /// The container whose network namespace this one lives in: itself, or the one it joined.
-fn network_owner<'s>(container: &'s Container, find: impl Fn(&str) -> Option<&'s Container>) -> Option<&'s Container> {
+pub(crate) fn network_owner<'s>(
+    container: &'s Container,
+    find: impl Fn(&str) -> Option<&'s Container>,
+) -> Option<&'s Container> {
     let mut owner = container;
     for _ in 0..=MAX_CHAIN {
         match &owner.network_mode {

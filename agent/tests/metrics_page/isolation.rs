@@ -50,12 +50,8 @@ pub(crate) fn board() -> Board {
     let coverage = |looked, of| Coverage { looked, of, missing: Vec::new() };
     let shop = Project {
         counts,
-        coverage: [
-            (Tier::Static, coverage(4, 4)),
-            (Tier::Passive, coverage(3, 4)),
-            (Tier::Active, coverage(12, 12)),
-        ]
-        .into(),
+        coverage: [(Tier::Static, coverage(4, 4)), (Tier::Passive, coverage(3, 4)), (Tier::Active, coverage(12, 12))]
+            .into(),
         edges: Some([[3, 0, 0, 1, 0], [1, 0, 9, 0, 2]]),
         denied: [("web".into(), 4)].into(),
         ..Project::default()
@@ -65,12 +61,8 @@ pub(crate) fn board() -> Board {
     board.put(Report {
         findings,
         projects: [("shop".into(), shop)].into(),
-        sweeps: [
-            (Tier::Static, sweep(2_000, 2)),
-            (Tier::Passive, sweep(3_595, 25)),
-            (Tier::Active, sweep(3_596, 750)),
-        ]
-        .into(),
+        sweeps: [(Tier::Static, sweep(2_000, 2)), (Tier::Passive, sweep(3_595, 25)), (Tier::Active, sweep(3_596, 750))]
+            .into(),
         probes: [1, 0, 120, 8, 2],
         digest: Some("0123456789abcdef".into()),
         ..Report::default()

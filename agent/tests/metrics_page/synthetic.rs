@@ -209,6 +209,7 @@ fn snapshot() -> Snapshot {
             scope: Some("local".into()),
             internal: Some(internal),
             subnets: Vec::new(),
+            ..Network::default()
         })
     });
     Snapshot {

@@ -25,6 +25,8 @@ pub mod kernel;
 pub mod kernel_v1;
 pub mod kernel_v2;
 pub mod log_writer;
+pub mod motovault;
+pub mod netns_helper;
 pub mod page;
 pub mod page_rules;
 pub mod podman;

@@ -25,21 +25,29 @@ const NAMES: usize = 8;
 pub(super) struct Wanted {
     /// Connections are tried from inside the networks of containers, whatever the configuration says.
     pub(super) active: bool,
+    /// The engine is on another machine.
+    pub(super) elsewhere: bool,
 }
 
 /// Looks with each tier that can, and joins what they say to `verdict`. The sweep of sockets is one: the kernel still lists what ended within a minute.
 ///
 /// # Errors
 /// When probes are asked for and the helper cannot be.
-pub(super) fn join(config: &Config, snapshot: &Arc<Snapshot>, verdict: &Verdict, wanted: Wanted) -> anyhow::Result<Verdict> {
+pub(super) fn join(
+    config: &Config,
+    snapshot: &Arc<Snapshot>,
+    verdict: &Verdict,
+    wanted: Wanted,
+) -> anyhow::Result<Verdict> {
     let intent = Arc::new(Intent::resolve(&config.policy, snapshot));
     let fixed = fixed::judge(&intent, snapshot);
+    let around = &app::IsolationAround { elsewhere: wanted.elsewhere, own: None, helper: app::helper(config) };
     let mut court = Court::for_one_look();
     let mut unseen = Vec::new();
     let now = Timestamp::now();
     let mut observed = None;
     if config.isolation.passive && !intent.projects().is_empty() {
-        match app::isolation_eyes(config) {
+        match app::isolation_eyes(config, around) {
             Ok(mut eyes) => {
                 let mut seen = eyes.sweep(snapshot, now);
                 court.saw(&*intent, &mut seen, now);
@@ -50,7 +58,7 @@ pub(super) fn join(config: &Config, snapshot: &Arc<Snapshot>, verdict: &Verdict,
     }
     let mut probed = None;
     if (wanted.active || config.isolation.active) && !intent.projects().is_empty() {
-        let hands = app::isolation_hands(config).map_err(anyhow::Error::msg).context("try connections")?;
+        let hands = app::isolation_hands(config, around).map_err(anyhow::Error::msg).context("try connections")?;
         let round = Round {
             intent: Arc::clone(&intent),
             snapshot: Arc::clone(snapshot),
@@ -99,7 +107,8 @@ pub(super) fn gathered(verdict: &Verdict) -> Verdict {
         }
         names.push(Arc::clone(&finding.subject));
         // They stand beside each other: by severity, class and service.
-        let goes_on = findings.peek().is_some_and(|next| (next.class, &next.service) == (finding.class, &finding.service));
+        let goes_on =
+            findings.peek().is_some_and(|next| (next.class, &next.service) == (finding.class, &finding.service));
         if goes_on {
             continue;
         }

@@ -6,8 +6,11 @@ use crate::policy::{CLASSES, Class, Policy, Severity, Verdict, place_of};
 
 /// The classes of isolation are among them when they were looked for.
 pub(super) fn report(policy: &Policy, verdict: &Verdict, host: Option<&str>, isolation: bool) -> String {
-    let classes: Vec<Class> =
-        CLASSES.iter().copied().filter(|class| (isolation || !class.is_isolation()) && policy.enabled(*class)).collect();
+    let classes: Vec<Class> = CLASSES
+        .iter()
+        .copied()
+        .filter(|class| (isolation || !class.is_isolation()) && policy.enabled(*class))
+        .collect();
     let violates = |class: Class| {
         let findings = verdict.findings.iter().filter(move |finding| finding.class == class);
         findings.filter(|finding| finding.severity > Severity::Info)

@@ -14,7 +14,7 @@ use super::{
     look::look,
 };
 use crate::{
-    http,
+    app, http,
     policy::{Class, Finding, RootFiles, Scene, Severity, Verdict, judge},
 };
 
@@ -35,10 +35,13 @@ pub(super) fn run(arguments: CheckArguments) -> Exit {
     );
     let verdict = match isolation {
         false => verdict,
-        true => match isolation::join(&config, &snapshot, &verdict, isolation::Wanted { active }) {
-            Ok(joined) => joined,
-            Err(error) => return fail(&format!("{error:#}")),
-        },
+        true => {
+            let elsewhere = app::engine_endpoint(&config, &sources).is_ok_and(|endpoint| endpoint.is_elsewhere());
+            match isolation::join(&config, &snapshot, &verdict, isolation::Wanted { active, elsewhere }) {
+                Ok(joined) => joined,
+                Err(error) => return fail(&format!("{error:#}")),
+            }
+        }
     };
     let host = snapshot.host.as_deref();
     let report = match format {

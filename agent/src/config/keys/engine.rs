@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{Key, key, kinds};
-use crate::config::engine::Stats;
+use crate::config::engine::{Broker, Stats};
 
 pub(in crate::config) static CONTEXT: Key<Option<String>> = key(
     "engine.context",
@@ -44,4 +44,13 @@ pub(in crate::config) static STATS_INTERVAL: Key<Duration> = key(
     kinds::duration::<5_000, 600_000>(),
     || Duration::from_secs(15),
     "How often the engine is asked for the figures of each container, where it is asked at all.",
+);
+
+pub(in crate::config) static BROKER: Key<Broker> = key(
+    "engine.broker",
+    kinds::BROKER,
+    || Broker::Auto,
+    "Whether a second process of this program holds the engine's socket in place of the agent, answers only what is on the list of \
+     [security.md](security.md#the-broker), and takes secrets out: `auto` is yes, unless `spyhop broker --listen` is at the address already. \
+     `off` is for where no process can be started, or another socket proxy stands before the engine.",
 );

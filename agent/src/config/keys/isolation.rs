@@ -51,7 +51,8 @@ pub(in crate::config) static HELPER: Key<Option<PathBuf>> = key(
     "isolation.helper",
     kinds::PATH_OR_OFF,
     || None,
-    "Socket of `spyhop helper netns`, such as /run/spyhop/netns.sock: the one thing that has capabilities.",
+    "Socket of `spyhop helper netns`, which makes sockets inside the networks of containers: for targets and probes that no other way leads to, \
+     and for the active checks. `off` does without.",
 );
 
 pub(in crate::config) static HOST_PORTS_TRIED: Key<Vec<u16>> = key(

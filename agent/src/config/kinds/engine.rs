@@ -1,7 +1,10 @@
 //! Kinds of values for the engine.
 
 use super::{Kind, Raw, Wrong, not_one_of, one, quoted};
-use crate::{config::engine::Stats, engine::Address};
+use crate::{
+    config::engine::{Broker, Stats},
+    engine::Address,
+};
 
 /// The word for "find it yourself".
 const AUTO: &str = "auto";
@@ -33,6 +36,20 @@ pub(in crate::config) const STATS: Kind<Stats> = Kind {
         one(raw, |text| {
             let found = Stats::ALL.into_iter().find(|choice| choice.as_str() == text);
             found.ok_or_else(|| not_one_of(text, "a choice", &Stats::ALL.map(Stats::as_str)))
+        })
+    },
+    show: |choice| Raw::One(choice.as_str().to_owned()),
+};
+
+/// Whether a process of its own holds the socket.
+pub(in crate::config) const BROKER: Kind<Broker> = Kind {
+    name: "a choice",
+    range: || Broker::ALL.map(Broker::as_str).join(", "),
+    list: false,
+    read: |raw| {
+        one(raw, |text| {
+            let found = Broker::ALL.into_iter().find(|choice| choice.as_str() == text);
+            found.ok_or_else(|| not_one_of(text, "a choice", &Broker::ALL.map(Broker::as_str)))
         })
     },
     show: |choice| Raw::One(choice.as_str().to_owned()),

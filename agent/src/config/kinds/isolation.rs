@@ -29,7 +29,9 @@ pub(in crate::config) const PORTS: Kind<Vec<u16>> = Kind {
     read: |raw| {
         let ports = many(raw, |text| {
             let port = text.parse().ok().filter(|port| *port > 0);
-            port.ok_or_else(|| Wrong::new(format!("{} is not a port", quoted(text))).hint("write numbers from 1 to 65535"))
+            port.ok_or_else(|| {
+                Wrong::new(format!("{} is not a port", quoted(text))).hint("write numbers from 1 to 65535")
+            })
         })?;
         let mut ports: Vec<u16> = ports;
         ports.sort_unstable();

@@ -10,8 +10,8 @@ use super::{
     pairs, positive, time, word,
 };
 use crate::model::{
-    Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount, NetworkMode,
-    RestartPolicy, is_secret_name, shorten,
+    Capabilities, Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount,
+    NetworkMode, Protocol, RestartPolicy, Shared, is_secret_name, shorten,
 };
 
 /// Period in force where only a quota was given (kernel default, microseconds).
@@ -20,6 +20,11 @@ const DEFAULT_CPU_PERIOD: u64 = 100_000;
 /// Names of variables kept of one container, and bytes of each: more than anybody sets.
 const MAX_VARIABLES: usize = 32;
 const MAX_VARIABLE_BYTES: usize = 64;
+
+/// Links and exposed ports kept of one container, and bytes of a link.
+const MAX_LINKS: usize = 64;
+const MAX_LINK_BYTES: usize = 256;
+const MAX_EXPOSED: usize = 64;
 
 /// Everything spyhop keeps of one inspection. `asked` names the container should the answer not.
 pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked: &ContainerId) -> Container {
@@ -56,7 +61,10 @@ pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked:
         restart_policy: restart_policy(host.restart_policy.as_ref()),
         network_mode: network_mode(host.network_mode.as_deref()),
         networks: attachments(settings.networks),
-        confinement: confinement(&host, config.user, config.env),
+        confinement: Confinement {
+            exposed: pid.and(settings.ports.as_ref()).map(exposed).unwrap_or_default(),
+            ..confinement(&host, config.user, config.env)
+        },
         exposed_ports: pid.and(settings.ports.as_ref()).map(|ports| ports.len()),
         // Bound ports exist while it runs; before and after, what was asked for is all there is to say.
         ports: published_ports(if pid.is_some() { settings.ports } else { host.port_bindings }),
@@ -166,7 +174,63 @@ fn confinement(host: &api::HostConfig, user: Option<String>, environment: Option
         read_only_root: host.readonly_rootfs,
         privileged: host.privileged,
         secret_variables,
+        capabilities: Capabilities {
+            net_raw: has_capability(host, "NET_RAW", true),
+            net_admin: has_capability(host, "NET_ADMIN", false),
+        },
+        pid: shared(host.pid_mode.as_deref()),
+        ipc: shared(host.ipc_mode.as_deref()),
+        userns_host: host.userns_mode.as_deref() == Some("host"),
+        forwards: sysctl(host, "net.ipv4.ip_forward"),
+        links: host
+            .links
+            .iter()
+            .flatten()
+            .map(|link| Arc::from(shorten(link, MAX_LINK_BYTES)))
+            .take(MAX_LINKS)
+            .collect(),
+        exposed: Box::default(),
     }
+}
+
+/// What is added wins over what is taken, in the engine too; `given` is what it does without a word. Everything for the privileged.
+fn has_capability(host: &api::HostConfig, name: &str, given: bool) -> Option<bool> {
+    let names = |list: &Option<Vec<String>>, wanted: &str| {
+        let bare = |word: &str| word.to_ascii_uppercase().trim_start_matches("CAP_") == wanted;
+        list.iter().flatten().any(|word| bare(word))
+    };
+    let privileged = host.privileged?;
+    let (add, drop) = (&host.cap_add, &host.cap_drop);
+    let added = names(add, name) || (names(add, "ALL") && !names(drop, name));
+    let dropped = names(drop, name) || names(drop, "ALL");
+    Some(privileged || added || (given && !dropped))
+}
+
+fn shared(mode: Option<&str>) -> Shared {
+    match mode.unwrap_or_default() {
+        "host" => Shared::Host,
+        mode => mode.strip_prefix("container:").map_or(Shared::Own, |other| Shared::Container(other.into())),
+    }
+}
+
+fn sysctl(host: &api::HostConfig, name: &str) -> Option<bool> {
+    match host.sysctls.as_ref()?.get(name)?.trim() {
+        "0" => Some(false),
+        "" => None,
+        _ => Some(true),
+    }
+}
+
+/// Ports by protocol and number. SCTP is nobody's flow.
+fn exposed(ports: &api::PortMap) -> Box<[(Protocol, u16)]> {
+    let port = |text: &String| {
+        let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        Some((Protocol::from_word(protocol)?, number.parse().ok()?))
+    };
+    let mut exposed: Vec<_> = ports.keys().filter_map(port).collect();
+    exposed.sort_unstable();
+    exposed.truncate(MAX_EXPOSED);
+    exposed.into()
 }
 
 fn mounts(points: Option<Vec<api::MountPoint>>) -> Vec<Mount> {

@@ -5,7 +5,7 @@ use bollard::models as api;
 use super::{positive, time, word};
 use crate::{
     engine::version::ApiVersion,
-    model::{EngineInfo, EngineVersion, Image},
+    model::{EngineInfo, EngineVersion, Firewall, Image},
 };
 
 /// The engine's versions and the one agreed on.
@@ -18,6 +18,7 @@ pub(in crate::engine) fn version(answer: &api::SystemVersion, negotiated: ApiVer
         os: word(answer.os.as_deref()),
         arch: word(answer.arch.as_deref()),
         kernel: word(answer.kernel_version.as_deref()),
+        podman: answer.components.iter().flatten().any(|component| component.name.contains("Podman")),
     }
 }
 
@@ -34,6 +35,35 @@ pub(in crate::engine) fn info(answer: &api::SystemInfo) -> EngineInfo {
         cpus: positive(answer.ncpu),
         memory_bytes: positive(answer.mem_total),
         system_time: time(answer.system_time.as_deref()),
+        firewall: firewall(answer),
+        rootless: has_option(answer, "rootless"),
+        userns: has_option(answer, "userns"),
+        swarm: answer.swarm.as_ref().and_then(|swarm| swarm.local_node_state) == Some(api::LocalNodeState::ACTIVE),
+    }
+}
+
+/// `SecurityOptions` are `name=...`, with more of each behind a comma.
+fn has_option(answer: &api::SystemInfo, wanted: &str) -> bool {
+    let first = |option: &str| option.split(',').next().and_then(|part| part.strip_prefix("name=")) == Some(wanted);
+    answer.security_options.iter().flatten().any(|option| first(option))
+}
+
+/// Warnings are sentences for people; the names of what they are about have stayed the same from 20.10 to 29.
+fn firewall(answer: &api::SystemInfo) -> Firewall {
+    let warned = |name: &str| answer.warnings.iter().flatten().any(|warning| warning.contains(name));
+    let backend = answer.firewall_backend.as_ref();
+    let pairs = backend.and_then(|backend| backend.info.as_ref()).into_iter().flatten();
+    let proxy = pairs.clone().find_map(|pair| match pair.as_slice() {
+        [name, value] if name == "EnableUserlandProxy" => value.parse().ok(),
+        _ => None,
+    });
+    Firewall {
+        backend: word(backend.and_then(|backend| backend.driver.as_deref())),
+        userland_proxy: proxy,
+        raw_off: warned("DOCKER_INSECURE_NO_IPTABLES_RAW"),
+        bridge_v4_off: warned("bridge-nf-call-iptables is disabled"),
+        bridge_v6_off: warned("bridge-nf-call-ip6tables is disabled"),
+        experimental: answer.experimental_build,
     }
 }
 

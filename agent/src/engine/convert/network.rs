@@ -5,11 +5,13 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use bollard::models as api;
 
 use super::word;
-use crate::model::{Attachment, Network, PublishedPort};
+use crate::model::{Attachment, Gateway, LinkOptions, Network, PublishedPort};
 
 /// One network; `None` without an id or a name, for nothing could be joined to it.
 pub(in crate::engine) fn network(answer: api::Network) -> Option<Network> {
     let ranges = answer.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let labels = answer.labels.unwrap_or_default();
+    let label = |name: &str| word(labels.get(name).map(String::as_str));
     Some(Network {
         id: word(answer.id.as_deref())?,
         name: word(answer.name.as_deref())?,
@@ -17,7 +19,47 @@ pub(in crate::engine) fn network(answer: api::Network) -> Option<Network> {
         scope: word(answer.scope.as_deref()),
         internal: answer.internal,
         subnets: ranges.iter().filter_map(|range| word(range.subnet.as_deref())).collect(),
+        gateways: ranges.iter().filter_map(|range| address(range.gateway.as_deref()?)).collect(),
+        ipv4: answer.enable_ipv4,
+        ipv6: answer.enable_ipv6,
+        attachable: answer.attachable,
+        ingress: answer.ingress,
+        config_only: answer.config_only,
+        options: options(&answer.options.unwrap_or_default()),
+        project: label("com.docker.compose.project").or_else(|| label("com.docker.stack.namespace")),
+        short: label("com.docker.compose.network"),
     })
+}
+
+/// Some engines write an address with its prefix.
+fn address(text: &str) -> Option<IpAddr> {
+    text.split('/').next()?.parse().ok()
+}
+
+/// Words in a map, truth as Go reads it.
+fn options(options: &HashMap<String, String>) -> LinkOptions {
+    let text = |name: &str| options.get(name).map(String::as_str);
+    let bridge = |name: &str| text(&format!("com.docker.network.bridge.{name}"));
+    let truth = |text: &str| match text.to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" => Some(true),
+        "0" | "f" | "false" => Some(false),
+        _ => None,
+    };
+    LinkOptions {
+        icc: bridge("enable_icc").and_then(truth),
+        gateway_v4: bridge("gateway_mode_ipv4").map(Gateway::from_word),
+        gateway_v6: bridge("gateway_mode_ipv6").map(Gateway::from_word),
+        masquerade: bridge("enable_ip_masquerade").and_then(truth),
+        host_binding: bridge("host_binding_ipv4").and_then(address),
+        inhibit_ipv4: bridge("inhibit_ipv4").and_then(truth),
+        trusted_interfaces: word(bridge("trusted_host_interfaces")),
+        bridge: word(bridge("name")),
+        default_bridge: bridge("default_bridge").and_then(truth),
+        parent: word(text("parent")),
+        isolate: word(text("isolate")),
+        // Its mere presence turns it on, whatever it says.
+        encrypted: text("encrypted").map(|value| truth(value).unwrap_or(true)),
+    }
 }
 
 /// The container's networks, sorted by name.

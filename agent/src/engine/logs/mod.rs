@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use self::frames::{BadFrame, Frames};
-use super::{Engine, Error, error::Request, events::refusal, transport::is_id};
+use super::{Engine, Error, error::Request, events::refusal, routes::is_id};
 use crate::{
     model::ContainerId,
     telemetry::{EngineCall, Outcome},

@@ -358,7 +358,10 @@ fn isolation_is_told_by_whoever_begins_and_by_whomever_is_reached() {
     assert_eq!(count(&answer(Some("project=other"))), [0, 0, 0, 0, 0]);
     let whole = answer(None);
     assert!(!whole.to_string().contains("null"), "{whole}");
-    assert_eq!(whole["tiers"][2], serde_json::json!({"mode": "active", "runs": false, "reason": "isolation.active is off"}));
+    assert_eq!(
+        whole["tiers"][2],
+        serde_json::json!({"mode": "active", "runs": false, "reason": "isolation.active is off"})
+    );
     let idle = crate::isolation::board::Board::default();
     let nothing = json(&View { isolation: Some(&idle), ..view }.isolation(&Filter::default()));
     assert_eq!(nothing["tiers"][0]["reason"], "no project of the policy has a say in it");
@@ -371,12 +374,14 @@ fn findings_of_isolation_stand_in_the_one_list() {
     let (snapshot, board, policies) = (snapshot(), isolated(), Policies::default());
     let view = View { isolation: Some(&board), policy: Some(&policies), ..view(&snapshot) };
     let answer = json(&view.findings(&Filter::from_query(Some("project=shop"))));
-    let classes: Vec<_> = answer["findings"].as_array().unwrap().iter().map(|found| found["class"].as_str().unwrap()).collect();
+    let classes: Vec<_> =
+        answer["findings"].as_array().unwrap().iter().map(|found| found["class"].as_str().unwrap()).collect();
     assert_eq!(classes[..3], ["internal_flag", "unexpected_reachability", "missing_flow"], "{classes:?}");
     assert_eq!(classes.last(), Some(&"excess_reachability"));
     let first = &answer["findings"][0];
     assert_eq!(first["message"], "network back is not internal (static)");
-    let unseen = answer["not_checked"].as_array().unwrap().iter().find(|look| look["class"] == "unexpected_flow").unwrap();
+    let unseen =
+        answer["not_checked"].as_array().unwrap().iter().find(|look| look["class"] == "unexpected_flow").unwrap();
     assert_eq!(unseen["reason"], "passive tier: mail: its processes have gone while they were read");
 
     let policy: crate::policy::Policy = crate::policy::Policy {
@@ -390,7 +395,8 @@ fn findings_of_isolation_stand_in_the_one_list() {
     };
     assert_eq!(unlisted(&before), 1, "{:?}", before.findings);
     let mut report = crate::isolation::verdict::Report::clone(&board.report());
-    let subject = before.findings.iter().find(|found| found.class == crate::policy::Class::PortUnlisted).unwrap().subject.clone();
+    let subject =
+        before.findings.iter().find(|found| found.class == crate::policy::Class::PortUnlisted).unwrap().subject.clone();
     report.findings[0].class = crate::policy::Class::Exposure;
     report.findings[0].service = key("shop", "web");
     report.findings[0].subject = format!("{subject} on 0.0.0.0").into();

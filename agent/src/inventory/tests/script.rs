@@ -170,6 +170,7 @@ impl Source for Script {
             scope: None,
             internal: None,
             subnets: Vec::new(),
+            ..Network::default()
         };
         self.answer(|_| vec![network()]).await
     }

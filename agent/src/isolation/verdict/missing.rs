@@ -48,7 +48,13 @@ impl Patience {
             let changed = match self.networks.remove(&entry.container.id) {
                 None => None,
                 Some((was, changed)) if was == is => changed,
-                Some((was, changed)) => if is.is_subset(&was) { changed } else { Some(now) },
+                Some((was, changed)) => {
+                    if is.is_subset(&was) {
+                        changed
+                    } else {
+                        Some(now)
+                    }
+                }
             };
             networks.insert(entry.container.id.clone(), (is, changed));
         }

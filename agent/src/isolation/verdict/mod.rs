@@ -11,7 +11,6 @@
 //! tried in vain. There is no debounce but that of missing flows: a finding is there while a tier says so in its newest look.
 
 mod coverage;
-mod graph;
 mod matrix;
 mod merge;
 mod missing;
@@ -25,17 +24,17 @@ mod wanted;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub use report::{Cell, Coverage, Finding, Link, Project, Report, State, Sweep};
 pub use wanted::Wanted;
 
-use self::{graph::Graph, merge::Known, missing::Patience, neighbours::Neighbours};
+use self::{merge::Known, missing::Patience, neighbours::Neighbours};
 pub use super::active::Answer;
 use super::{
     Draft, Edge, End,
     active::Probed,
-    passive::Observed,
+    passive::{self, Graph, Observed},
 };
 use crate::{
     inventory::Snapshot,
@@ -44,7 +43,7 @@ use crate::{
 };
 
 /// How long an edge that was seen is shown as used, and the former address of a container is known as its own.
-pub const REMEMBER: SignedDuration = SignedDuration::from_hours(1);
+pub const REMEMBER: Duration = Duration::from_secs(3_600);
 
 /// Findings of one project whose details are kept; the mildest are left out, and all are counted.
 pub const MAX_FINDINGS: usize = 1_000;
@@ -87,7 +86,7 @@ impl std::fmt::Debug for Look<'_> {
 }
 
 /// What is remembered from one judgement to the next.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Court {
     known: Known,
     patience: Patience,
@@ -96,6 +95,13 @@ pub struct Court {
     denied: BTreeMap<ServiceKey, u64>,
     /// Whose an address was last, and when. A peer that has not noticed keeps its half of a connection for long.
     addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
+}
+
+impl Default for Court {
+    fn default() -> Self {
+        let (known, patience, denied, addresses) = Default::default();
+        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses }
+    }
 }
 
 impl Court {
@@ -109,8 +115,7 @@ impl Court {
     /// Former addresses of containers become their services in it, as far as they are remembered.
     pub fn saw(&mut self, wanted: &dyn Wanted, observed: &mut Observed, now: Timestamp) {
         for edges in [&mut observed.flows, &mut observed.attempts] {
-            let unknown: Vec<Edge> =
-                edges.keys().filter(|edge| matches!(edge.to, End::Unlisted(_))).cloned().collect();
+            let unknown: Vec<Edge> = edges.keys().filter(|edge| matches!(edge.to, End::Unlisted(_))).cloned().collect();
             for edge in unknown {
                 let End::Unlisted(address) = &edge.to else { continue };
                 if let Some((service, _)) = self.addresses.get(address)
@@ -120,7 +125,7 @@ impl Court {
                 }
             }
         }
-        self.graph.saw(observed, now);
+        self.graph.note(observed, now);
         for (edge, count) in &observed.attempts {
             if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
                 continue;
@@ -136,7 +141,6 @@ impl Court {
     pub fn judge(&mut self, look: &Look<'_>) -> Report {
         self.patience.follow(look.snapshot, look.now);
         self.follow_addresses(look);
-        self.graph.forget(look.now);
         let neighbours = Neighbours::of(look.snapshot);
         let mut drafts = look.fixed.to_vec();
         let mut left_out = false;
@@ -154,7 +158,7 @@ impl Court {
         if left_out {
             report.projects.values_mut().for_each(|project| project.truncated = true);
         }
-        report.graph = self.graph.links();
+        report.graph = self.links(look.now);
         report.digest.clone_from(&look.policy.digest);
         report
     }
@@ -182,13 +186,24 @@ impl Court {
         }
     }
 
+    fn links(&self, now: Timestamp) -> Vec<Link> {
+        let lately = self.graph.edges().filter(|(_, seen)| now.duration_since(seen.last).unsigned_abs() < REMEMBER);
+        let link = |(edge, seen): (&Edge, &passive::Sighting)| Link {
+            edge: edge.clone(),
+            first: seen.first,
+            last: seen.last,
+            connections: seen.connections,
+        };
+        lately.map(link).collect()
+    }
+
     fn follow_addresses(&mut self, look: &Look<'_>) {
         for entry in &look.snapshot.containers {
             for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
                 self.addresses.insert(*address, (entry.container.identity.key.clone(), look.now));
             }
         }
-        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last) < REMEMBER);
+        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last).unsigned_abs() < REMEMBER);
         while self.addresses.len() > MAX_ADDRESSES {
             self.addresses.pop_first();
         }

@@ -12,7 +12,7 @@ pub(super) fn reached(look: &Look<'_>, probed: &Probed, neighbours: &Neighbours,
     for (edge, answer) in probed.edges.iter().filter(|(_, answer)| answer.is_reachable()) {
         match &edge.to {
             End::Service(target) if *target != edge.from => {
-                if seen::is_allowed(look.wanted, edge) != Some(false) {
+                if look.wanted.allows(edge) != Some(false) {
                     continue;
                 }
                 if neighbours.share(&edge.from, target) {
@@ -45,7 +45,8 @@ pub(super) fn reached(look: &Look<'_>, probed: &Probed, neighbours: &Neighbours,
             to: None,
             port: None,
             subject: "dns".into(),
-            message: "names of the world outside are resolved for it although all of its networks are internal".to_owned(),
+            message: "names of the world outside are resolved for it although all of its networks are internal"
+                .to_owned(),
             tier: Tier::Active,
         });
     }

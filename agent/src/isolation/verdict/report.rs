@@ -146,7 +146,7 @@ pub struct Link {
     pub first: Timestamp,
     /// When it was last seen.
     pub last: Timestamp,
-    /// Connections in the sweep that saw it last.
+    /// Connections since it was first seen, each once; those that left no trace are not among them.
     pub connections: u64,
 }
 

@@ -15,7 +15,9 @@ pub(super) fn flows(look: &Look<'_>, observed: &Observed, drafts: &mut Vec<Draft
         if let Some((class, subject)) = against(look.wanted, edge) {
             let message = match class {
                 Class::Egress => format!("a connection to {} was seen; egress does not list it", subject),
-                Class::HostReach => format!("a connection to port {subject} of the host was seen; host.reach does not list it"),
+                Class::HostReach => {
+                    format!("a connection to port {subject} of the host was seen; host.reach does not list it")
+                }
                 _ => format!("a connection to {} was seen; no flow names it", whom(edge)),
             };
             drafts.push(draft(class, edge, subject, message, Tier::Passive));
@@ -35,7 +37,7 @@ fn against(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
         End::Agent => None,
         End::Service(target) if target == from => None,
         End::Service(_) | End::Unlisted(_) => {
-            (is_allowed(wanted, edge) == Some(false)).then(|| (Class::UnexpectedFlow, subject(edge)))
+            (wanted.allows(edge) == Some(false)).then(|| (Class::UnexpectedFlow, subject(edge)))
         }
         End::External(address) => {
             let judged = wanted.speaks_of(&from.project) && !wanted.may_leave(from, *address, *port, *protocol);
@@ -45,19 +47,6 @@ fn against(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
             let judged = wanted.speaks_of(&from.project) && !wanted.may_reach_host(from, *port, *protocol);
             judged.then(|| (Class::HostReach, subject(edge)))
         }
-    }
-}
-
-/// Whether a flow names an edge. Where its source has no say, its target has: strangers are in nobody's flows.
-pub(super) fn is_allowed(wanted: &dyn Wanted, edge: &Edge) -> Option<bool> {
-    match (wanted.allows(edge), &edge.to) {
-        (Some(allowed), _) => Some(allowed),
-        (None, End::Service(target)) if target.project != edge.from.project => {
-            // An edge of the target to a port of its own: allowed where flows of its project are judged, unknown where they are not.
-            let own = Edge { from: target.clone(), to: edge.to.clone(), ..edge.clone() };
-            wanted.allows(&own).map(|_| wanted.published(target, edge.port, edge.protocol))
-        }
-        (None, _) => None,
     }
 }
 
@@ -112,7 +101,7 @@ pub(super) fn excess(look: &Look<'_>, observed: &Observed, neighbours: &Neighbou
             protocol,
         };
         // A pair whose flows nobody judges, or that meets at a port meant for everybody, is none.
-        if ports.iter().all(|port| is_allowed(look.wanted, &edge(*port)) == Some(false)) {
+        if ports.iter().all(|port| look.wanted.allows(&edge(*port)) == Some(false)) {
             drafts.push(excess_draft(from, target, Tier::Passive));
         }
     }

@@ -50,7 +50,9 @@ impl Wanted for Fake {
     }
 
     fn allows(&self, edge: &Edge) -> Option<bool> {
-        let flows = self.flows.as_ref().filter(|_| *edge.from.project == *"shop")?;
+        let target = if let End::Service(target) = &edge.to { Some(target) } else { None };
+        let ours = |key: &ServiceKey| *key.project == *"shop";
+        let flows = self.flows.as_ref().filter(|_| ours(&edge.from) || target.is_some_and(ours))?;
         let own = matches!(&edge.to, End::Service(target) if *target == edge.from);
         Some(own || flows.iter().any(|(named, _)| named == edge))
     }
@@ -309,7 +311,10 @@ fn tiers_that_agree_are_one_finding_in_the_words_of_the_surest() {
     let report = bench.once();
     let expected = ["internal_flag  back static", "placement db front static", "host_reach db 22/tcp static+passive"];
     assert_eq!(lines(&report), expected, "the worst first, then by class");
-    assert_eq!(report.findings[2].message, "a connection to port 22/tcp of the host was seen; host.reach does not list it");
+    assert_eq!(
+        report.findings[2].message,
+        "a connection to port 22/tcp of the host was seen; host.reach does not list it"
+    );
     assert_eq!(report.findings[2].evidence, Evidence::from(Tier::Static).with(Tier::Passive));
 }
 
@@ -472,7 +477,8 @@ fn coverage_says_what_was_not_looked_at() {
     let coverage = &report.projects["shop"].coverage;
     assert_eq!(coverage[&Tier::Static].ratio(), 0.75);
     assert_eq!(coverage[&Tier::Static].missing[0].0, "container 0123456789ab");
-    let why = |tier: Tier| coverage[&tier].missing.iter().map(|(what, why)| format!("{what}: {why}")).collect::<Vec<_>>();
+    let why =
+        |tier: Tier| coverage[&tier].missing.iter().map(|(what, why)| format!("{what}: {why}")).collect::<Vec<_>>();
     assert_eq!(why(Tier::Passive), ["api: it came after the last sweep", "web: it shares the network of the host"]);
     assert_eq!(
         why(Tier::Active),

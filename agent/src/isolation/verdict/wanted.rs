@@ -15,8 +15,8 @@ pub trait Wanted {
     /// Services of such a project: those of the policy and those that are there.
     fn services(&self, project: &str) -> Vec<Arc<str>>;
 
-    /// Whether a flow names an edge between services; `None` where flows of its source are not judged. True as well for a port which the policy
-    /// has published, because that is meant for everybody.
+    /// Whether a flow names an edge to a service, or to nobody who is known; `None` where neither the project of its source nor that of its
+    /// target says anything of flows. True as well for a port which the policy has published, because that is meant for everybody.
     fn allows(&self, edge: &Edge) -> Option<bool>;
 
     /// Edges that flows name, with names of services instead of patterns.
@@ -33,11 +33,6 @@ pub trait Wanted {
 
     /// Whether a service may use a port of the host.
     fn may_reach_host(&self, from: &ServiceKey, port: u16, protocol: Protocol) -> bool;
-
-    /// Whether a port of a service is published by leave of the policy, so that strangers may use it too.
-    fn published(&self, _target: &ServiceKey, _port: u16, _protocol: Protocol) -> bool {
-        false
-    }
 
     /// Whether a project has a say.
     fn speaks_of(&self, project: &str) -> bool {

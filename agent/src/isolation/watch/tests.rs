@@ -57,6 +57,7 @@ fn start(settings: Settings) -> Scene {
     let parts = Parts {
         reader: reader.clone(),
         policy,
+        own: None,
         eyes: Ok(Box::new(script.clone())),
         hands: Ok(Arc::new(script.clone())),
     };

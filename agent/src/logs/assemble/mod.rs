@@ -28,8 +28,8 @@ mod words;
 use std::time::Duration;
 
 use self::output::Output;
-use super::{Mark, Piece, redact::Expression};
-use crate::model::LogStream;
+use super::{Mark, Piece};
+use crate::model::{Expression, LogStream};
 
 /// Bytes kept of one entry unless the settings say otherwise: Loki refuses lines above 256 KiB (`max_line_size`), and the mark of a cut
 /// wants its place.

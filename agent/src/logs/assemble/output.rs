@@ -8,8 +8,8 @@ use super::{
     text,
 };
 use crate::{
-    logs::{Mark, Piece, redact::Expression},
-    model::LogStream,
+    logs::{Mark, Piece},
+    model::{Expression, LogStream},
 };
 
 /// Capacity of a buffer that stays between two lines; what grew larger is given back.
@@ -165,7 +165,7 @@ impl Output {
 
     /// Takes a line where somebody has said how entries begin.
     fn line_by(&mut self, first: &Expression, line: Whole<'_>, now: u64, rules: &Settings, emit: &mut Emit<'_>) {
-        let begins = first.is_match(&String::from_utf8_lossy(line.bytes));
+        let begins = first.is_match(line.bytes);
         let fits = line.total <= rules.max_line_bytes as u64;
         if let Some(held) = self.held.as_mut().filter(|_| fits && !begins) {
             let room = self.held_bytes.len() + 1 + line.bytes.len() <= rules.max_line_bytes;

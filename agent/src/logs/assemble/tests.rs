@@ -203,7 +203,7 @@ fn a_character_between_two_parts_is_whole() {
 
 #[test]
 fn entries_begin_where_somebody_says() {
-    let first = crate::logs::redact::Expression::new(r"^\d{4}-").unwrap();
+    let first = crate::model::Expression::new(r"^\d{4}-", crate::model::Room::Large).unwrap();
     let settings = Settings { multiline: Multiline::Start(first), ..Settings::default() };
     let mut assembler = Assembler::new(settings);
     let mut entries = Vec::new();

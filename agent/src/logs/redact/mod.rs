@@ -25,7 +25,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-pub use names::{Builtin, Expression, MAX_NAME, MAX_OWN, MAX_REGEX, Names, OwnPattern, PatternError};
+pub use names::{Builtin, MAX_NAME, MAX_OWN, Names, OwnPattern, PatternError};
 use scan::{Budget, Span};
 use splice::Edit;
 

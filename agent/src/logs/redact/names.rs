@@ -2,19 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use regex::bytes::{Regex, RegexBuilder};
+use crate::model::{Expression, ExpressionError, Room};
 
 /// Own patterns at most.
 pub const MAX_OWN: usize = 24;
 /// Bytes of the name of an own pattern.
 pub const MAX_NAME: usize = 32;
-/// Bytes of a regular expression, wherever a user writes one.
-pub const MAX_REGEX: usize = 512;
-/// Bytes a compiled expression may take: some thousand states.
-const MAX_PROGRAM: usize = 256 * 1024;
-/// Bytes an expression may use to remember what it has met, for each thread.
-const MAX_MEMORY: usize = 512 * 1024;
-
 /// A built-in pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Builtin {
@@ -122,71 +115,12 @@ pub enum PatternError {
     /// A name of other characters, too long, or that of a built-in pattern.
     #[error("has a name that is not 1 to 32 of a-z, 0-9 and _, or that is taken")]
     Name,
-    /// Longer than [`MAX_REGEX`].
-    #[error("is longer than 512 bytes")]
-    Length,
     /// It matches nothing at all, which is everywhere.
     #[error("matches an empty text")]
     Empty,
-    /// It compiles to too much.
-    #[error("is too large when compiled")]
-    Size,
-    /// It does not read as an expression; why, on one line.
-    #[error("is not a regular expression: {0}")]
-    Syntax(String),
-}
-
-/// A regular expression of a user: linear in the text, bounded in size, equal when written equally.
-///
-/// It is about bytes: `\w`, `\d` and `(?i)` know ASCII, which keeps programs small.
-#[derive(Clone)]
-pub struct Expression(Regex);
-
-impl Expression {
-    /// Compiles an expression.
-    ///
-    /// # Errors
-    /// It is too long or too large, or none.
-    pub fn new(text: &str) -> Result<Self, PatternError> {
-        if text.len() > MAX_REGEX {
-            return Err(PatternError::Length);
-        }
-        let mut builder = RegexBuilder::new(text);
-        builder.unicode(false).size_limit(MAX_PROGRAM).dfa_size_limit(MAX_MEMORY).nest_limit(50);
-        builder.build().map(Self).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => PatternError::Size,
-            error => {
-                let last = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                PatternError::Syntax(last.strip_prefix("error: ").map(str::to_owned).unwrap_or(last))
-            }
-        })
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// Whether it matches anywhere.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text.as_bytes())
-    }
-
-    pub(super) const fn regex(&self) -> &Regex {
-        &self.0
-    }
-}
-
-impl PartialEq for Expression {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl fmt::Debug for Expression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.as_str())
-    }
+    /// What it looks for is no expression that serves.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
 }
 
 /// A pattern of a user: what its first group matches is replaced, or all of it where it has none.
@@ -211,7 +145,7 @@ impl OwnPattern {
         if !fits || Builtin::from_word(name).is_some() {
             return Err(PatternError::Name);
         }
-        let expression = Expression::new(expression)?;
+        let expression = Expression::new(expression, Room::Large)?;
         // `x*` would match between any two characters.
         if expression.regex().is_match(b"") {
             return Err(PatternError::Empty);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::ExpressionError;
 
 fn all() -> Redactor {
     let own =
@@ -196,12 +197,17 @@ fn own_patterns_are_checked() {
         ("A=x", PatternError::Name),
         ("vin=x", PatternError::Name),
         ("x=a*", PatternError::Empty),
-        ("x=(a{1000}){1000}", PatternError::Size),
+        ("x=(a{1000}){1000}", PatternError::Expression(ExpressionError::Size)),
     ] {
         assert_eq!(OwnPattern::parse(text), Err(expected), "{text}");
     }
-    assert!(matches!(OwnPattern::parse("x=("), Err(PatternError::Syntax(why)) if !why.contains('\n')));
-    assert_eq!(OwnPattern::parse(&format!("x={}", "a".repeat(513))), Err(PatternError::Length));
+    assert!(
+        matches!(OwnPattern::parse("x=("), Err(PatternError::Expression(ExpressionError::Syntax(why))) if !why.contains('\n'))
+    );
+    assert_eq!(
+        OwnPattern::parse(&format!("x={}", "a".repeat(513))),
+        Err(PatternError::Expression(ExpressionError::Length))
+    );
     // A finding on either side of the pieces which expressions are shown is found.
     let redactor = all();
     for at in (3_000..4_200).step_by(7) {

@@ -73,7 +73,7 @@ pub(crate) fn sound(project: &str, service: &str) -> Container {
             user: Some("1000".into()),
             read_only_root: Some(true),
             privileged: Some(false),
-            secret_variables: Vec::new(),
+            ..Confinement::default()
         },
     }
 }

@@ -6,7 +6,10 @@ use super::{
     super::outcome::Phase,
     servers::{Server, answer, ask, asker, container, endless, listen, nobody, probe, tarpit, task, word},
 };
-use crate::policy::probe::{Aim, Credentials, Kind, Pattern, Probe, Status};
+use crate::{
+    model::{Expression, Room},
+    policy::probe::{Aim, Credentials, Kind, Probe, Status},
+};
 
 const LIMIT: Duration = Duration::from_millis(1_500);
 
@@ -36,8 +39,8 @@ async fn statuses_and_bodies() {
     let with = |status: &[&str], body: Option<&str>, not_body: Option<&str>| {
         let mut probe = probe(Kind::Http, Some("/"));
         probe.answer.status = statuses(status);
-        probe.answer.body = body.map(|text| Pattern::new(text).unwrap());
-        probe.answer.not_body = not_body.map(|text| Pattern::new(text).unwrap());
+        probe.answer.body = body.map(|text| Expression::new(text, Room::Small).unwrap());
+        probe.answer.not_body = not_body.map(|text| Expression::new(text, Room::Small).unwrap());
         probe
     };
     for (status, body, probe, expected) in [
@@ -102,7 +105,7 @@ async fn whatever_the_other_side_does_is_over_in_time() {
     ] {
         let began = Instant::now();
         let mut matched = probe(Kind::Http, Some("/"));
-        matched.answer.not_body = Some(Pattern::new("never").unwrap());
+        matched.answer.not_body = Some(Expression::new("never", Room::Small).unwrap());
         let outcome = ask(matched, at).await;
         assert_eq!(word(&outcome), expected, "{what}: {:?}", outcome.failure);
         assert!(began.elapsed() < LIMIT && outcome.took < LIMIT, "{what}: {:?}", outcome.took);
@@ -118,7 +121,7 @@ async fn a_timeout_says_how_far_it_came() {
 #[tokio::test]
 async fn a_matched_body_is_kept_to_a_ceiling() {
     let mut matched = probe(Kind::Http, Some("/"));
-    matched.answer.body = Some(Pattern::new("x").unwrap());
+    matched.answer.body = Some(Expression::new("x", Room::Small).unwrap());
     let at = Server::start(|_| answer(200, &"y".repeat(2 << 20))).await.at;
     assert_eq!(word(&ask(matched, at).await), "too_large");
     assert_eq!(word(&ask(probe(Kind::Http, Some("/")), at).await), "ok");

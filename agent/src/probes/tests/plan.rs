@@ -215,6 +215,7 @@ proptest! {
         let mut picture = snapshot(vec![container]);
         picture.networks = vec![Arc::new(Network {
             id, name: "shop".into(), driver: Some("bridge".into()), scope: None, internal: None, subnets: Vec::new(),
+            ..Network::default()
         })];
         let plan = Plan::new(&picture, &Policy::default(), &standpoint);
         for wanted in plan.wanted.values() {

@@ -85,6 +85,7 @@ pub(super) fn network(name: &str, driver: &str, subnet: &str) -> Arc<Network> {
         scope: None,
         internal: None,
         subnets: vec![subnet.into()],
+        ..Network::default()
     })
 }
 

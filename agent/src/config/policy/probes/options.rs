@@ -13,7 +13,8 @@ use super::super::{
     fields::{self, Fields, under},
 };
 use crate::{
-    policy::probe::{Aim, Credentials, INTERVALS, Kind, MAX_LIST, Pattern, Probe, Status, TIMEOUTS, is_server_name},
+    model::{Expression, Room},
+    policy::probe::{Aim, Credentials, INTERVALS, Kind, MAX_LIST, Probe, Status, TIMEOUTS, is_server_name},
     secret,
 };
 
@@ -220,8 +221,8 @@ fn status(text: &str) -> Result<Status, Wrong> {
         .ok_or_else(|| Wrong::new(format!("{} is not a status", quoted(text))).hint("write 200, 2xx or [200, 404]"))
 }
 
-fn pattern(text: &str) -> Result<Pattern, Wrong> {
-    Pattern::new(text).map_err(|error| Wrong::new(error.to_string()))
+fn pattern(text: &str) -> Result<Expression, Wrong> {
+    Expression::new(text, Room::Small).map_err(|error| Wrong::new(error.to_string()))
 }
 
 fn method(text: &str) -> Result<Method, Wrong> {

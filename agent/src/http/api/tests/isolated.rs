@@ -88,7 +88,8 @@ pub(in crate::http) fn board() -> Board {
     };
     let outside = edge("web", End::External("203.0.113.9".parse().unwrap()), 443);
     let used = edge("web", service("api"), 8080);
-    let link = |edge: &Edge| Link { edge: edge.clone(), first: since, last: time("2026-03-01T11:59:55Z"), connections: 2 };
+    let link =
+        |edge: &Edge| Link { edge: edge.clone(), first: since, last: time("2026-03-01T11:59:55Z"), connections: 2 };
     let sweep = |millis| Sweep { at: time("2026-03-01T11:59:55Z"), took: Duration::from_micros(millis) };
     let cell = |from, to, port, allowed, state| Cell {
         edge: edge(from, service(to), port),

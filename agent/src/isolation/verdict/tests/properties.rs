@@ -10,10 +10,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     let services = proptest::sample::select(vec!["web", "api", "db", "other/spy"]);
     let subjects = proptest::sample::select(vec!["db:5432/tcp", "back", "22/tcp"]);
     let tiers = proptest::sample::select(Tier::ALL.to_vec());
-    (classes, services, subjects, tiers, "[ab]").prop_map(|(class, service, subject, tier, message)| Draft {
-        message,
-        ..says(class, service, subject, tier)
-    })
+    (classes, services, subjects, tiers, "[ab]")
+        .prop_map(|(class, service, subject, tier, message)| Draft { message, ..says(class, service, subject, tier) })
 }
 
 /// What any sweep may have seen.

@@ -1,0 +1,288 @@
+//! Connections over all sweeps: which rows are one connection, from whom to whom it is, and what is new of it.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use super::{
+    MAX_EDGES, Observed,
+    groups::{Group, key},
+    picture::{Picture, Who, Whom},
+    space::{Space, is_ephemeral},
+};
+use crate::{
+    host::sockets::Row,
+    isolation::{Edge, End},
+    model::{Protocol, Socket, SocketState},
+};
+
+/// The resolver's port.
+const DNS: u16 = 53;
+
+/// A connection as both of its ends know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Connection {
+    protocol: Protocol,
+    client: SocketAddr,
+    server: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// Asked and not answered.
+    Asking,
+    /// Agreed on.
+    There,
+    /// Ended in order, and told.
+    Ended,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// As found at first sight, when its addresses were surely those who had them; `None` counts nowhere.
+    edge: Option<Arc<Edge>>,
+    life: Life,
+    /// An attempt, and told.
+    attempted: bool,
+    /// The sweep that saw it last, and the one that counted it last.
+    sweep: u64,
+    counted: u64,
+}
+
+/// One row with the way it goes.
+struct Candidate {
+    connection: Connection,
+    space: usize,
+    outbound: bool,
+    state: SocketState,
+    retransmits: u8,
+}
+
+/// One namespace in a sweep.
+pub(super) struct Seen<'s, 'l> {
+    pub(super) group: &'l Group<'s>,
+    pub(super) space: &'l Space,
+}
+
+/// What the ledger needs to know of one sweep.
+pub(super) struct Page<'s, 'l> {
+    pub(super) seen: &'l [Seen<'s, 'l>],
+    pub(super) picture: &'l Picture<'s>,
+    /// Ports on which the host listens, published ones among them.
+    pub(super) host_listens: &'l dyn Fn(Protocol, u16) -> bool,
+    /// Whether a socket with this address, made in the namespace of this process, is a probe of ours.
+    pub(super) ours: &'l dyn Fn(u32, SocketAddr) -> bool,
+    pub(super) sweep: u64,
+}
+
+/// The connections of all namespaces.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    connections: HashMap<Connection, Known>,
+    edges: HashSet<Arc<Edge>>,
+    /// How many of them lead to an address that is no service's.
+    loose: usize,
+}
+
+impl Ledger {
+    /// Takes the rows of a sweep.
+    pub(super) fn enter(&mut self, page: &Page<'_, '_>, observed: &mut Observed) {
+        let mut candidates = self.candidates(page, observed);
+        // Clients first: they know whom they meant, where the server may see a gateway.
+        candidates.sort_by_key(|candidate| !candidate.outbound);
+        let first_inbound = candidates.partition_point(|candidate| candidate.outbound);
+        let inbound: HashSet<Connection> =
+            candidates.get(first_inbound..).unwrap_or_default().iter().map(|candidate| candidate.connection).collect();
+        for candidate in &candidates {
+            if !self.connections.contains_key(&candidate.connection) {
+                let edge = self.edge(page, candidate, &inbound, observed);
+                let known = Known { edge, life: Life::Asking, attempted: false, sweep: 0, counted: 0 };
+                self.connections.insert(candidate.connection, known);
+            }
+            if let Some(known) = self.connections.get_mut(&candidate.connection) {
+                known.advance(candidate, page.sweep, observed);
+            }
+        }
+        self.connections.retain(|_, known| known.sweep == page.sweep);
+        let loose = &mut self.loose;
+        self.edges.retain(|edge| {
+            let used = Arc::strong_count(edge) > 1;
+            *loose -= usize::from(!used && is_loose(&edge.to));
+            used
+        });
+    }
+
+    fn candidates(&self, page: &Page<'_, '_>, observed: &mut Observed) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        for (space, seen) in page.seen.iter().enumerate() {
+            for Row { socket, retransmits, .. } in seen.space.rows() {
+                if matches!(socket.state, SocketState::Listen | SocketState::SynReceived) {
+                    continue;
+                }
+                let Some(outbound) = self.is_outbound(page, seen.space, socket) else {
+                    observed.left_out.ambiguous += 1;
+                    continue;
+                };
+                let (client, server) =
+                    if outbound { (socket.local, socket.remote) } else { (socket.remote, socket.local) };
+                let connection = Connection { protocol: socket.protocol, client, server };
+                let (state, retransmits) = (socket.state, *retransmits);
+                found.push(Candidate { connection, space, outbound, state, retransmits });
+            }
+        }
+        found
+    }
+
+    /// Which side began; `None` where nothing says so.
+    fn is_outbound(&self, page: &Page<'_, '_>, space: &Space, socket: &Socket) -> Option<bool> {
+        let Socket { protocol, local, remote, .. } = *socket;
+        // What was found at first sight stands: whoever listened may have left.
+        if self.connections.contains_key(&Connection { protocol, client: local, server: remote }) {
+            return Some(true);
+        }
+        if self.connections.contains_key(&Connection { protocol, client: remote, server: local }) {
+            return Some(false);
+        }
+        if socket.state == SocketState::SynSent {
+            return Some(true);
+        }
+        if space.listens(protocol, local.port()) {
+            return Some(false);
+        }
+        let peer = page.picture.space_of(remote.ip()).and_then(|index| page.seen.get(index));
+        if peer.is_some_and(|peer| peer.space.listens(protocol, remote.port())) {
+            return Some(true);
+        }
+        if page.picture.is_host(remote.ip()) && (page.host_listens)(protocol, remote.port()) {
+            return Some(true);
+        }
+        // Whoever listened has left before anybody looked: the port that the kernel chose is the client's.
+        match (is_ephemeral(local.port()), is_ephemeral(remote.port())) {
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            // Nobody in here listens, and who is outside was hardly let in.
+            _ if peer.is_none() => Some(true),
+            _ => None,
+        }
+    }
+
+    /// From whom to whom a connection goes that is seen for the first time; `None`, counted where it matters, when it counts nowhere.
+    fn edge(
+        &mut self,
+        page: &Page<'_, '_>,
+        candidate: &Candidate,
+        inbound: &HashSet<Connection>,
+        observed: &mut Observed,
+    ) -> Option<Arc<Edge>> {
+        let Candidate { connection, space, .. } = candidate;
+        let Connection { protocol, client, server } = *connection;
+        let seen = page.seen.get(*space)?;
+        let left_out = &mut observed.left_out;
+        let is_ours = |group: &Group<'_>| group.members.iter().any(|(_, process)| (page.ours)(process.pid, client));
+        let edge = if candidate.outbound {
+            if seen.group.is_agent || is_ours(seen.group) {
+                return None;
+            }
+            match page.picture.whom(protocol, server, || inbound.contains(connection)) {
+                Whom::End(End::External(_) | End::Host, DNS) if seen.space.has_resolver => {
+                    left_out.resolver += 1;
+                    return None;
+                }
+                Whom::End(to, port) => Edge { from: key(seen.group.owner).clone(), to, port, protocol },
+                Whom::Unclear => {
+                    left_out.ambiguous += 1;
+                    return None;
+                }
+            }
+        } else {
+            let peer = page.picture.space_of(client.ip()).and_then(|index| page.seen.get(index));
+            if peer.is_some_and(|peer| is_ours(peer.group)) {
+                return None;
+            }
+            let from = match page.picture.who(client.ip()) {
+                Who::Service(key) => key.clone(),
+                Who::Others => return None,
+                Who::Stranger => {
+                    left_out.strangers += 1;
+                    return None;
+                }
+                Who::Unclear => {
+                    left_out.ambiguous += 1;
+                    return None;
+                }
+            };
+            let to = if seen.group.is_agent { End::Agent } else { End::Service(key(seen.group.owner).clone()) };
+            Edge { from, to, port: server.port(), protocol }
+        };
+        let kept = self.intern(edge);
+        left_out.edges += u64::from(kept.is_none());
+        kept
+    }
+
+    fn intern(&mut self, edge: Edge) -> Option<Arc<Edge>> {
+        if let Some(known) = self.edges.get(&edge) {
+            return Some(Arc::clone(known));
+        }
+        let loose = is_loose(&edge.to);
+        if self.edges.len() >= MAX_EDGES || (loose && self.loose >= MAX_EDGES / 2) {
+            return None;
+        }
+        self.loose += usize::from(loose);
+        let edge = Arc::new(edge);
+        self.edges.insert(Arc::clone(&edge));
+        Some(edge)
+    }
+}
+
+/// Whether an end is an address: there may be any number of those.
+pub(super) const fn is_loose(end: &End) -> bool {
+    matches!(end, End::External(_) | End::Unlisted(_))
+}
+
+impl Known {
+    /// Takes one row of it.
+    fn advance(&mut self, row: &Candidate, sweep: u64, observed: &mut Observed) {
+        let before = self.sweep;
+        self.sweep = sweep;
+        match row.state {
+            SocketState::SynSent => {
+                // The same ports for another connection.
+                let again = before != 0 && self.life != Life::Asking;
+                self.attempted &= !again;
+                let waited = row.retransmits > 0 || (before != 0 && before < sweep && !again);
+                if waited && !self.attempted {
+                    self.attempted = true;
+                    add(&mut observed.attempts, self.edge.as_deref());
+                }
+                self.life = Life::Asking;
+            }
+            SocketState::Established if self.counted != sweep => self.count(Life::There, sweep, observed),
+            SocketState::TimeWait | SocketState::Closing if self.counted != sweep && self.life != Life::Ended => {
+                self.count(Life::Ended, sweep, observed);
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, life: Life, sweep: u64, observed: &mut Observed) {
+        let is_new = match life {
+            Life::There => self.life != Life::There,
+            Life::Ended | Life::Asking => self.life == Life::Asking,
+        };
+        (self.life, self.counted) = (life, sweep);
+        add(&mut observed.flows, self.edge.as_deref());
+        if is_new {
+            add(&mut observed.fresh, self.edge.as_deref());
+        }
+    }
+}
+
+fn add(counts: &mut BTreeMap<Edge, u64>, edge: Option<&Edge>) {
+    let Some(edge) = edge else { return };
+    match counts.get_mut(edge) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(edge.clone(), 1)),
+    }
+}

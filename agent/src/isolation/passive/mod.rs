@@ -1,0 +1,88 @@
+//! The passive tier: what the kernel's lists of sockets show, without a capability and without sending anything.
+//!
+//! ```text
+//!  Snapshot --> groups  which containers share a namespace, and whose it is
+//!                 |
+//!  /proc/<pid>/net, sock_diag --> space  sockets of one namespace; unchanged ones are not read again
+//!                 |                 |
+//!  Snapshot --> picture  whose an address is: a service, the host, the agent, nobody's, outside
+//!                 |                 |
+//!                 +---> ledger <----+   which row is which connection, from whom to whom, and is it new --> Observed --> graph
+//! ```
+//!
+//! [`Sweeper`] owns what was seen before and is not shared. It blocks: sweeps belong on a thread for that. A connection between two
+//! containers is in two namespaces and counts once, by its client's row where there is one.
+
+mod graph;
+mod groups;
+mod host_side;
+mod ledger;
+mod past;
+mod picture;
+mod space;
+mod subnet;
+mod sweep;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Edge;
+use crate::model::{Protocol, ServiceKey};
+
+pub use graph::{Graph, Sighting};
+pub use space::FULL_EVERY;
+pub use sweep::{Around, Sweeper};
+
+/// Edges of one sweep, and of the graph, at most; half of them to addresses that are no service's.
+pub const MAX_EDGES: usize = 8192;
+
+/// Sockets kept of one namespace at most.
+pub const MAX_ROWS: usize = 16_384;
+
+/// Sockets kept of all namespaces together at most.
+pub const MAX_ALL_ROWS: usize = 65_536;
+
+/// What one sweep has seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// Connections that were agreed on, or ended in order since the last sweep, with how many of each: those that are there now, and
+    /// those whose end is seen for the first time. A `TIME_WAIT` row of the sweep before counts nothing.
+    pub flows: BTreeMap<Edge, u64>,
+    /// The part of `flows` that no earlier sweep has seen.
+    pub fresh: BTreeMap<Edge, u64>,
+    /// Attempts that nobody answered, each once over all sweeps: `SYN_SENT` for a second (it was sent again), or in two sweeps.
+    pub attempts: BTreeMap<Edge, u64>,
+    /// Ports on which services listen for others, loopback left out. UDP ports that the kernel may have chosen (32768 to 60999) count once
+    /// they have stayed for a sweep. Containers that share a namespace share its ports.
+    pub listeners: BTreeMap<ServiceKey, BTreeSet<(Protocol, u16)>>,
+    /// Ports on which the host itself listens for others on wildcard or gateway addresses, those published for containers left out. Empty
+    /// where the host's pids are not seen.
+    pub host_listeners: BTreeSet<(Protocol, u16)>,
+    /// Services all of whose namespaces were read, or were unchanged.
+    pub seen: BTreeSet<ServiceKey>,
+    /// Services that could not be looked at, with the reason, for people.
+    pub unseen: BTreeMap<ServiceKey, String>,
+    /// What was seen and stands nowhere above.
+    pub left_out: LeftOut,
+    /// Namespaces of containers whose sockets were read.
+    pub read: u64,
+    /// Namespaces of containers whose counters say that nothing has changed.
+    pub unchanged: u64,
+}
+
+/// What a sweep has seen and not attributed, in connections unless said otherwise, each once over all sweeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Sockets above [`MAX_ROWS`] or [`MAX_ALL_ROWS`], in this sweep.
+    pub rows: u64,
+    /// Connections of edges above [`MAX_EDGES`].
+    pub edges: u64,
+    /// Which side began is not known, or the address changed its owner while nobody looked.
+    pub ambiguous: u64,
+    /// Taken from an address of a network of this host that is nobody's.
+    pub strangers: u64,
+    /// To port 53 outside the containers, from a namespace in which the engine's resolver lives: it asks from in there, and its questions
+    /// cannot be told from the container's own.
+    pub resolver: u64,
+    /// Lines of the kernel that were not understood, in this sweep.
+    pub strange: u64,
+}

@@ -1,0 +1,205 @@
+//! Whose an address is, in one picture of the inventory.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::{IpAddr, SocketAddr},
+};
+
+use jiff::Timestamp;
+
+use super::{
+    groups::{Groups, is_named, key},
+    past::Past,
+    subnet::Subnet,
+};
+use crate::{
+    inventory::Snapshot,
+    isolation::End,
+    model::{Container, ContainerId, NetworkMode, Protocol, ServiceKey},
+};
+
+/// Everything that addresses are held against.
+#[derive(Debug)]
+pub(super) struct Picture<'s> {
+    holders: HashMap<IpAddr, &'s Container>,
+    /// Index of the namespace each container is in.
+    spaces: HashMap<&'s ContainerId, usize>,
+    agents: Vec<bool>,
+    host: &'s BTreeSet<IpAddr>,
+    gateways: BTreeSet<IpAddr>,
+    published: HashMap<(Protocol, u16), Vec<(IpAddr, &'s Container, u16)>>,
+    subnets: Vec<Subnet>,
+    bridges: Vec<Subnet>,
+    own: Option<&'s str>,
+    past: &'s Past,
+    /// When the sweep before looked.
+    before: Option<Timestamp>,
+}
+
+/// Whom a connection goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// Somebody, at this port of his own.
+    End(End, u16),
+    /// The address has changed hands since the last sweep: whose it was when the connection began is not known.
+    Unclear,
+}
+
+/// Who a connection comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Who<'p> {
+    /// A service.
+    Service(&'p ServiceKey),
+    /// The agent, the host, the world outside, through a published port or not: nobody whose outgoing connections are judged.
+    Others,
+    /// An address of one of our networks that is nobody's.
+    Stranger,
+    /// See [`Whom::Unclear`].
+    Unclear,
+}
+
+impl<'s> Picture<'s> {
+    /// Lays it out. `host` has the host's own addresses.
+    pub(super) fn new(
+        snapshot: &'s Snapshot,
+        groups: &Groups<'s>,
+        host: &'s BTreeSet<IpAddr>,
+        own: Option<&'s str>,
+        past: &'s Past,
+        before: Option<Timestamp>,
+    ) -> Self {
+        let subnets = |only_bridges: bool| {
+            let networks = snapshot.networks.iter();
+            let wanted = networks.filter(move |network| !only_bridges || network.driver.as_deref() == Some("bridge"));
+            wanted.flat_map(|network| &network.subnets).filter_map(|text| Subnet::parse(text)).collect()
+        };
+        let mut this = Self {
+            holders: HashMap::new(),
+            spaces: HashMap::new(),
+            agents: groups.spaces.iter().map(|group| group.is_agent).collect(),
+            host,
+            gateways: BTreeSet::new(),
+            published: HashMap::new(),
+            subnets: subnets(false),
+            bridges: subnets(true),
+            own,
+            past,
+            before,
+        };
+        for container in snapshot.containers.iter().map(|entry| &entry.container) {
+            // Whoever joined another one's network may be told with its addresses; they are the other one's.
+            if !matches!(container.network_mode, NetworkMode::Container(_)) {
+                let addresses = container.networks.iter().flat_map(|attachment| &attachment.addresses);
+                this.holders.extend(addresses.map(|address| (*address, container)));
+            }
+            for port in &container.ports {
+                let Some(protocol) = Protocol::from_word(&port.protocol) else { continue };
+                let on = port.host_ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+                let place = this.published.entry((protocol, port.host_port)).or_default();
+                place.push((on, container, port.container_port));
+            }
+        }
+        for (index, group) in groups.spaces.iter().enumerate() {
+            this.spaces.extend(group.members.iter().map(|(container, _)| (&container.id, index)));
+        }
+        this
+    }
+
+    /// The namespace in which the container with this address is.
+    pub(super) fn space_of(&self, address: IpAddr) -> Option<usize> {
+        self.spaces.get(&self.holders.get(&address)?.id).copied()
+    }
+
+    fn is_agent(&self, container: &Container) -> bool {
+        let shared = self.spaces.get(&container.id).and_then(|index| self.agents.get(*index));
+        is_named(container, self.own) || shared == Some(&true)
+    }
+
+    /// Whether the address is the host's own.
+    pub(super) fn is_host(&self, address: IpAddr) -> bool {
+        self.host.contains(&address) || self.gateways.contains(&address)
+    }
+
+    /// Takes a container's gateway for the host: on a bridge it is, on macvlan it is the network's own router.
+    pub(super) fn add_gateway(&mut self, address: IpAddr) {
+        if self.is_bridge(address) && !self.holders.contains_key(&address) {
+            self.gateways.insert(address);
+        }
+    }
+
+    /// Whether the address is on a bridge of the engine's.
+    pub(super) fn is_bridge(&self, address: IpAddr) -> bool {
+        self.bridges.iter().any(|subnet| subnet.holds(address))
+    }
+
+    /// Whether the address is in a network that the engine knows.
+    pub(super) fn is_inside(&self, address: IpAddr) -> bool {
+        self.subnets.iter().any(|subnet| subnet.holds(address))
+    }
+
+    /// The container behind a port of the host, and its own port.
+    pub(super) fn published(&self, protocol: Protocol, at: SocketAddr) -> Option<(&'s Container, u16)> {
+        let rows = self.published.get(&(protocol, at.port()))?;
+        let fits = |on: &IpAddr| *on == at.ip() || (on.is_unspecified() && on.is_ipv4() == at.is_ipv4());
+        rows.iter().find(|(on, ..)| fits(on)).map(|(_, container, port)| (*container, *port))
+    }
+
+    /// Whether this port of the host is published for a container, on whichever address.
+    pub(super) fn is_published(&self, protocol: Protocol, port: u16) -> bool {
+        self.published.contains_key(&(protocol, port))
+    }
+
+    /// Whom a connection to this address goes to. `proven` says whether the one who has it now has the other end.
+    pub(super) fn whom(&self, protocol: Protocol, at: SocketAddr, proven: impl FnOnce() -> bool) -> Whom {
+        let service = |container: &Container, port: u16| {
+            let end = if self.is_agent(container) { End::Agent } else { End::Service(key(container).clone()) };
+            Whom::End(end, port)
+        };
+        if let Some(container) = self.holders.get(&at.ip()) {
+            return if self.changed_hands(at.ip(), container) && !proven() {
+                Whom::Unclear
+            } else {
+                service(container, at.port())
+            };
+        }
+        // Behind a gateway may be the host, or who has published the port there.
+        if self.is_host(at.ip()) {
+            return match self.published(protocol, at) {
+                Some((container, port)) => service(container, port),
+                None => Whom::End(End::Host, at.port()),
+            };
+        }
+        let end = match self.past.holder(at.ip()) {
+            Some(key) => End::Service(key.clone()),
+            None if self.is_inside(at.ip()) || is_link_local(at.ip()) => End::Unlisted(at.ip()),
+            None => End::External(at.ip()),
+        };
+        Whom::End(end, at.port())
+    }
+
+    /// Who a connection from this address comes from, seen at its other end alone.
+    pub(super) fn who(&self, address: IpAddr) -> Who<'_> {
+        match self.holders.get(&address) {
+            Some(container) if self.is_agent(container) => Who::Others,
+            Some(container) if self.changed_hands(address, container) => Who::Unclear,
+            Some(container) => Who::Service(key(container)),
+            None if self.is_host(address) => Who::Others,
+            None => match self.past.holder(address) {
+                Some(key) => Who::Service(key),
+                None if self.is_inside(address) => Who::Stranger,
+                None => Who::Others,
+            },
+        }
+    }
+
+    /// Whether somebody else had the address when the last sweep looked, so that a row which is new may be his.
+    fn changed_hands(&self, address: IpAddr, container: &Container) -> bool {
+        let other = self.past.holder(address).is_some_and(|before| before != key(container));
+        other && self.before.zip(container.started_at).is_none_or(|(before, started)| started >= before)
+    }
+}
+
+/// An address that no router passes on; of IPv4 only those, because clouds serve `169.254.169.254` to everybody.
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(six) if six.is_unicast_link_local())
+}
