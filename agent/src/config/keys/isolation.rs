@@ -17,7 +17,7 @@ pub(in crate::config) static ENABLED: Key<Enabled> = key(
 // The figures of docs/isolation.md hold for ten seconds. Shorter, and the sweep of many containers is a cost that is felt.
 pub(in crate::config) static INTERVAL: Key<Duration> = key(
     "isolation.interval",
-    kinds::duration::<1_000, 600_000>(),
+    kinds::duration::<1_000, 60_000>(),
     || Duration::from_secs(10),
     "Time between two sweeps of sockets, and between two rounds of probes. What the engine knows is judged at once, whatever this says.",
 )
