@@ -8,6 +8,7 @@ mod engine;
 mod figures;
 mod isolation;
 mod logs;
+mod parting;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
@@ -71,6 +72,10 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// When a part cannot start: an engine address it does not speak, an address it cannot listen on, no signal handler. And
 /// when one has ended before it was told to: a supervisor should start the agent anew.
 pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+    let build = collectors::Build::default();
+    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
+    // Before any thread starts: what is given up here is given up by all of them.
+    let stance = parting::take(&config, &sources)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(MAX_BLOCKING)
@@ -78,20 +83,23 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let ended = runtime.block_on(serve(config, sources, metrics, log));
+    let ended = runtime.block_on(serve(config, sources, stance, metrics, log));
     // Every part has had its time. Dropped, the runtime would wait without end for a disk or a kernel file that hangs.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Handle) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    sources: Sources,
+    stance: parting::Stance,
+    metrics: Metrics,
+    log: log::Handle,
+) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("listen for signals")?;
-    let build = collectors::Build::default();
-    tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
-
-    let endpoint = engine::endpoint(&config, &sources)?;
+    let parting::Standing { engine: endpoint, mut life, test } = stance.settle()?;
     let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
-    let engine = Engine::new(endpoint, metrics.clone()).context("open the engine")?;
+    let engine = Engine::new(endpoint.clone(), metrics.clone()).context("open the engine")?;
     let gate = Arc::new(http::access::Gate::open(metrics.clone()).context("open the gate")?);
     // Before listening: nobody is ever served without what was configured.
     let keeper = Keeper::start(Arc::clone(&gate), Files::of(&config, &sources.environment))?;
@@ -156,6 +164,9 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         settings: http_settings(&config),
         gate,
     };
+    // Once, beside everything else: an engine that hangs holds up only this.
+    let counted_there = app.metrics.clone();
+    drop(tokio::spawn(async move { test.run(&endpoint, &counted_there).await }));
     let inventory = part(inventory, &failure);
     // Nothing waits for its end: it only looks.
     drop(part(policy::look_at_files(policy.clone(), app.inventory.clone(), shutdown.clone()), &failure));
@@ -169,7 +180,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
     // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
     drop(part(probes.run(asking, shutdown.clone()).context("set up TLS for probes")?, &failure));
     // Nothing waits for its end: it only looks.
-    let looking = isolation::Around { elsewhere, own: targets.own_container(), helper };
+    let looking = isolation::Around { elsewhere, own: targets.own_container(), helper, probes: Default::default() };
     let looking = isolation::parts(&config, &app.inventory, &policy, looking);
     drop(part(isolation.clone().run(looking, shutdown.clone()), &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
@@ -195,6 +206,7 @@ async fn serve(config: Config, sources: Sources, metrics: Metrics, log: log::Han
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
         () = scraper.failed() => Err(anyhow::anyhow!("the collectors have failed")),
+        error = life.end() => Err(error),
     };
     if let Ok(signal) = reason {
         tracing::info!(signal, "ending");

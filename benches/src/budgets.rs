@@ -40,6 +40,8 @@ pub(crate) const BUDGETS: &[Budget] = &[
     budget("logs_rss_load", "resident memory at 10 MiB/s from 100 containers, at most", 30.0, "MiB"),
     budget("logs_rss_after", "resident memory 60 s later", 20.0, "MiB"),
     budget("probes", "CPU of 500 probes at 15 s, 100 containers with five each", 1.0, "% of a core"),
+    budget("sweep_ratio", "CPU of a sweep of 50 containers, all changed, beside bare reads of tcp and tcp6", 1.2, "x"),
+    budget("sweep_diag", "the same sweep with sock_diag", 50.0, "ms"),
     budget("size", "binary", 12.0, "MiB"),
     budget("first_scrape", "start to first complete scrape, 100 containers", 200.0, "ms"),
 ];

@@ -7,6 +7,7 @@
 //! cargo run --release -p spyhop-benches -- --quick
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
 //! cargo run --release -p spyhop-benches -- --probes          probes alone
+//! cargo run --release -p spyhop-benches -- --isolation       sweeps of the passive tier alone, as root
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
 //! ```
 //!
@@ -18,6 +19,7 @@ mod client;
 mod crowd;
 mod floor;
 mod idle;
+mod isolation;
 mod ledger;
 mod load;
 mod logs;
@@ -118,6 +120,10 @@ fn run(effort: Effort) -> Result<Report> {
         probes::measure(&agent, effort, &mut report)?;
         return Ok(report);
     }
+    if std::env::args().any(|argument| argument == "--isolation") {
+        isolation::measure(effort, &mut report)?;
+        return Ok(report);
+    }
     start::size(&agent, &mut report)?;
     real::measure(&agent, effort, &mut report)?;
     for version in [crowd::Version::V1, crowd::Version::V2] {
@@ -126,6 +132,7 @@ fn run(effort: Effort) -> Result<Report> {
     crowd::lifecycles(&agent, effort, &mut report)?;
     logs::measure(&agent, effort, None, &mut report)?;
     probes::measure(&agent, effort, &mut report)?;
+    isolation::measure(effort, &mut report)?;
     Ok(report)
 }
 

@@ -23,6 +23,8 @@ pub mod fake_engine;
 pub mod image;
 #[path = "../../agent/tests/support/log_writer.rs"]
 pub mod log_writer;
+#[path = "../../agent/tests/support/namespace.rs"]
+pub mod namespace;
 #[path = "../../agent/tests/support/page.rs"]
 pub mod page;
 #[path = "../../agent/tests/support/page_rules.rs"]

@@ -10,6 +10,7 @@ use crate::{
     inventory::Reader,
     isolation::{
         Lookout,
+        active::{Own, Prober},
         watch::{Eyes, Hands, Parts},
     },
     model::ContainerId,
@@ -24,6 +25,8 @@ pub(crate) struct Around {
     pub(crate) own: Option<ContainerId>,
     /// The helper, where one is configured.
     pub(crate) helper: Option<helper::Client>,
+    /// What the active tier does, which the passive one leaves out.
+    pub(crate) probes: Own,
 }
 
 /// The tiers that can run here.
@@ -41,7 +44,7 @@ pub(crate) fn eyes(config: &Config, around: &Around) -> Result<Box<dyn Eyes>, St
         return Err("the engine is on another machine: its containers are not in this one's /proc".to_owned());
     }
     let own = around.own.as_ref().map(|id| id.as_str().into());
-    let lookout = Lookout::new(config.host.proc.clone(), own);
+    let lookout = Lookout::new(config.host.proc.clone(), own, around.probes.clone());
     Ok(match (&around.helper, Handle::try_current()) {
         (Some(helper), Ok(runtime)) => Box::new(lookout.helped(helper.clone(), runtime)),
         _ => Box::new(lookout),
@@ -53,10 +56,9 @@ pub(crate) fn eyes(config: &Config, around: &Around) -> Result<Box<dyn Eyes>, St
 /// # Errors
 /// Why there is none here, for people.
 pub(crate) fn hands(config: &Config, around: &Around) -> Result<Arc<dyn Hands>, String> {
-    let _not_yet = config;
     match &around.helper {
         _ if around.elsewhere => Err("the engine is on another machine".to_owned()),
         None => Err("isolation.helper is not set".to_owned()),
-        Some(_) => Err("this version has no active tier".to_owned()),
+        Some(helper) => Ok(Arc::new(Prober::new(helper.clone(), around.probes.clone(), config.host.proc.clone()))),
     }
 }

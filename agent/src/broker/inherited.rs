@@ -41,6 +41,8 @@ const MAX_CONNECTIONS: usize = 1024;
 pub fn serve(start: impl FnOnce(&Hello)) -> io::Result<()> {
     // Killed with the parent's main thread, should it hang itself; otherwise it sees the end of the channel.
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Run from /proc/self/exe, it would be called `exe`.
+    rustix::thread::set_name(c"spyhop-broker")?;
     let channel = io::stdin().as_fd().try_clone_to_owned()?;
     let hello = Hello::receive(&channel)?;
     start(&hello);

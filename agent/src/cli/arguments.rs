@@ -112,6 +112,14 @@ Examples:
   spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
   spyhop run --set isolation.helper=/run/spyhop/netns.sock";
 
+const RENDER_K8S_HELP: &str = "\
+It asks nobody: services are those that the policy names without a pattern. What has no place in a NetworkPolicy is told in comments;
+docs/policy.md lists it. Nothing is read back.
+
+Examples:
+  spyhop render k8s --set policy.file=$PWD/policy.yml | kubectl apply --dry-run=server -f -
+  spyhop render k8s --out networkpolicies --pod-label io.kompose.service";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -151,7 +159,7 @@ pub(super) enum Command {
     /// Write a policy from what runs now
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
-    /// Write rules and configuration for Prometheus from the policy
+    /// Write rules and configuration for Prometheus, or network policies for Kubernetes, from the policy
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Render(RenderCommandArguments),
     /// Check or print the configuration
@@ -269,8 +277,35 @@ pub(super) struct BrokerArguments {
     /// Serve the process which holds the other end of standard input: what `spyhop run` starts
     #[arg(long, hide = true, conflicts_with = "listen")]
     pub(super) inherited: bool,
-    #[command(flatten)]
-    pub(super) config: ConfigArguments,
+    /// Configuration file to read; otherwise SPYHOP_CONFIG, or /etc/spyhop/spyhop.yml if it exists
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Socket of the container engine: engine.address
+    #[arg(long, value_name = "ADDRESS")]
+    engine: Option<String>,
+    /// error, warn, info, debug or trace: log.level
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// auto, json or text: log.format
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Any key of docs/configuration.md; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+impl BrokerArguments {
+    /// Where its configuration comes from: as for every command, but that `--listen` is a socket here.
+    pub(super) fn configuration(&self) -> ConfigArguments {
+        ConfigArguments {
+            config: self.config.clone(),
+            engine: self.engine.clone(),
+            log_level: self.log_level.clone(),
+            log_format: self.log_format.clone(),
+            set: self.set.clone(),
+            ..ConfigArguments::default()
+        }
+    }
 }
 
 fn mode(text: &str) -> Result<u32, &'static str> {
@@ -348,6 +383,21 @@ pub(super) enum RenderCommand {
     /// Write the configuration of a Prometheus that scrapes agents and loads these rules
     #[command(after_help = RENDER_PROMETHEUS_HELP)]
     Prometheus(RenderPrometheusArguments),
+    /// Write NetworkPolicies for Kubernetes from the flows of the policy
+    #[command(after_help = RENDER_K8S_HELP)]
+    K8s(RenderK8sArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderK8sArguments {
+    /// Folder to write a file for each project to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Label of pods that has the name of the service
+    #[arg(long, value_name = "KEY", default_value = crate::render::POD_LABEL)]
+    pub(super) pod_label: String,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]

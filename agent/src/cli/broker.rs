@@ -13,9 +13,10 @@ use crate::{
 /// What `spyhop run` starts this program with: known by sight, since the parser of the command line would stay in memory for good.
 pub(super) const INHERITED: [&str; 2] = ["broker", "--inherited"];
 
-pub(super) fn run(arguments: BrokerArguments) -> Exit {
-    let BrokerArguments { listen: Some(path), mode, config, .. } = arguments else { return inherited() };
-    let (config, sources) = match config.load_settings() {
+pub(super) fn run(arguments: &BrokerArguments) -> Exit {
+    let Some(path) = &arguments.listen else { return inherited() };
+    let mode = arguments.mode;
+    let (config, sources) = match arguments.configuration().load_settings() {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -24,7 +25,7 @@ pub(super) fn run(arguments: BrokerArguments) -> Exit {
         Err(error) => return fail(&error.to_string()),
     };
     let served = app::engine_sought(&config, &sources).and_then(|sought| {
-        let listening = broker::listen(sought, &path, mode)?;
+        let listening = broker::listen(sought, path, mode)?;
         tracing::info!(path = %path.display(), mode = format!("{mode:04o}"), confined = ?listening.confined, "the broker listens");
         Ok(listening.serve()?)
     });

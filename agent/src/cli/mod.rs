@@ -79,7 +79,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Version => version::run(),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
         Command::Helper(arguments) => helper::run(arguments),
-        Command::Broker(arguments) => broker::run(arguments),
+        Command::Broker(arguments) => broker::run(&arguments),
     }
 }
 

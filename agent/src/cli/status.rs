@@ -4,6 +4,7 @@
 
 mod logs;
 mod probes;
+mod sandbox;
 
 use std::time::Duration;
 
@@ -109,7 +110,11 @@ pub(super) fn run(arguments: StatusArguments) -> Exit {
         return answer(&format!("{}\n", String::from_utf8_lossy(&response.body).trim_end()));
     }
     match serde_json::from_slice(&response.body) {
-        Ok(page) => answer(&render(&page, &(probes::lines(&door) + &logs::lines(&door)), Timestamp::now())),
+        Ok(page) => answer(&render(
+            &page,
+            &(probes::lines(&door) + &logs::lines(&door) + &sandbox::lines(&door)),
+            Timestamp::now(),
+        )),
         Err(error) => fail(&format!("the answer is not what an agent says: {error}")),
     }
 }

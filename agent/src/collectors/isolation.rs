@@ -106,10 +106,9 @@ fn projects(report: &Report, host: &LabelSet, page: &mut Page) {
             writer.sample_with(host, &[("project", project), ("mode", tier.as_str())], coverage.ratio());
         }
     }
-    let digest = report.digest.as_deref().unwrap_or_default();
     let mut writer = page.family(&family::POLICY);
-    for (project, _) in report.projects.iter().filter(|(_, known)| !known.coverage.is_empty()) {
-        writer.sample_with(host, &[("project", project), ("hash", digest)], 1_u64);
+    for (project, known) in report.projects.iter().filter(|(_, known)| !known.hash.is_empty()) {
+        writer.sample_with(host, &[("project", project), ("hash", &known.hash)], 1_u64);
     }
     let mut writer = page.family(&family::DENIED);
     for (project, known) in &report.projects {

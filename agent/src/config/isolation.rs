@@ -18,6 +18,7 @@ pub(super) fn take(values: &mut Values) -> Settings {
         helper: values.take(&section::HELPER),
         host_ports: values.take(&section::HOST_PORTS_TRIED),
         probe_timeout: values.take(&section::PROBE_TIMEOUT),
+        outside_name: values.take(&section::OUTSIDE_NAME),
     };
     if settings.active && settings.helper.is_none() {
         let wrong = Wrong::new("needs the helper").hint("set isolation.helper to the socket of `spyhop helper netns`");

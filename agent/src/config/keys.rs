@@ -214,6 +214,7 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &isolation::HELPER,
     &isolation::HOST_PORTS_TRIED,
     &isolation::PROBE_TIMEOUT,
+    &isolation::OUTSIDE_NAME,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,

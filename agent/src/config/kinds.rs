@@ -24,7 +24,7 @@ use crate::{
 
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
 pub(super) use engine::{BROKER, CONTEXT, ENGINE, STATS};
-pub(super) use isolation::{ISOLATION, PORTS};
+pub(super) use isolation::{ISOLATION, OUTSIDE_NAME, PORTS};
 pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
 pub(super) use loki::{LOG_SOURCE, LOKI_URL, TENANT, USERNAME};
 pub(super) use policy::{POLICY_FILE, PROFILES};

@@ -190,7 +190,7 @@ async fn respond<S: Scrape>(
         Endpoint::Probes => Answer::json(StatusCode::OK, &view.probes(&filter)),
         Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
         Endpoint::Isolation => Answer::json(StatusCode::OK, &view.isolation(&filter)),
-        Endpoint::Version => Answer::json(StatusCode::OK, &view.version()),
+        Endpoint::Version => Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,
     }

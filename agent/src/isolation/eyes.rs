@@ -1,13 +1,15 @@
-//! The passive tier as the task uses it: sweeps, and quicker ways to the lists of sockets where the helper gives them.
+//! The tiers as the task uses them: sweeps, with quicker ways to the lists of sockets where the helper gives them, and rounds of probes.
 
 use std::{path::PathBuf, sync::Arc};
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use super::{
+    active::{self, Own, Probed, Prober},
     passive::{Around, Observed, Sweeper},
-    watch::Eyes,
+    watch::{Eyes, Hands, Round},
 };
 use crate::{helper, inventory::Snapshot};
 
@@ -19,14 +21,16 @@ pub struct Lookout {
     sweeper: Sweeper,
     proc: PathBuf,
     own: Option<Arc<str>>,
+    /// What the active tier does, which nobody else did.
+    probes: Own,
     /// The helper, and where its answers are waited for.
     helper: Option<(helper::Client, Handle)>,
 }
 
 impl Lookout {
-    /// Looks through the host's `/proc`; `own` is the id of the agent's own container.
-    pub fn new(proc: PathBuf, own: Option<Arc<str>>) -> Self {
-        Self { sweeper: Sweeper::new(), proc, own, helper: None }
+    /// Looks through the host's `/proc`; `own` is the id of the agent's own container, `probes` what it does itself.
+    pub fn new(proc: PathBuf, own: Option<Arc<str>>, probes: Own) -> Self {
+        Self { sweeper: Sweeper::new(), proc, own, probes, helper: None }
     }
 
     /// Asks the helper for descriptors by which the kernel lists sockets quicker than in files. Sweeps have to be on a thread for what
@@ -66,11 +70,28 @@ impl std::fmt::Debug for Lookout {
 impl Eyes for Lookout {
     fn sweep(&mut self, snapshot: &Snapshot, now: Timestamp) -> Observed {
         self.fetch();
-        let around = Around { proc: &self.proc, now, own: self.own.as_deref(), ours: &|_, _| false };
-        self.sweeper.sweep(snapshot, &around)
+        let Self { sweeper, proc, own, probes, .. } = self;
+        let ours = |pid, local| probes.is_ours(pid, local);
+        sweeper.sweep(snapshot, &Around { proc, now, own: own.as_deref(), ours: &ours })
     }
 
     fn note(&mut self, snapshot: &Snapshot, now: Timestamp) {
         self.sweeper.note(snapshot, now);
+    }
+}
+
+impl Hands for Prober {
+    fn probe(&self, round: Round) -> BoxFuture<'static, Probed> {
+        let prober = self.clone();
+        Box::pin(async move {
+            let Round { intent, snapshot, observed, settings } = round;
+            let settings = active::Settings {
+                timeout: settings.probe_timeout,
+                host_ports: settings.host_ports,
+                allowed: settings.active_allowed,
+                name: settings.outside_name,
+            };
+            prober.round(&intent, &snapshot, observed.as_deref(), &settings).await
+        })
     }
 }

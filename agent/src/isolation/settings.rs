@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::active::Name;
+
 /// Whether anything is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Enabled {
@@ -33,6 +35,8 @@ pub struct Settings {
     pub host_ports: Vec<u16>,
     /// How long an answer is waited for.
     pub probe_timeout: Duration,
+    /// A name of the world outside that services on internal networks alone must not be able to resolve; `None` asks for none.
+    pub outside_name: Option<Name>,
 }
 
 /// Ports of the host on which services listen that no container should reach: SSH, the portmapper, the engine, databases, web servers,
@@ -50,6 +54,7 @@ impl Default for Settings {
             helper: None,
             host_ports: HOST_PORTS.into(),
             probe_timeout: Duration::from_millis(250),
+            outside_name: None,
         }
     }
 }

@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Draft, Intent, Tier,
-    active::{Answer, Probed},
+    active::Probed,
     board::Board,
-    events, fixed,
+    events,
+    fixed::{self, Judged},
     passive::Observed,
     settings::{Enabled, Settings},
     verdict::{Court, Look, Report, Sweep, Wanted as _},
@@ -180,7 +181,9 @@ struct Watch {
     intent: Arc<Intent>,
     of: Option<(Arc<Policy>, u64)>,
     snapshot: Arc<Snapshot>,
-    fixed: Vec<Draft>,
+    fixed: Judged,
+    /// Neighbours without a flow, by which picture and sweep.
+    excess: Vec<Draft>,
     observed: Option<Arc<Observed>>,
     probed: Option<Probed>,
     sweeps: BTreeMap<Tier, Sweep>,
@@ -196,6 +199,7 @@ impl Watch {
         let Parts { reader, policy, own, eyes, hands } = parts;
         let settings = isolation.settings();
         let (court, intent, of, fixed, observed, probed, sweeps, probes, sweeping, probing, said) = Default::default();
+        let excess = Vec::new();
         let snapshot = reader.load();
         Self {
             isolation,
@@ -210,6 +214,7 @@ impl Watch {
             of,
             snapshot,
             fixed,
+            excess,
             observed,
             probed,
             sweeps,
@@ -244,9 +249,13 @@ impl Watch {
             let began = Instant::now();
             self.intent = match self.settings.enabled {
                 Enabled::Never => Arc::default(),
-                Enabled::Auto | Enabled::Always => Arc::new(Intent::resolve(&policy, &self.snapshot)),
+                Enabled::Auto | Enabled::Always => {
+                    let own = self.own.as_ref().map(ContainerId::as_str);
+                    Arc::new(Intent::resolve(&policy, &self.snapshot).with_agent(&self.snapshot, own))
+                }
             };
-            self.fixed = fixed::judge(&self.intent, &self.snapshot);
+            self.fixed = fixed::look(&self.intent, &self.snapshot);
+            self.crowd();
             self.of = Some((policy, self.snapshot.generation));
             self.sweeps.insert(Tier::Static, Sweep { at: Timestamp::now(), took: began.elapsed() });
         }
@@ -262,6 +271,7 @@ impl Watch {
         }
         if !self.settings.passive {
             self.observed = None;
+            self.crowd();
             self.sweeps.remove(&Tier::Passive);
         }
         if !self.settings.active {
@@ -315,6 +325,7 @@ impl Watch {
         let Some(eyes) = eyes else {
             self.eyes = Err("it failed, which is a mistake of the program".to_owned());
             self.observed = None;
+            self.crowd();
             self.sweeps.remove(&Tier::Passive);
             tracing::error!("the sweep of sockets has failed and is not tried again");
             self.judge();
@@ -325,7 +336,11 @@ impl Watch {
             return;
         }
         self.court.saw(&*self.intent, &mut observed, now);
+        let same = self.observed.as_ref().is_some_and(|known| known.listeners == observed.listeners);
         self.observed = Some(Arc::new(observed));
+        if !same {
+            self.crowd();
+        }
         self.sweeps.insert(Tier::Passive, Sweep { at: now, took });
         self.judge();
     }
@@ -334,16 +349,19 @@ impl Watch {
         if !self.settings.active || !self.is_awake() {
             return;
         }
-        for answer in probed.edges.values() {
-            if let Some(count) =
-                Answer::ALL.iter().position(|known| known == answer).and_then(|at| self.probes.get_mut(at))
-            {
-                *count += 1;
-            }
+        for (count, more) in self.probes.iter_mut().zip(probed.asked) {
+            *count += more;
         }
         self.probed = Some(probed);
         self.sweeps.insert(Tier::Active, Sweep { at: Timestamp::now(), took });
         self.judge();
+    }
+
+    /// Whom nothing parts from somebody who listens.
+    fn crowd(&mut self) {
+        let listeners = self.observed.as_ref().map(|observed| &observed.listeners);
+        let found = listeners.map(|listeners| fixed::excess(&self.intent, &self.snapshot, listeners));
+        self.excess = found.unwrap_or_default();
     }
 
     fn judge(&mut self) {
@@ -353,6 +371,7 @@ impl Watch {
             wanted: &*self.intent,
             snapshot: &self.snapshot,
             fixed: &self.fixed,
+            excess: &self.excess,
             observed: self.observed.as_deref(),
             probed: self.probed.as_ref(),
             now: Timestamp::now(),

@@ -31,7 +31,7 @@ pub use host_sample::{
     CpuTimes, DiskCounters, Filesystem, HostNetwork, HostSample, LoadAverage, MachineSample, StatCounters, Uname,
 };
 pub use log::{LogLevel, LogSetup, LogStream};
-pub use network::{Attachment, Gateway, LinkOptions, Network};
+pub use network::{Attachment, Gateway, LinkOptions, Network, Subnet};
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };

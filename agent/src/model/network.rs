@@ -42,6 +42,32 @@ impl Network {
     pub fn is_bridge(&self) -> bool {
         self.driver.as_deref() == Some("bridge")
     }
+
+    /// Its name as a project's compose file has it: by its label, without `<project>_`, else the engine's own.
+    pub fn short_name(&self, project: &str) -> &str {
+        match self.project.as_deref() {
+            Some(owner) if owner == project => match self.short.as_deref() {
+                Some(short) => short,
+                None => without_project(project, &self.name),
+            },
+            // Another project's: only its whole name says which is meant.
+            Some(_) => &self.name,
+            None => without_project(project, &self.name),
+        }
+    }
+
+    /// Whether it is a project's own: its label says so, or it has no label and is called as Compose would call it.
+    pub fn belongs_to(&self, project: &str) -> bool {
+        match self.project.as_deref() {
+            Some(owner) => owner == project,
+            None => without_project(project, &self.name).len() < self.name.len(),
+        }
+    }
+}
+
+fn without_project<'a>(project: &str, name: &'a str) -> &'a str {
+    let rest = name.strip_prefix(project).and_then(|rest| rest.strip_prefix('_'));
+    rest.filter(|rest| !rest.is_empty() && !project.is_empty()).unwrap_or(name)
 }
 
 /// Options of a network's driver that change who reaches whom (`Options`). `None` is not said: the engine's default holds.
@@ -123,4 +149,87 @@ pub struct Attachment {
     pub addresses: Vec<IpAddr>,
     /// Names it answers to in this network.
     pub aliases: Vec<Arc<str>>,
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subnet {
+    address: IpAddr,
+    /// Leading bits that matter: at most 32 of IPv4, 128 of IPv6.
+    bits: u8,
+}
+
+impl Subnet {
+    /// Reads `10.0.0.0/8`, `fd00::/8`, or a single address; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => most,
+            Some(bits) => bits.parse().ok().filter(|bits| *bits <= most)?,
+        };
+        Some(Self { address, bits })
+    }
+
+    /// Whether an address lies in it; an IPv4 address inside IPv6 (`::ffff:a.b.c.d`) is taken for IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let shifted = |bits: u128, most: u8| bits.checked_shr(u32::from(most.saturating_sub(self.bits))).unwrap_or(0);
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                shifted(u128::from(u32::from(own)), 32) == shifted(u128::from(u32::from(other)), 32)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => shifted(u128::from(own), 128) == shifted(u128::from(other), 128),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_what_they_say() {
+        for (range, address, expected) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("203.0.113.9", "203.0.113.9", true),
+            ("203.0.113.9", "203.0.113.8", false),
+            ("172.16.0.0/12", "::ffff:172.31.0.1", true),
+            ("2001:db8::/33", "2001:db8:8000::1", false),
+        ] {
+            let contains = Subnet::parse(range).unwrap().contains(address.parse().unwrap());
+            assert_eq!(contains, expected, "{address} in {range}");
+        }
+        for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a/8", "10.0.0.0/", "10.0.0.0/-1"] {
+            assert_eq!(Subnet::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_are_called_as_the_compose_file_calls_them() {
+        let network = |name: &str, project: Option<&str>, short: Option<&str>| Network {
+            name: name.into(),
+            project: project.map(Into::into),
+            short: short.map(Into::into),
+            ..Network::default()
+        };
+        for (name, project, short, called, own) in [
+            ("shop_back", Some("shop"), Some("back"), "back", true),
+            ("inner", Some("shop"), Some("back"), "back", true),
+            ("shop_back", None, None, "back", true),
+            ("shop_", None, None, "shop_", false),
+            ("shop_back", Some("other"), Some("shop_back"), "shop_back", false),
+            ("shop_back", Some("shop"), None, "back", true),
+            ("bridge", None, None, "bridge", false),
+        ] {
+            let network = network(name, project, short);
+            assert_eq!((network.short_name("shop"), network.belongs_to("shop")), (called, own), "{network:?}");
+        }
+        assert_eq!(network("_back", None, None).short_name(""), "_back");
+    }
 }

@@ -35,6 +35,9 @@ pub const ERRNO: HeaderName = HeaderName::from_static("spyhop-errno");
 /// On every answer of a broker.
 pub const BROKER: HeaderName = HeaderName::from_static("spyhop-broker");
 
+/// What no broker answers, and an engine does: agents ask for it to see which of both they speak with. There is no such container.
+pub const FORBIDDEN: &str = "/containers/0/archive";
+
 /// What came between a question and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -170,6 +173,7 @@ mod tests {
             assert_eq!(question, ENGINE);
             let (given, mut kept) = std::os::unix::net::UnixStream::pair().unwrap();
             std::io::Write::write_all(&mut kept, b"hello").unwrap();
+            drop(kept);
             answer(&theirs, Ok(given)).unwrap();
             assert_eq!(handover::receive(&theirs).unwrap().0, HELPER);
             answer(&theirs, Err::<OwnedFd, _>(io::Error::from_raw_os_error(libc::EACCES))).unwrap();

@@ -36,10 +36,11 @@ pub use exceptions::Exception;
 pub use finding::{Finding, Group, NotChecked, Severity, Verdict, place_of};
 pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
-pub use learn::learn;
+pub use learn::{Learnt, Seen};
 pub use publish::Publish;
-pub use resolve::{Asked, Resolved};
+pub use resolve::{Asked, Placed, Resolved};
 pub use rules::{
-    Checks, GatewayMode, ImagePin, Layer, Limits, NetworkRule, Overcommit, Policy, Profile, Project, ServiceRule, Tier,
+    Checks, GatewayMode, ImagePin, Layer, Limits, NetworkRule, Overcommit, Policy, Profile, Project, ServiceRule,
+    Sharing, Tier, With,
 };
 pub use secrets::{RootFiles, SecretFiles, Written};

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Amount, Limits, Policy, Project, Publish, Tier, probe::Probe, rules::Layer, rules::ServiceRule};
+use super::{
+    Amount, EgressTarget, Limits, Policy, Project, Publish, Sharing, Tier, probe::Probe, rules::Layer,
+    rules::ServiceRule,
+};
 use crate::{
     inventory::Entry,
     model::{ContainerFilter, Labels, ServiceKey},
@@ -95,6 +98,7 @@ impl<'a> Rulebook<'a> {
         of_layer.copied().collect()
     }
 
+    /// Rules of single services, of every layer.
     fn names(&self) -> impl Iterator<Item = &'a ServiceRule> {
         self.layers.iter().flat_map(|(exact, _)| exact.values().copied())
     }
@@ -129,10 +133,28 @@ pub(super) fn service(
     }
 }
 
-/// What the file has the containers of each service asked.
+/// What is said of where a service stands, once rules are laid on top of each other.
+#[derive(Clone, Debug, Default)]
+pub struct Placed<'p> {
+    /// A rule matches it.
+    pub listed: bool,
+    /// Networks it belongs on; `None` is not said.
+    pub networks: Option<&'p [Arc<str>]>,
+    /// What it may reach outside; `None` is not said.
+    pub egress: Option<&'p [EgressTarget]>,
+    /// Ports it may publish.
+    pub publish: &'p [Publish],
+    /// Namespaces it may share.
+    pub namespace: Sharing,
+    /// It may forward between its networks.
+    pub multihomed: bool,
+}
+
+/// What the file has the containers of each service asked, and says of where they stand.
 #[derive(Debug)]
 pub struct Asked<'p> {
     policy: &'p Policy,
+    in_force: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     books: HashMap<&'p str, Rulebook<'p>>,
 }
 
@@ -141,10 +163,11 @@ impl<'p> Asked<'p> {
     pub fn new(policy: &'p Policy, containers: &[Arc<Entry>]) -> Self {
         let in_force = profiles(policy, containers);
         let book = |project: &'p Arc<Project>| {
-            let in_force = in_force.get(&project.name).map(Vec::as_slice).unwrap_or_default();
+            let in_force: &[Arc<str>] = in_force.get(&project.name).map(Vec::as_slice).unwrap_or_default();
             (&*project.name, Rulebook::of(project, in_force))
         };
-        Self { policy, books: policy.projects.iter().map(book).collect() }
+        let books = policy.projects.iter().map(book).collect();
+        Self { policy, in_force, books }
     }
 
     /// Probes of a service by name; `None` is not asked, whatever a label says.
@@ -156,6 +179,30 @@ impl<'p> Asked<'p> {
             probes.entry(name).or_insert(probe.as_ref());
         }
         probes
+    }
+
+    /// What is said of where a service stands and what it may reach.
+    pub fn placed(&self, key: &ServiceKey) -> Placed<'p> {
+        let rules = self.books.get(&*key.project).map(|book| book.about(&key.service)).unwrap_or_default();
+        Placed {
+            listed: !rules.is_empty(),
+            networks: rules.iter().find_map(|rule| rule.networks.as_deref()),
+            egress: rules.iter().find_map(|rule| rule.egress.as_deref()),
+            publish: rules.iter().find_map(|rule| rule.publish.as_deref()).unwrap_or_default(),
+            namespace: rules.iter().fold(Sharing::default(), |sharing, rule| sharing.or(&rule.namespace)),
+            multihomed: rules.iter().find_map(|rule| rule.multihomed).unwrap_or_default(),
+        }
+    }
+
+    /// Services that a project names without a pattern, in no order, some of them twice.
+    pub fn named(&self, project: &str) -> impl Iterator<Item = &'p Arc<str>> {
+        self.books.get(project).into_iter().flat_map(Rulebook::names).map(|rule| &rule.name)
+    }
+
+    /// The layers of a project that are in force, the one that wins first.
+    pub fn layers(&self, project: &'p Project) -> impl Iterator<Item = &'p Layer> + Clone {
+        let in_force = self.in_force.get(&project.name).map(Vec::as_slice).unwrap_or_default();
+        layers(project, in_force)
     }
 
     /// The tier of a service, one of whose containers has these labels.

@@ -63,6 +63,8 @@ pub struct Confined {
     pub seccomp: bool,
     /// Version of the Landlock interface in force; `None` where the kernel has none, or nothing was to be limited by it.
     pub landlock: Option<u32>,
+    /// It has no capability in effect, and none it could take. Found, not asked for: whoever starts it says which there are.
+    pub no_capabilities: bool,
 }
 
 /// Gives up what `role` does not need. To be called before any thread starts: filters bind the calling thread and those it starts.
@@ -76,8 +78,9 @@ pub fn confine_but(role: Role, keeps: &Keeps) -> Confined {
     let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
     let not_dumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
     let landlock = keeps.writes.as_deref().and_then(|writes| paths::limit(writes, keeps.reads.as_deref()));
+    let no_capabilities = has_no_capabilities() == Some(true);
     let seccomp = no_new_privileges && calls::limit(role, keeps);
-    Confined { not_dumpable, no_new_privileges, seccomp, landlock }
+    Confined { not_dumpable, no_new_privileges, seccomp, landlock, no_capabilities }
 }
 
 /// Whether the process has no capability in effect, and none it could take; `None` where the kernel does not say.

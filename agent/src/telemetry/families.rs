@@ -122,6 +122,14 @@ pub(super) const LOG_LINES_SUPPRESSED: Family = family(
     "Lines of the agent's own log left out because the same message came too often.",
 );
 
+pub(super) const SANDBOX_STATE: Family = family(
+    "spyhop_sandbox_state",
+    Kind::Gauge,
+    "",
+    &["process", "measure"],
+    "1 where a process of the agent has given up what this measure takes from it, else 0; see docs/security.md.",
+);
+
 /// Everything [`super::Metrics`] registers.
 pub const SELF_FAMILIES: &[&Family] = &[
     &ENGINE_REQUESTS,
@@ -141,4 +149,5 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &ACCESS_CURRENT,
     &TLS_CERTIFICATE_EXPIRY,
     &LOG_LINES_SUPPRESSED,
+    &SANDBOX_STATE,
 ];

@@ -177,6 +177,23 @@ struct RefusalLabel {
     reason: HttpRefusal,
 }
 
+/// One thing a process of the agent has given up, or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sandboxed {
+    /// `agent` or `broker`.
+    pub process: &'static str,
+    /// What was to be given up.
+    pub measure: &'static str,
+    /// Whether it was.
+    pub holds: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SandboxLabels {
+    process: &'static str,
+    measure: &'static str,
+}
+
 /// A gauge that may have no value, and then no sample.
 #[derive(Clone, Debug, Default)]
 struct Absentable(Arc<Mutex<Option<i64>>>);
@@ -259,6 +276,8 @@ pub struct Metrics {
     tls_certificate_expiry: Absentable,
     /// Own log lines left out.
     pub log_lines_suppressed: Counter,
+    sandbox_state: Counters<SandboxLabels, Gauge>,
+    sandbox: Arc<Mutex<Vec<Sandboxed>>>,
 }
 
 impl Default for Metrics {
@@ -283,6 +302,8 @@ impl Default for Metrics {
             access_current: register(&mut registry, &families::ACCESS_CURRENT, Absentable::default()),
             tls_certificate_expiry: register(&mut registry, &families::TLS_CERTIFICATE_EXPIRY, Absentable::default()),
             log_lines_suppressed: register(&mut registry, &families::LOG_LINES_SUPPRESSED, Counter::default()),
+            sandbox_state: register(&mut registry, &families::SANDBOX_STATE, Counters::default()),
+            sandbox: Arc::default(),
         };
         // A ceiling never reached must read 0, not be absent: alerts on it would otherwise miss its first refusal.
         for reason in Reason::ALL {
@@ -332,6 +353,19 @@ impl Metrics {
     /// Says when the agent's own certificate ends, in Unix seconds; `None` without TLS.
     pub fn set_certificate_expiry(&self, ends: Option<i64>) {
         self.tls_certificate_expiry.set(ends);
+    }
+
+    /// Says what the processes of the agent have given up.
+    pub fn set_sandbox(&self, measures: Vec<Sandboxed>) {
+        for Sandboxed { process, measure, holds } in &measures {
+            self.sandbox_state.get_or_create(&SandboxLabels { process, measure }).set(i64::from(*holds));
+        }
+        *self.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = measures;
+    }
+
+    /// What they have given up; empty before it is known.
+    pub fn sandbox(&self) -> Vec<Sandboxed> {
+        self.sandbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts one write of the state file.

@@ -5,4 +5,4 @@ pub mod log;
 mod metrics;
 
 pub use families::SELF_FAMILIES;
-pub use metrics::{EngineCall, HttpAnswer, HttpRefusal, Metrics, Outcome, Reason, TargetOutcome};
+pub use metrics::{EngineCall, HttpAnswer, HttpRefusal, Metrics, Outcome, Reason, Sandboxed, TargetOutcome};

@@ -49,6 +49,7 @@ pub(crate) fn board() -> Board {
     }
     let coverage = |looked, of| Coverage { looked, of, missing: Vec::new() };
     let shop = Project {
+        hash: "0123456789abcdef".into(),
         counts,
         coverage: [(Tier::Static, coverage(4, 4)), (Tier::Passive, coverage(3, 4)), (Tier::Active, coverage(12, 12))]
             .into(),
@@ -64,7 +65,6 @@ pub(crate) fn board() -> Board {
         sweeps: [(Tier::Static, sweep(2_000, 2)), (Tier::Passive, sweep(3_595, 25)), (Tier::Active, sweep(3_596, 750))]
             .into(),
         probes: [1, 0, 120, 8, 2],
-        digest: Some("0123456789abcdef".into()),
         ..Report::default()
     });
     board

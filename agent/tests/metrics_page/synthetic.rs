@@ -232,6 +232,7 @@ fn snapshot() -> Snapshot {
                 os: Some("linux".into()),
                 arch: Some("amd64".into()),
                 kernel: Some("6.12.0-whale".into()),
+                ..EngineVersion::default()
             })),
             info: Some(Arc::new(EngineInfo {
                 name: "whale".into(),
@@ -243,6 +244,7 @@ fn snapshot() -> Snapshot {
                 cpus: Some(4),
                 memory_bytes: Some(8 << 30),
                 system_time: None,
+                ..EngineInfo::default()
             })),
             ready_since: Some(at(1)),
         },

@@ -26,6 +26,7 @@ pub mod kernel_v1;
 pub mod kernel_v2;
 pub mod log_writer;
 pub mod motovault;
+pub mod namespace;
 pub mod netns_helper;
 pub mod page;
 pub mod page_rules;

@@ -40,8 +40,8 @@ pub(super) fn join(
     wanted: Wanted,
 ) -> anyhow::Result<Verdict> {
     let intent = Arc::new(Intent::resolve(&config.policy, snapshot));
-    let fixed = fixed::judge(&intent, snapshot);
-    let around = &app::IsolationAround { elsewhere: wanted.elsewhere, own: None, helper: app::helper(config) };
+    let fixed = fixed::look(&intent, snapshot);
+    let around = &app::IsolationAround { elsewhere: wanted.elsewhere, own: None, helper: app::helper(config), probes: Default::default() };
     let mut court = Court::for_one_look();
     let mut unseen = Vec::new();
     let now = Timestamp::now();
@@ -69,11 +69,14 @@ pub(super) fn join(
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the async runtime")?;
         probed = Some(runtime.block_on(hands.probe(round)));
     }
+    let listeners = observed.as_ref().map(|observed| &observed.listeners);
+    let excess = listeners.map(|listeners| fixed::excess(&intent, snapshot, listeners)).unwrap_or_default();
     let report = court.judge(&Look {
         policy: &config.policy,
         wanted: &*intent,
         snapshot,
         fixed: &fixed,
+        excess: &excess,
         observed: observed.as_deref(),
         probed: probed.as_ref(),
         now: Timestamp::now(),

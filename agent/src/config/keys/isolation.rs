@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{Key, key, kinds};
-use crate::isolation::{Enabled, HOST_PORTS};
+use crate::isolation::{Enabled, HOST_PORTS, active::Name};
 
 pub(in crate::config) static ENABLED: Key<Enabled> = key(
     "isolation.enabled",
@@ -68,5 +68,14 @@ pub(in crate::config) static PROBE_TIMEOUT: Key<Duration> = key(
     kinds::duration::<20, 5_000>(),
     || Duration::from_millis(250),
     "How long an answer to such a connection is waited for. What is closed costs all of it, because nothing comes back.",
+)
+.reloads();
+
+pub(in crate::config) static OUTSIDE_NAME: Key<Option<Name>> = key(
+    "isolation.outside_name",
+    kinds::OUTSIDE_NAME,
+    || None,
+    "A name of the world outside, such as example.com, which is asked for from inside services on internal networks alone: the engine's resolver \
+     must not answer. It asks servers outside where it does. `off` asks for none.",
 )
 .reloads();

@@ -1,7 +1,7 @@
 //! Kinds of values for the isolation checks.
 
 use super::{Kind, Raw, many, not_one_of, one, quoted};
-use crate::{config::report::Wrong, isolation::Enabled};
+use crate::{config::report::Wrong, isolation::{Enabled, active::Name}};
 
 /// Whether it is looked at.
 pub(in crate::config) const ISOLATION: Kind<Enabled> = Kind {
@@ -39,4 +39,18 @@ pub(in crate::config) const PORTS: Kind<Vec<u16>> = Kind {
         Ok(ports)
     },
     show: |ports| Raw::Many(ports.iter().map(u16::to_string).collect()),
+};
+
+/// A name outside, or `off`.
+pub(in crate::config) const OUTSIDE_NAME: Kind<Option<Name>> = Kind {
+    name: "a name or off",
+    range: || "example.com".into(),
+    list: false,
+    read: |raw| {
+        one(raw, |text| match text {
+            "off" => Ok(None),
+            text => text.parse().map(Some).map_err(|hint| Wrong::new(format!("{} is no such name", quoted(text))).hint(hint)),
+        })
+    },
+    show: |name| Raw::One(name.as_ref().map_or_else(|| "off".to_owned(), Name::to_string)),
 };

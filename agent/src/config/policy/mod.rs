@@ -11,6 +11,7 @@ mod openslo;
 mod probes;
 mod projects;
 mod queries;
+mod sense;
 mod services;
 #[cfg(test)]
 mod tests;

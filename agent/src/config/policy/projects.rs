@@ -1,15 +1,15 @@
 //! `projects:` by name, with their services, networks, flows and profiles.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     super::{
-        report::{Position, Wrong, quoted},
-        yaml::{Entry, Node},
+        report::{Wrong, quoted},
+        yaml::{Entry, Node, Value},
     },
     fields::{self, Fields, under},
     objectives::{self, Place},
-    services,
+    sense, services,
 };
 use crate::policy::{Flow, GatewayMode, Layer, NetworkRule, Profile, Project, Publish};
 
@@ -17,7 +17,7 @@ const PROFILE: [&str; 5] = ["files", "services", "networks", "flows", "host"];
 const PROJECT: [&str; 7] = ["hosts", "services", "networks", "flows", "host", "profiles", "objectives"];
 
 pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Project>> {
-    let mut projects = Vec::new();
+    let (mut projects, mut places) = (Vec::new(), Vec::new());
     for Entry { key, at, value } in fields.map("projects", node) {
         let path = under("projects", &key);
         let Some(name) = fields.name(at, &path, &key) else { continue };
@@ -31,34 +31,12 @@ pub(super) fn read(fields: &mut Fields<'_>, node: Node) -> Vec<Arc<Project>> {
                 key => layer(fields, &path, key, value, &mut project.base),
             }
         }
-        names(fields, &path, at, &project);
+        sense::of_project(fields, &path, at, &project);
         projects.push(Arc::new(project));
+        places.push((path, at));
     }
+    sense::between_projects(fields, &projects, &places);
     projects
-}
-
-/// Names of networks and of services in flows lead to something the project has, in itself or in a profile.
-fn names(fields: &mut Fields<'_>, path: &str, at: Position, project: &Project) {
-    let layers: Vec<&Layer> = [&project.base].into_iter().chain(project.profiles.iter().map(|it| &it.layer)).collect();
-    let networks: BTreeSet<&str> = layers.iter().flat_map(|layer| layer.networks.keys()).map(|name| &**name).collect();
-    let rules = || layers.iter().flat_map(|layer| &layer.services);
-    let mut unknown = BTreeSet::new();
-    // A project that describes no network says nothing about them.
-    for name in rules().flat_map(|rule| rule.networks.iter().flatten()).filter(|_| !networks.is_empty()) {
-        if !networks.contains(&**name) {
-            unknown.insert(format!("a service is on network {}, which `networks` does not have", quoted(name)));
-        }
-    }
-    for end in layers.iter().flat_map(|layer| &layer.flows).flat_map(|flow| [&flow.source, &flow.target]) {
-        let name = end.as_str();
-        let known = name.contains('*') || rules().any(|rule| rule.matches(name) || *rule.name == *name);
-        if !known {
-            unknown.insert(format!("a flow names {}, which is no service of the project", quoted(name)));
-        }
-    }
-    for what in unknown {
-        fields.wrong(at, path, Wrong::new(what).hint("add it, or correct the name"));
-    }
 }
 
 fn profiles(fields: &mut Fields<'_>, path: &str, node: Node) -> Vec<Profile> {
@@ -90,42 +68,44 @@ fn layer(fields: &mut Fields<'_>, path: &str, key: &str, node: Node, layer: &mut
                 layer.networks.insert(name, network(fields, &path, value));
             }
         }
-        "flows" => layer.flows = fields.list(path, node, flow),
+        // A key without a value says nothing; an empty list says that there are none.
+        "flows" if matches!(node.value, Value::Empty) => {}
+        "flows" => layer.flows = Some(fields.list(path, node, flow)),
+        _ if matches!(node.value, Value::Empty) => {}
         _ => {
+            let mut reach = Vec::new();
             for Entry { value, .. } in fields.section(path, node, &["reach"]) {
-                layer.host_reach = fields.list(&under(path, "reach"), value, publish);
+                reach = fields.list(&under(path, "reach"), value, publish);
             }
+            layer.host_reach = Some(reach);
         }
     }
 }
 
 fn network(fields: &mut Fields<'_>, path: &str, node: Node) -> NetworkRule {
     let mut rule = NetworkRule::default();
-    for Entry { key, value, .. } in fields.section(path, node, &["internal", "gateway"]) {
+    for Entry { key, value, .. } in fields.section(path, node, &["internal", "gateway", "icc", "ipv6", "driver"]) {
         let path = under(path, &key);
         match key.as_str() {
             "internal" => rule.internal = fields.parsed(&path, value, fields::switch),
-            _ => rule.gateway = fields.parsed(&path, value, gateway),
+            "gateway" => rule.gateway = fields.parsed(&path, value, gateway),
+            "icc" => rule.icc = fields.parsed(&path, value, fields::switch),
+            "ipv6" => rule.ipv6 = fields.parsed(&path, value, fields::switch),
+            _ => rule.driver = fields.parsed(&path, value, fields::word),
         }
     }
     rule
 }
 
 fn gateway(text: &str) -> Result<GatewayMode, Wrong> {
-    let mode = match text {
-        "nat" => Some(GatewayMode::Nat),
-        "routed" => Some(GatewayMode::Routed),
-        "isolated" => Some(GatewayMode::Isolated),
-        "any" => Some(GatewayMode::Any),
-        _ => None,
-    };
-    fields::one_of(text, "a gateway mode", &["nat", "routed", "isolated", "any"], mode)
+    let known = GatewayMode::WORDS.map(|(word, _)| word);
+    fields::one_of(text, "a gateway mode", &known, GatewayMode::from_word(text))
 }
 
 fn flow(text: &str) -> Result<Flow, Wrong> {
     Flow::parse(text).ok_or_else(|| {
         Wrong::new(format!("{} is not a flow", quoted(text)))
-            .hint("write source -> target:port, with /udp behind it for UDP and ! where it must work")
+            .hint("write source -> target:port, with /udp behind it for UDP and ! where it must work; one end may be project/service")
     })
 }
 

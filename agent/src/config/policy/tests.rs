@@ -6,11 +6,12 @@ use proptest::prelude::*;
 
 use super::read_file;
 use crate::{
+    isolation::{Intent, fixed, learn},
     model::{Attachment, ContainerFilter, Limits, PublishedPort},
     policy::{
-        Amount, Class, GatewayMode, ImagePin, Policy, RootFiles, Scene, Severity,
+        Amount, Class, GatewayMode, ImagePin, Policy, RootFiles, Scene, Severity, With,
         examples::{now, published, snapshot, sound},
-        judge, learn,
+        judge,
         objectives::resolve,
     },
 };
@@ -33,9 +34,19 @@ fn a_file_with_everything_is_understood() {
     assert_eq!(tier.limits.cpus, Some(Amount { least: Some(0.5), most: Some(2.0) }));
     assert_eq!(tier.limits.pids, Some(Amount { least: None, most: Some(500.0) }));
     let shop = policy.project("shop").unwrap();
-    assert_eq!(shop.base.services.len(), 4);
-    assert_eq!(shop.base.flows.len(), 2);
-    assert!(shop.base.flows[0].required && !shop.base.flows[1].required);
+    assert_eq!(shop.base.services.len(), 6);
+    let flows = shop.base.flows.as_deref().unwrap();
+    assert_eq!(flows.len(), 3);
+    assert!(flows[0].required && !flows[1].required);
+    assert_eq!(flows[2].source_project.as_deref(), Some("monitoring"));
+    assert_eq!(shop.base.host_reach.as_ref().map(Vec::len), Some(1));
+    let rule = |name: &str| shop.base.services.iter().find(|rule| *rule.name == *name).unwrap();
+    assert_eq!(rule("resolver").namespace.network, Some(With::Host));
+    assert_eq!((&rule("debugger").namespace.network, &rule("debugger").namespace.pid), (&None, &Some(With::Host)));
+    assert_eq!((rule("gateway").multihomed, rule("api").multihomed), (Some(true), None));
+    assert_eq!(rule("api").egress.as_deref(), Some([].as_slice()));
+    let edge = &shop.base.networks["edge"];
+    assert_eq!((edge.icc, edge.ipv6, edge.driver.as_deref()), (Some(true), Some(false), Some("bridge")));
     assert_eq!(shop.base.networks["backend"].internal, Some(true));
     assert_eq!(shop.base.networks["backend"].gateway, Some(GatewayMode::Isolated));
     assert_eq!(shop.profiles[0].files.len(), 1);
@@ -59,7 +70,10 @@ projects:
     services:
       web: { tier: critcal, publish: ['80:80'], replicas: -1, egress: [nowhere], job: perhaps }
       api: text
-    networks: { backend: { gateway: closed } }
+      odd: { namespace: { pid: none, userns: 'service:web', uts: host }, multihomed: maybe }
+      lone: { namespace: nobody }
+    networks: { backend: { gateway: closed, icc: perhaps, speed: fast } }
+    host: { reach: [ssh] }
     flows: ['a to b']
     profiles: { dev: { files: [/srv/compose.yml] } }
 checks:
@@ -93,7 +107,15 @@ exceptions:
         "services.web.egress: \"nowhere\" is not a target outside",
         "services.web.job: \"perhaps\" is not a switch",
         "services.api: is a section, not a value",
+        "services.odd.namespace.pid: \"none\" is nobody's namespace; write host, own, service:NAME or container:NAME",
+        "services.odd.namespace.userns: \"service:web\" is nobody's namespace; write host or own",
+        "services.odd.namespace.uts: no such key",
+        "services.odd.multihomed: \"maybe\" is not a switch; write ok where",
+        "services.lone.namespace: \"nobody\" is nobody's namespace; write host, none, own, service:NAME",
         "networks.backend.gateway: \"closed\" is not a gateway mode",
+        "networks.backend.icc: \"perhaps\" is not a switch",
+        "networks.backend.speed: no such key",
+        "host.reach: \"ssh\" is not a port of the host",
         "flows: \"a to b\" is not a flow",
         "profiles.dev.files: \"/srv/compose.yml\" is not the name of a compose file",
         "checks.off: \"root_usr\" is not a finding; did you mean root_user?",
@@ -131,6 +153,41 @@ projects:
     assert_eq!(mistakes, expected);
 }
 
+/// Rules of which an engine keeps one at most, and flows that lead into other projects.
+#[test]
+fn what_no_engine_can_keep_is_told() {
+    let text = "\
+projects:
+  shop:
+    services:
+      web: { networks: [edge, back], publish: [80] }
+      db: { networks: [back], publish: [5432] }
+      vpn: { networks: [edge], namespace: 'service:web' }
+      side: { namespace: 'service:nobody' }
+    networks: { edge: {}, back: { internal: true }, far: { gateway: isolated } }
+    flows: ['web -> data/store:1', 'web -> data/nowhere:1', 'elsewhere/anybody -> web:80']
+    profiles:
+      dev: { networks: { back: { internal: false } } }
+  data:
+    services: { store: {} }
+    flows:
+    host:
+";
+    let (policy, mistakes) = read(text);
+    let of = |name: &str| format!("policy.yml:2:3: projects.shop: {name}");
+    let expected = [
+        "\"db\" publishes a port and is on internal networks alone; the engine publishes nothing there: take `publish` away, or give it a network with a way out",
+        "\"vpn\" has `namespace: service:web` and networks of its own; an engine gives it one of both: write networks: [], or take `namespace` away",
+        "a service shares a namespace of \"nobody\", which is no service of the project; add it, or correct the name",
+        "network \"far\" has an isolated gateway and is not internal; an engine refuses that: write internal: true beside it",
+        "a flow names data/nowhere, which is no service; add it to that project, or correct the name",
+    ];
+    assert_eq!(mistakes, expected.map(of));
+    let data = policy.project("data").unwrap();
+    assert_eq!((&data.base.flows, &data.base.host_reach), (&None, &None), "a key without a value says nothing");
+    assert!(!data.base.speaks_of_isolation() && policy.project("shop").unwrap().base.speaks_of_isolation());
+}
+
 #[test]
 fn empty_files_say_nothing() {
     for text in ["", "# nothing\n", "tiers:\nprojects:\nchecks:\nexceptions:\n", "version: 1\n"] {
@@ -158,7 +215,7 @@ fn what_is_learnt_is_clean() {
     odd.networks = vec![on("shop_back"), on("back"), on("shop_edge")];
     (odd.limits.memory_bytes, odd.limits.cpu_cores) = (Some(123_456_789), Some(0.25));
     let picture = snapshot(vec![broken, sound("shop", "api"), lone, odd, star]);
-    let text = learn(&picture, now());
+    let text = learn(&picture, None, now());
     let (policy, mistakes) = read(&text);
     assert_eq!(mistakes, [] as [&str; 0], "{text}");
     let (files, filter) = (RootFiles::default(), ContainerFilter::default());
@@ -169,9 +226,12 @@ fn what_is_learnt_is_clean() {
     assert!(unlisted.iter().all(|place| place == "shop/*"), "{text}\n{:#?}", verdict.findings);
     assert_eq!(verdict.excepted.len(), 5, "{text}");
     assert_eq!(policy.tiers.len(), 3, "{text}");
+    // Of what lies between networks nothing is left either.
+    let drafts = fixed::judge(&Intent::resolve(&policy, &picture), &picture);
+    assert!(drafts.iter().all(|draft| draft.class.severity() == Severity::Info), "{text}\n{drafts:#?}");
     let later = jiff::Timestamp::from_second(now().as_second() + 100 * 86_400).unwrap();
     assert!(judge(&policy, &Scene { now: later, ..scene }).is_violated(), "exceptions end");
-    let (nothing, mistakes) = read(&learn(&snapshot(vec![]), now()));
+    let (nothing, mistakes) = read(&learn(&snapshot(vec![]), None, now()));
     assert!(mistakes.is_empty() && nothing.names_nobody());
 }
 
@@ -192,7 +252,7 @@ proptest! {
         container.confinement.secret_variables.push(variable.as_str().into());
         container.ports.push(PublishedPort { host_ip: port.as_str().into(), ..published(1) });
         container.networks = vec![Attachment { network: network.as_str().into(), network_id: None, addresses: vec![], aliases: vec![] }];
-        let text = learn(&snapshot(vec![container]), now());
+        let text = learn(&snapshot(vec![container]), None, now());
         let (_, mistakes) = read(&text);
         prop_assert!(mistakes.is_empty(), "{mistakes:?}\n{text}");
     }

@@ -17,9 +17,9 @@ super::families! { Isolation;
     SWEEP_DURATION: Gauge "spyhop_isolation_sweep_duration_seconds" "seconds" ["mode"]
         "How long the last look of a tier took.";
     PROBES: Counter "spyhop_isolation_probes_total" "" ["result"]
-        "Edges tried by the active tier since the agent started, by the worst answer of a round.";
+        "Connections tried by the active tier since the agent started, by what became of them.";
     POLICY: Info "spyhop_isolation_policy_info" "" ["project", "hash"]
-        "The policy which a project is judged by: the beginning of its SHA-256, empty without a file of its own.";
+        "What is wanted of a project: the beginning of the SHA-256 of all that the policy, with the profiles in force, says of its isolation.";
     DENIED: Counter "spyhop_isolation_denied_attempts_total" "" ["project", "src"]
         "Connections which a service began, which the policy does not name and nobody answered, as sweeps have seen them since the agent started.";
 }

@@ -12,13 +12,13 @@ pub(in crate::http) mod logs;
 pub(in crate::http) mod probes;
 mod service;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::query;
-use crate::{inventory::Snapshot, logs::board::Board, model::ServiceKey, policy};
+use crate::{inventory::Snapshot, logs::board::Board, model::ServiceKey, policy, telemetry::Sandboxed};
 
 pub(super) use engine::{AGENT_VERSION, Engine};
 
@@ -93,6 +93,9 @@ pub(super) struct Version<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<&'static str>,
     engine: Engine<'a>,
+    /// By process what it has given up; empty before that is known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sandbox: BTreeMap<&'static str, BTreeMap<&'static str, bool>>,
 }
 
 /// `/health`.
@@ -164,8 +167,12 @@ impl<'a> View<'a> {
     }
 
     /// Who is asked, and who is behind.
-    pub(super) fn version(&self) -> Version<'a> {
-        Version { version: AGENT_VERSION, revision: option_env!("SPYHOP_REVISION"), engine: self.engine() }
+    pub(super) fn version(&self, measures: &[Sandboxed]) -> Version<'a> {
+        let mut sandbox: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for Sandboxed { process, measure, holds } in measures {
+            sandbox.entry(*process).or_default().insert(*measure, *holds);
+        }
+        Version { version: AGENT_VERSION, revision: option_env!("SPYHOP_REVISION"), engine: self.engine(), sandbox }
     }
 
     /// How the agent is; `live` is whether it can answer a scrape.

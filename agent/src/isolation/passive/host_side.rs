@@ -30,9 +30,9 @@ impl HostSide {
         let namespace = Namespace::of(proc, 1);
         self.addresses = namespace.addresses()?.into_iter().collect();
         let counts = namespace.counts()?;
-        // Connections of the host are nobody's here: only sockets that come and go may be listeners.
-        let sockets = |counts: Counts| (counts.tcp, counts.tcp6, counts.udp, counts.udp6);
-        let same = counts.is_some() && self.counts.map(sockets) == counts.map(sockets);
+        let stands =
+            |before: Counts, now: Counts| now.same_tcp(&before) && (now.udp, now.udp6) == (before.udp, before.udp6);
+        let same = self.counts.zip(counts).is_some_and(|(before, now)| stands(before, now));
         self.udp_before.clone_from(&self.listeners);
         if same && !sweep.is_multiple_of(FULL_EVERY) {
             return Ok(());

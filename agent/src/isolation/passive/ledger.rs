@@ -29,14 +29,27 @@ struct Connection {
     server: SocketAddr,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a connection is; of several rows of one connection the last word counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Life {
     /// Asked and not answered.
     Asking,
-    /// Agreed on.
-    There,
     /// Ended in order, and told.
     Ended,
+    /// Agreed on.
+    There,
+}
+
+impl Life {
+    const fn of(state: SocketState) -> Option<Self> {
+        match state {
+            SocketState::SynSent => Some(Self::Asking),
+            SocketState::Established => Some(Self::There),
+            SocketState::TimeWait | SocketState::Closing => Some(Self::Ended),
+            // Whoever was asked and has answered waits for the client, whose row says what became of it.
+            SocketState::Listen | SocketState::SynReceived => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -46,9 +59,10 @@ struct Known {
     life: Life,
     /// An attempt, and told.
     attempted: bool,
-    /// The sweep that saw it last, and the one that counted it last.
-    sweep: u64,
-    counted: u64,
+    /// No sweep before this one has seen it.
+    is_new: bool,
+    /// What the rows of this sweep say, with the most retransmits; `None` before the first one.
+    rows: Option<(Life, u8)>,
 }
 
 /// One row with the way it goes.
@@ -56,7 +70,7 @@ struct Candidate {
     connection: Connection,
     space: usize,
     outbound: bool,
-    state: SocketState,
+    life: Life,
     retransmits: u8,
 }
 
@@ -74,7 +88,6 @@ pub(super) struct Page<'s, 'l> {
     pub(super) host_listens: &'l dyn Fn(Protocol, u16) -> bool,
     /// Whether a socket with this address, made in the namespace of this process, is a probe of ours.
     pub(super) ours: &'l dyn Fn(u32, SocketAddr) -> bool,
-    pub(super) sweep: u64,
 }
 
 /// The connections of all namespaces.
@@ -95,17 +108,28 @@ impl Ledger {
         let first_inbound = candidates.partition_point(|candidate| candidate.outbound);
         let inbound: HashSet<Connection> =
             candidates.get(first_inbound..).unwrap_or_default().iter().map(|candidate| candidate.connection).collect();
+        // Connections through a published port, by their client: an engine that does not hide it shows them at the server as well.
+        let mut through: HashMap<(Protocol, SocketAddr), Arc<Edge>> = HashMap::new();
         for candidate in &candidates {
+            let Connection { protocol, client, server } = candidate.connection;
             if !self.connections.contains_key(&candidate.connection) {
                 let edge = self.edge(page, candidate, &inbound, observed);
-                let known = Known { edge, life: Life::Asking, attempted: false, sweep: 0, counted: 0 };
+                let twice = !candidate.outbound && edge.is_some() && edge.as_ref() == through.get(&(protocol, client));
+                let edge = edge.filter(|_| !twice);
+                let known = Known { edge, life: Life::Asking, attempted: false, is_new: true, rows: None };
                 self.connections.insert(candidate.connection, known);
             }
             if let Some(known) = self.connections.get_mut(&candidate.connection) {
-                known.advance(candidate, page.sweep, observed);
+                if let Some(edge) =
+                    known.edge.as_ref().filter(|_| candidate.outbound && page.picture.is_host(server.ip()))
+                {
+                    through.insert((protocol, client), Arc::clone(edge));
+                }
+                known.rows = known.rows.max(Some((candidate.life, candidate.retransmits)));
             }
         }
-        self.connections.retain(|_, known| known.sweep == page.sweep);
+        drop(through);
+        self.connections.retain(|_, known| known.advance(observed));
         let loose = &mut self.loose;
         self.edges.retain(|edge| {
             let used = Arc::strong_count(edge) > 1;
@@ -118,9 +142,7 @@ impl Ledger {
         let mut found = Vec::new();
         for (space, seen) in page.seen.iter().enumerate() {
             for Row { socket, retransmits, .. } in seen.space.rows() {
-                if matches!(socket.state, SocketState::Listen | SocketState::SynReceived) {
-                    continue;
-                }
+                let Some(life) = Life::of(socket.state) else { continue };
                 let Some(outbound) = self.is_outbound(page, seen.space, socket) else {
                     observed.left_out.ambiguous += 1;
                     continue;
@@ -128,8 +150,7 @@ impl Ledger {
                 let (client, server) =
                     if outbound { (socket.local, socket.remote) } else { (socket.remote, socket.local) };
                 let connection = Connection { protocol: socket.protocol, client, server };
-                let (state, retransmits) = (socket.state, *retransmits);
-                found.push(Candidate { connection, space, outbound, state, retransmits });
+                found.push(Candidate { connection, space, outbound, life, retransmits: *retransmits });
             }
         }
         found
@@ -242,40 +263,29 @@ pub(super) const fn is_loose(end: &End) -> bool {
 }
 
 impl Known {
-    /// Takes one row of it.
-    fn advance(&mut self, row: &Candidate, sweep: u64, observed: &mut Observed) {
-        let before = self.sweep;
-        self.sweep = sweep;
-        match row.state {
-            SocketState::SynSent => {
-                // The same ports for another connection.
-                let again = before != 0 && self.life != Life::Asking;
-                self.attempted &= !again;
-                let waited = row.retransmits > 0 || (before != 0 && before < sweep && !again);
-                if waited && !self.attempted {
-                    self.attempted = true;
-                    add(&mut observed.attempts, self.edge.as_deref());
-                }
-                self.life = Life::Asking;
+    /// Takes what the rows of a sweep say of it; whether there were any.
+    fn advance(&mut self, observed: &mut Observed) -> bool {
+        let Some((life, retransmits)) = self.rows.take() else { return false };
+        let (was, is_new) = (self.life, std::mem::take(&mut self.is_new));
+        self.life = life;
+        let edge = self.edge.as_deref();
+        if life == Life::Asking {
+            // After more than asking it is another connection between the same ports.
+            let again = was != Life::Asking;
+            self.attempted &= !again;
+            if (retransmits > 0 || !(is_new || again)) && !self.attempted {
+                self.attempted = true;
+                add(&mut observed.attempts, edge);
             }
-            SocketState::Established if self.counted != sweep => self.count(Life::There, sweep, observed),
-            SocketState::TimeWait | SocketState::Closing if self.counted != sweep && self.life != Life::Ended => {
-                self.count(Life::Ended, sweep, observed);
-            }
-            _ => {}
+            return true;
         }
-    }
-
-    fn count(&mut self, life: Life, sweep: u64, observed: &mut Observed) {
-        let is_new = match life {
-            Life::There => self.life != Life::There,
-            Life::Ended | Life::Asking => self.life == Life::Asking,
-        };
-        (self.life, self.counted) = (life, sweep);
-        add(&mut observed.flows, self.edge.as_deref());
-        if is_new {
-            add(&mut observed.fresh, self.edge.as_deref());
+        if life == Life::There || was != Life::Ended {
+            add(&mut observed.flows, edge);
         }
+        if was == Life::Asking || (life == Life::There && was == Life::Ended) {
+            add(&mut observed.fresh, edge);
+        }
+        true
     }
 }
 

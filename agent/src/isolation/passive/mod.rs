@@ -20,7 +20,6 @@ mod ledger;
 mod past;
 mod picture;
 mod space;
-mod subnet;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,3 +85,6 @@ pub struct LeftOut {
     /// Lines of the kernel that were not understood, in this sweep.
     pub strange: u64,
 }
+
+#[cfg(test)]
+mod tests;

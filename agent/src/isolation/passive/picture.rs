@@ -10,12 +10,11 @@ use jiff::Timestamp;
 use super::{
     groups::{Groups, is_named, key},
     past::Past,
-    subnet::Subnet,
 };
 use crate::{
     inventory::Snapshot,
     isolation::End,
-    model::{Container, ContainerId, NetworkMode, Protocol, ServiceKey},
+    model::{Container, ContainerId, Gateway, Network, NetworkMode, Protocol, ServiceKey, Subnet},
 };
 
 /// Everything that addresses are held against.
@@ -70,7 +69,7 @@ impl<'s> Picture<'s> {
     ) -> Self {
         let subnets = |only_bridges: bool| {
             let networks = snapshot.networks.iter();
-            let wanted = networks.filter(move |network| !only_bridges || network.driver.as_deref() == Some("bridge"));
+            let wanted = networks.filter(move |network| !only_bridges || has_host(network));
             wanted.flat_map(|network| &network.subnets).filter_map(|text| Subnet::parse(text)).collect()
         };
         let mut this = Self {
@@ -86,13 +85,16 @@ impl<'s> Picture<'s> {
             past,
             before,
         };
+        let given = snapshot.networks.iter().filter(|network| has_host(network));
+        this.gateways.extend(given.flat_map(|network| &network.gateways));
         for container in snapshot.containers.iter().map(|entry| &entry.container) {
             // Whoever joined another one's network may be told with its addresses; they are the other one's.
             if !matches!(container.network_mode, NetworkMode::Container(_)) {
                 let addresses = container.networks.iter().flat_map(|attachment| &attachment.addresses);
                 this.holders.extend(addresses.map(|address| (*address, container)));
             }
-            for port in &container.ports {
+            // What does not run publishes nothing: its ports are what was asked for.
+            for port in container.ports.iter().filter(|_| container.has_processes()) {
                 let Some(protocol) = Protocol::from_word(&port.protocol) else { continue };
                 let on = port.host_ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
                 let place = this.published.entry((protocol, port.host_port)).or_default();
@@ -120,21 +122,21 @@ impl<'s> Picture<'s> {
         self.host.contains(&address) || self.gateways.contains(&address)
     }
 
-    /// Takes a container's gateway for the host: on a bridge it is, on macvlan it is the network's own router.
+    /// Takes a container's gateway for the host, where it is one ([`has_host`]).
     pub(super) fn add_gateway(&mut self, address: IpAddr) {
         if self.is_bridge(address) && !self.holders.contains_key(&address) {
             self.gateways.insert(address);
         }
     }
 
-    /// Whether the address is on a bridge of the engine's.
+    /// Whether the address is on a bridge of the engine's on which the host is.
     pub(super) fn is_bridge(&self, address: IpAddr) -> bool {
-        self.bridges.iter().any(|subnet| subnet.holds(address))
+        self.bridges.iter().any(|subnet| subnet.contains(address))
     }
 
     /// Whether the address is in a network that the engine knows.
     pub(super) fn is_inside(&self, address: IpAddr) -> bool {
-        self.subnets.iter().any(|subnet| subnet.holds(address))
+        self.subnets.iter().any(|subnet| subnet.contains(address))
     }
 
     /// The container behind a port of the host, and its own port.
@@ -197,6 +199,13 @@ impl<'s> Picture<'s> {
         let other = self.past.holder(address).is_some_and(|before| before != key(container));
         other && self.before.zip(container.started_at).is_none_or(|(before, started)| started >= before)
     }
+}
+
+/// Whether the gateway of a network is the host. On macvlan it is the network's own router, and a bridge may be told to have no address.
+fn has_host(network: &Network) -> bool {
+    let no_address =
+        network.options.inhibit_ipv4 == Some(true) || network.options.gateway_v4 == Some(Gateway::Isolated);
+    network.is_bridge() && !no_address
 }
 
 /// An address that no router passes on; of IPv4 only those, because clouds serve `169.254.169.254` to everybody.

@@ -173,7 +173,6 @@ impl Sweeper {
             picture: &picture,
             host_listens: &|protocol, port| host.listens(protocol, port) || picture.is_published(protocol, port),
             ours: around.ours,
-            sweep: self.sweeps,
         };
         ledger.enter(&page, observed);
         for Seen { group, space } in &seen {

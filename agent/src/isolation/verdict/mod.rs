@@ -1,7 +1,7 @@
 //! The verdict: what the tiers say, held against what is wanted, and against what was said before.
 //!
 //! ```text
-//!  fixed::judge -> Draft ------------------+
+//!  fixed::look --> Draft -------------------+
 //!  Observed --> seen ----> Draft, attempts +--> merge (class, service, subject) --> waivers, severities --> Report
 //!  Probed ----> probed --> Draft ----------+       evidence, since                                           |
 //!  required flows -------> missing --------+                                     coverage, matrix, graph ----+
@@ -34,6 +34,7 @@ pub use super::active::Answer;
 use super::{
     Draft, Edge, End,
     active::Probed,
+    fixed::Judged,
     passive::{self, Graph, Observed},
 };
 use crate::{
@@ -70,7 +71,9 @@ pub struct Look<'a> {
     /// The picture.
     pub snapshot: &'a Snapshot,
     /// What the static tier says of this picture.
-    pub fixed: &'a [Draft],
+    pub fixed: &'a Judged,
+    /// Who shares a network without a flow, with ports that the newest sweep has seen ([`fixed::excess`]).
+    pub excess: &'a [Draft],
     /// The newest sweep; `None` while there is none.
     pub observed: Option<&'a Observed>,
     /// The newest round of probes; `None` while there is none.
@@ -142,24 +145,26 @@ impl Court {
         self.patience.follow(look.snapshot, look.now);
         self.follow_addresses(look);
         let neighbours = Neighbours::of(look.snapshot);
-        let mut drafts = look.fixed.to_vec();
-        let mut left_out = false;
+        let mut drafts: Vec<Draft> = look.fixed.drafts.iter().chain(look.excess).cloned().collect();
         if let Some(observed) = look.observed {
             seen::flows(look, observed, &mut drafts);
-            left_out = seen::excess(look, observed, &neighbours, &mut drafts);
         }
         if let Some(probed) = look.probed {
             probed::reached(look, probed, &neighbours, &mut drafts);
         }
+        let talking = seen::talking(look.wanted);
+        drafts.retain(|draft| match (draft.class, &draft.to) {
+            (Class::ExcessReachability, Some(End::Service(to))) => !seen::talks(&talking, &draft.service, to),
+            _ => true,
+        });
         self.patience.judge(look, &mut drafts);
         let findings = self.known.merge(look.policy, drafts, look.now);
         let mut report = merge::waive(look.policy, look.now, findings);
         self.projects(look, &neighbours, &mut report);
-        if left_out {
+        if look.fixed.left_out > 0 {
             report.projects.values_mut().for_each(|project| project.truncated = true);
         }
         report.graph = self.links(look.now);
-        report.digest.clone_from(&look.policy.digest);
         report
     }
 
@@ -172,6 +177,7 @@ impl Court {
         let allowed = look.wanted.allowed();
         for name in look.wanted.projects() {
             let project = report.projects.entry(Arc::clone(&name)).or_default();
+            project.hash = look.wanted.hash(&name);
             project.coverage = coverage::of(look, &name);
             let (cells, cut) = matrix::of(look, &name, &allowed, neighbours, &self.graph);
             project.edges = (!cells.is_empty()).then(|| matrix::tally(&cells));

@@ -153,6 +153,8 @@ pub struct Link {
 /// What is known of one project that has a say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
+    /// What tells what is wanted of it from anything else that could be.
+    pub hash: Arc<str>,
     /// Findings of each class that stand, waived ones left out; also of those whose details were left out.
     pub counts: BTreeMap<Class, u64>,
     /// By tier; a tier that does not run has none.
@@ -204,8 +206,6 @@ pub struct Report {
     pub probes: [u64; 5],
     /// Tiers that do not run, and why; empty while nothing is asked for.
     pub idle: BTreeMap<Tier, String>,
-    /// Beginning of the policy's SHA-256; `None` without a file of its own.
-    pub digest: Option<Arc<str>>,
 }
 
 impl Report {

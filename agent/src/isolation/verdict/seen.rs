@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{Look, neighbours::Neighbours, wanted::Wanted};
+use super::{Look, wanted::Wanted};
 use crate::{
     isolation::{Draft, Edge, End, Tier, passive::Observed},
-    model::{Protocol, ServiceKey},
+    model::ServiceKey,
     policy::Class,
 };
 
@@ -83,31 +83,6 @@ pub(super) fn draft(class: Class, edge: &Edge, subject: String, message: String,
     Draft { class, service: edge.from.clone(), to: Some(edge.to.clone()), port, subject: subject.into(), message, tier }
 }
 
-/// Pairs of services on one network between which no flow is, either way, while the target listens. Whether some were left out.
-///
-/// A pair that talks has to share a network, and its ports cannot be closed the other way round either.
-pub(super) fn excess(look: &Look<'_>, observed: &Observed, neighbours: &Neighbours, drafts: &mut Vec<Draft>) -> bool {
-    let (pairs, left_out) = neighbours.pairs();
-    let talking = talking(look.wanted);
-    for (from, target) in pairs {
-        let Some(ports) = observed.listeners.get(target).filter(|ports| !ports.is_empty()) else { continue };
-        if talks(&talking, from, target) {
-            continue;
-        }
-        let edge = |(protocol, port): (Protocol, u16)| Edge {
-            from: from.clone(),
-            to: End::Service(target.clone()),
-            port,
-            protocol,
-        };
-        // A pair whose flows nobody judges, or that meets at a port meant for everybody, is none.
-        if ports.iter().all(|port| look.wanted.allows(&edge(*port)) == Some(false)) {
-            drafts.push(excess_draft(from, target, Tier::Passive));
-        }
-    }
-    left_out
-}
-
 /// The one finding of a pair.
 pub(super) fn excess_draft(from: &ServiceKey, target: &ServiceKey, tier: Tier) -> Draft {
     let whom = name(from, target);
@@ -135,7 +110,7 @@ pub(super) fn talking(wanted: &dyn Wanted) -> Talking {
     named
 }
 
-/// Whether a flow is between the two, either way.
+/// Whether a flow is between the two, either way: they have to share a network then, and nobody can close their other ports.
 pub(super) fn talks(talking: &Talking, one: &ServiceKey, other: &ServiceKey) -> bool {
     let leads = |from, to| talking.get(from).is_some_and(|targets: &Vec<ServiceKey>| targets.contains(to));
     leads(one, other) || leads(other, one)

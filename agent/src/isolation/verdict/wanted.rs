@@ -12,6 +12,9 @@ pub trait Wanted {
     /// Projects that have a say, in order.
     fn projects(&self) -> Vec<Arc<str>>;
 
+    /// What tells the intent of a project from any other, as hexadecimal digits.
+    fn hash(&self, project: &str) -> Arc<str>;
+
     /// Services of such a project: those of the policy and those that are there.
     fn services(&self, project: &str) -> Vec<Arc<str>>;
 
@@ -45,6 +48,10 @@ impl Wanted for Intent {
         self.projects.keys().cloned().collect()
     }
 
+    fn hash(&self, project: &str) -> Arc<str> {
+        self.projects.get(project).map(|project| Arc::clone(&project.hash)).unwrap_or_default()
+    }
+
     fn services(&self, project: &str) -> Vec<Arc<str>> {
         self.projects.get(project).map(|project| project.services.keys().cloned().collect()).unwrap_or_default()
     }
@@ -54,7 +61,7 @@ impl Wanted for Intent {
     }
 
     fn allowed(&self) -> Vec<Edge> {
-        self.required()
+        Self::allowed(self)
     }
 
     fn required(&self) -> Vec<Edge> {
@@ -65,8 +72,8 @@ impl Wanted for Intent {
         Self::allows(self, &Edge { from: from.clone(), to: End::External(to), port, protocol }).unwrap_or(true)
     }
 
-    fn may_resolve(&self, _from: &ServiceKey) -> bool {
-        false
+    fn may_resolve(&self, from: &ServiceKey) -> bool {
+        self.service(from).and_then(|service| service.egress.as_ref()).is_some_and(|targets| !targets.is_empty())
     }
 
     fn may_reach_host(&self, from: &ServiceKey, port: u16, protocol: Protocol) -> bool {

@@ -7,7 +7,10 @@ use std::sync::{
 
 use super::*;
 use crate::{
-    isolation::verdict::tests::{at, edge, picture, sweep as seen},
+    isolation::{
+        active::Answer,
+        verdict::tests::{at, edge, picture, sweep as seen},
+    },
     policy::RootFiles,
 };
 
@@ -32,7 +35,7 @@ impl Hands for Script {
     fn probe(&self, _round: Round) -> BoxFuture<'static, Probed> {
         self.rounds.fetch_add(1, Ordering::SeqCst);
         let edges = [(edge("web", "db", 5432), Answer::Dropped), (edge("web", "db", 80), Answer::Open)].into();
-        Box::pin(async move { Probed { edges, ..Probed::default() } })
+        Box::pin(async move { Probed { edges, asked: [1, 0, 1, 0, 0], ..Probed::default() } })
     }
 }
 

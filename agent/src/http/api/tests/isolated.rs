@@ -109,6 +109,7 @@ pub(in crate::http) fn board() -> Board {
     ];
     let unseen = ("mail".to_owned(), "its processes have gone while they were read".to_owned());
     let shop = Project {
+        hash: "0123456789abcdef".into(),
         counts: [(Class::InternalFlag, 1), (Class::UnexpectedReachability, 1)].into(),
         coverage: [
             (Tier::Static, Coverage { looked: 5, of: 5, missing: Vec::new() }),

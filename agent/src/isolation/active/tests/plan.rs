@@ -1,0 +1,195 @@
+//! Whom a round asks what.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{inventory::EngineStatus, isolation::active::plan::addresses, model::EngineInfo};
+
+#[test]
+fn every_address_of_a_target_is_asked_for_itself() {
+    let picture = two_networks(web(), db());
+    assert_eq!(
+        lines(&asking().plan(&picture, 0)),
+        [
+            "db -> web:8080 at 172.20.0.2:8080 Always",
+            "web -> db:5432 at 172.21.0.2:5432 Always",
+            "web -> db:5432 at [fd21::2]:5432 Always",
+        ]
+    );
+    let stopped = Container { pid: None, ..db() };
+    assert_eq!(lines(&asking().plan(&two_networks(web(), stopped), 0)), [""; 0], "nobody to ask, and nobody who asks");
+}
+
+#[test]
+fn what_is_allowed_is_asked_seldom_and_when_that_is_wanted() {
+    let picture = two_networks(web(), db());
+    let to_db = |edge: &Edge| Some(edge.port == 5432);
+    let quiet = Asking { verdict: to_db, ..asking() };
+    assert_eq!(lines(&quiet.plan(&picture, 0)), ["db -> web:8080 at 172.20.0.2:8080 Always"]);
+    let loud = Asking { allowed: true, ..quiet };
+    assert_eq!(lines(&loud.plan(&picture, 0)).get(1).unwrap(), "web -> db:5432 at 172.21.0.2:5432 Seldom");
+    let silent = Asking { verdict: |_| None, allowed: true, host_ports: vec![22], ..asking() };
+    assert_eq!(silent.plan(&picture, 0), [], "the policy says nothing of it");
+}
+
+#[test]
+fn neighbours_are_asked_seldom_unless_the_engine_keeps_them_apart() {
+    let beside = exposing(container("db", 2, &[("front", &["172.20.0.3"]), ("back", &["172.21.0.2"])]), 5432);
+    let mut picture = two_networks(web(), beside);
+    let to_db = |picture: &Snapshot| {
+        let lines = lines(&asking().plan(picture, 0));
+        lines.into_iter().filter(|line| line.starts_with("web")).collect::<Vec<_>>()
+    };
+    let elsewhere = "web -> db:5432 at 172.21.0.2:5432 Always";
+    assert_eq!(to_db(&picture), ["web -> db:5432 at 172.20.0.3:5432 Seldom", elsewhere].map(|line| line));
+    Arc::make_mut(&mut picture.networks[0]).options.icc = Some(false);
+    assert_eq!(to_db(&picture), ["web -> db:5432 at 172.20.0.3:5432 Always", elsewhere]);
+}
+
+#[test]
+fn published_ports_are_asked_through_the_gateways_of_the_source() {
+    let asked = |host_ip: &str| {
+        let picture = two_networks(publishing(web(), host_ip, 8080), db());
+        let lines = lines(&asking().plan(&picture, 0));
+        lines.into_iter().filter(|line| line.contains(":8081")).collect::<Vec<_>>()
+    };
+    assert_eq!(asked("0.0.0.0"), ["db -> web:8080 at 172.21.0.1:8081 Always"]);
+    assert_eq!(asked("::"), ["db -> web:8080 at [fd21::1]:8081 Always"]);
+    assert_eq!(asked("192.0.2.7"), ["db -> web:8080 at 192.0.2.7:8081 Always"], "an address of the host");
+    assert_eq!(asked("127.0.0.1"), [""; 0]);
+}
+
+#[test]
+fn the_host_is_asked_through_gateways_unless_somebody_else_is_behind_the_port() {
+    let of_host = |asking: &Asking, picture: &Snapshot| {
+        let lines = lines(&asking.plan(picture, 0));
+        lines.into_iter().filter(|line| line.starts_with("db -> the host")).collect::<Vec<_>>()
+    };
+    let wanted = Asking { host_ports: vec![22], ..asking() };
+    let both =
+        ["db -> the host:22 at 172.21.0.1:22 Always", "db -> the host:22 at [fd21::1]:22 Always"].map(str::to_owned);
+    let mut picture = two_networks(web(), db());
+    assert_eq!(of_host(&wanted, &picture), both);
+
+    let shadowed = two_networks(publishing(web(), "0.0.0.0", 21), db());
+    assert_eq!(of_host(&wanted, &shadowed), [""; 0], "22 on the host is 21 of web");
+
+    let host = in_mode(container("node", 3, &[("host", &[])]), NetworkMode::Host);
+    let networks = picture.networks.clone();
+    let with_host = Snapshot { networks, ..snapshot(vec![web(), db(), host], Vec::new()) };
+    let listens = Observed { listeners: [(key("node"), [(Protocol::Tcp, 22)].into())].into(), ..Observed::default() };
+    let wanted_there = Asking { observed: listens, ..wanted.clone() };
+    assert_eq!(of_host(&wanted_there, &with_host), [""; 0]);
+    let to_node: Vec<_> =
+        lines(&wanted_there.plan(&with_host, 0)).into_iter().filter(|line| line.contains("node:22")).collect();
+    assert_eq!(to_node.first().unwrap(), "db -> node:22 at 172.21.0.1:22 Always", "it is that service's");
+    let visit = wanted_there.plan(&with_host, 0).into_iter().find(|visit| visit.service == key("node")).unwrap();
+    assert!(visit.hindrance.is_some(), "from the host everything is in reach, and nothing follows from it");
+
+    let none = Asking { host_ports: Vec::new(), ..wanted };
+    assert_eq!(of_host(&none, &picture), [""; 0]);
+    let info = EngineInfo { operating_system: Some("Docker Desktop".into()), ..EngineInfo::default() };
+    picture.engine = EngineStatus { info: Some(Arc::new(info)), ..EngineStatus::default() };
+    let desktop = [2375, 2376].map(|port| format!("db -> the host:{port} at 192.168.65.7:{port} Always"));
+    assert_eq!(of_host(&none, &picture), desktop);
+}
+
+#[test]
+fn who_shares_a_namespace_is_not_asked_by_himself() {
+    let guest = in_mode(exposing(container("side", 3, &[]), 9000), NetworkMode::Container("shop-web-1".into()));
+    let picture =
+        snapshot(vec![web(), db(), guest], vec![network("front", &["172.20.0.1"]), network("back", &["172.21.0.1"])]);
+    let lines = lines(&asking().plan(&picture, 0));
+    assert!(lines.contains(&"db -> side:9000 at 172.20.0.2:9000 Always".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"side -> db:5432 at 172.21.0.2:5432 Always".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("web -> side") || line.contains("side -> web")), "{lines:?}");
+    let plan = asking().plan(&picture, 0);
+    let web = plan.iter().find(|visit| visit.service == key("web")).unwrap();
+    assert_eq!(web.pids.iter().copied().collect::<BTreeSet<_>>(), [1, 3].into(), "a probe of one is a probe of both");
+}
+
+#[test]
+fn replicas_take_turns_and_every_pair_has_one() {
+    let web = |number, address: &'static str| exposing(container("web", number, &[("front", &[address])]), 8080);
+    let db = |number, address: &'static str| exposing(container("db", number, &[("back", &[address])]), 5432);
+    let picture = snapshot(
+        vec![web(1, "172.20.0.2"), web(2, "172.20.0.3"), db(3, "172.21.0.2"), db(4, "172.21.0.3"), db(5, "172.21.0.4")],
+        vec![network("front", &[]), network("back", &[])],
+    );
+    let counted = over_rounds(&asking(), &picture, 6);
+    let to_db: Vec<_> = counted.iter().filter(|(line, _)| line.starts_with("web")).collect();
+    assert_eq!(to_db.len(), 3, "{counted:?}");
+    assert!(to_db.iter().all(|(_, times)| **times == 2), "once from each of two: {counted:?}");
+    let mut pairs = BTreeSet::new();
+    for round in 0..6 {
+        for visit in asking().plan(&picture, round) {
+            pairs.extend(visit.questions.iter().map(|question| (visit.container.clone(), question.to)));
+        }
+    }
+    assert_eq!(pairs.len(), 12, "six pairs, each way: {pairs:?}");
+}
+
+#[test]
+fn without_a_known_port_one_is_tried_all_the_same() {
+    let bare = container("db", 2, &[("back", &["172.21.0.2"])]);
+    let lines = lines(&asking().plan(&two_networks(web(), bare), 0));
+    assert!(lines.contains(&"web -> db:80 at 172.21.0.2:80 Always".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn a_name_is_asked_for_on_internal_networks_alone() {
+    let asks = |internal: [Option<bool>; 2]| {
+        let mut picture = two_networks(web(), exposing(container("db", 2, &[("front", &[]), ("back", &[])]), 1));
+        for (network, internal) in picture.networks.iter_mut().zip(internal) {
+            Arc::make_mut(network).internal = internal;
+        }
+        let plan = asking().plan(&picture, 0);
+        plan.iter().filter(|visit| visit.asks_name).map(|visit| visit.service.service.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(asks([Some(true), Some(true)]), ["db", "web"]);
+    assert_eq!(asks([Some(false), Some(true)]), [""; 0], "db has a way out, and web has no other");
+    assert_eq!(asks([Some(true), None]), ["web"]);
+}
+
+proptest! {
+    /// Whatever the picture says, nothing is sent to anybody who is not in it.
+    #[test]
+    fn nobody_outside_the_picture_is_asked(
+        places in proptest::collection::vec((0u8..4, 0u8..4, 0u8..3, any::<bool>(), any::<bool>()), 1..8),
+        icc in any::<bool>(),
+        round in 0usize..50,
+    ) {
+        let mut containers = Vec::new();
+        for (number, (service, first, mode, published, dual)) in (1..).zip(&places) {
+            let address = format!("172.2{first}.0.{}", number + 1);
+            let (net, other) = (format!("net{first}"), format!("net{}", (first + 1) % 4));
+            let networks: &[(&str, &[&str])] =
+                &[(&net, &[&address, "127.0.0.1", "fe80::2"]), (&other, if *dual { &["fd00::2"] } else { &[] })];
+            let mut container = container(&format!("s{service}"), number, networks);
+            if *published {
+                container = publishing(container, "0.0.0.0", 80);
+            }
+            container.network_mode = match mode {
+                0 => NetworkMode::Host,
+                1 => NetworkMode::Container(format!("shop-s{}-1", (service + 1) % 4).into()),
+                _ => NetworkMode::Own("x".into()),
+            };
+            containers.push(container);
+        }
+        let mut networks: Vec<_> =
+            (0..4).map(|n| network(&format!("net{n}"), &[&format!("172.2{n}.0.1"), "fe80::1"])).collect();
+        networks[0].options.icc = Some(icc);
+        let picture = snapshot(containers, networks);
+        let wanted = Asking { host_ports: vec![22, 2375], allowed: true, ..asking() };
+        let known = addresses(&picture);
+        for question in wanted.plan(&picture, round).iter().flat_map(|visit| &visit.questions) {
+            let ip = question.to.ip();
+            prop_assert!(known.contains_key(&ip), "{question:?}");
+            prop_assert!(!ip.is_loopback() && !ip.to_string().starts_with("fe80"), "{question:?}");
+            prop_assert!(question.edge.to != End::Service(question.edge.from.clone()));
+            prop_assert!(question.turns >= 1);
+        }
+    }
+}

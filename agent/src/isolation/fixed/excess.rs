@@ -1,0 +1,80 @@
+//! What neighbours on a network could ask each other and have no reason to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Court, MAX_PAIRS, Member, subject_of};
+use crate::{
+    inventory::Snapshot,
+    isolation::{
+        Draft, Edge, End, Intent, Tier,
+        reach::{Over, Port, ways},
+    },
+    model::{Protocol, ServiceKey},
+    policy::Class,
+};
+
+/// Ports that are named in one message.
+const SHOWN: usize = 8;
+
+/// Services that share a network with one that listens, and have no flow to it: one finding for each two. `listeners` are ports on which
+/// services listen for others, as the passive tier has seen them. Docker cannot close single ports within a network, so this is a count.
+pub fn excess(
+    intent: &Intent,
+    snapshot: &Snapshot,
+    listeners: &BTreeMap<ServiceKey, BTreeSet<(Protocol, u16)>>,
+) -> Vec<Draft> {
+    let mut court = Court::new(intent, snapshot);
+    let members = court.members();
+    let mut neighbours: HashMap<&str, Vec<&Member<'_>>> = HashMap::new();
+    for member in &members {
+        for network in member.standing.feet.iter().filter_map(|foot| foot.network) {
+            neighbours.entry(&network.id).or_default().push(member);
+        }
+    }
+    let mut pairs = 0;
+    for source in &members {
+        let near = source.standing.feet.iter().filter_map(|foot| foot.network);
+        let near = near.filter_map(|network| neighbours.get(&*network.id)).flatten();
+        for target in near.filter(|target| target.key != source.key) {
+            pairs += 1;
+            if pairs > MAX_PAIRS {
+                return court.judged.drafts;
+            }
+            let ports = listeners.get(target.key).into_iter().flatten();
+            let open: BTreeSet<(Protocol, u16)> =
+                ports.filter(|(protocol, port)| is_excess(&court, source, target, *port, *protocol)).copied().collect();
+            if !open.is_empty() {
+                court.draft(draft(source.key, target.key, &open));
+            }
+        }
+    }
+    court.judged.drafts
+}
+
+fn is_excess(court: &Court<'_>, source: &Member<'_>, target: &Member<'_>, number: u16, protocol: Protocol) -> bool {
+    let edge = Edge { from: source.key.clone(), to: End::Service(target.key.clone()), port: number, protocol };
+    let is_way = || {
+        let ways = ways(&court.engine, &source.standing, &target.standing, Port { number, protocol });
+        ways.iter().any(|way| matches!(way.over, Over::Shared(_)) && way.reach.is_open())
+    };
+    court.intent.allows(&edge) == Some(false) && is_way()
+}
+
+fn draft(from: &ServiceKey, to: &ServiceKey, open: &BTreeSet<(Protocol, u16)>) -> Draft {
+    let shown: Vec<String> =
+        open.iter().take(SHOWN).map(|(protocol, port)| format!("{port}/{}", protocol.as_str())).collect();
+    let more = open.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let subject = subject_of(from, to, None);
+    let message =
+        format!("shares a network with {subject}, which listens on {}{more}, and has no flow to it", shown.join(", "));
+    Draft {
+        class: Class::ExcessReachability,
+        service: from.clone(),
+        to: Some(End::Service(to.clone())),
+        port: None,
+        subject: subject.into(),
+        message,
+        tier: Tier::Passive,
+    }
+}
