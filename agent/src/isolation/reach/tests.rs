@@ -77,7 +77,7 @@ const DOCKER: &[Row] = &[
     Row { says: "from an internal network to another, the container's address", networks: &["a internal", "b"], from: "a", to: "b", asks: V4, engine: asked, answers: "---------", why: Why::FromInternal },
     Row { says: "to an internal network, the container's address", networks: &["a", "b internal"], from: "a", to: "b", asks: V4, engine: asked, answers: "---------", why: Why::ToInternal },
     Row { says: "from an internal network to another, IPv6", networks: &["a internal v6", "b v6"], from: "a", to: "b", asks: V6, engine: asked, answers: "ooo------", why: Why::FromInternal },
-    Row { says: "to an internal network, IPv6", networks: &["a v6", "b internal v6"], from: "a", to: "b", asks: V6, engine: asked, answers: "ooooo----", why: Why::ToInternal },
+    Row { says: "to an internal network, IPv6", networks: &["a v6", "b internal v6"], from: "a", to: "b", asks: V6, engine: asked, answers: "ooo------", why: Why::ToInternal },
     Row { says: "from an internal network to a published port", networks: &["a internal", "b"], from: "a", to: "b pub=0.0.0.0", asks: Asks::Published, engine: asked, answers: "---------", why: Why::InternalPublished },
     Row { says: "from an internal network to a published port, IPv6", networks: &["a internal v6", "b"], from: "a", to: "b pub=::", asks: Asks::Published, engine: asked, answers: "ooooo----", why: Why::InternalPublished },
     Row { says: "from two networks, one of them the target's", networks: &["a internal", "b"], from: "a b", to: "a", asks: V4, engine: asked, answers: "ooooooooo", why: Why::SameBridge },
