@@ -11,7 +11,7 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=compose/lab/common.sh
 source "$here/common.sh"
 
-readonly USUAL="engine_real inventory_real lifecycle health limits networks oom restart agreement stats_real turnover rootless_real"
+readonly USUAL="engine_real reach_real reach_pairs inventory_real lifecycle health limits networks oom restart agreement stats_real turnover rootless_real"
 # Without cgroups there are no figures, no limits and no pauses to test; that there are none is a test of its own.
 readonly WITHOUT_CGROUPS="health restart rootless_real"
 readonly PAGE="$here/../../docs/engines.md"

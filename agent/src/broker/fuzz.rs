@@ -17,6 +17,9 @@ use crate::engine::{Values, is_id};
 /// More than any seed, so that neither end ever waits for the other.
 const PIPE: usize = 1 << 20;
 
+/// How long a silent end is listened to.
+const WAIT: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// An engine which keeps what it is asked, byte by byte, and answers something.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorder(pub(super) Arc<Mutex<Vec<Vec<u8>>>>);
@@ -51,17 +54,25 @@ pub(super) fn talk(bytes: &[u8]) -> (Vec<String>, Vec<u8>, u64) {
         let asking = Asking::new(recorder.clone());
         let (mut client, server) = duplex(PIPE);
         client.write_all(bytes).await.expect("room for all of it");
-        // A client that says no more, but listens: closing for good would be a reason to answer nothing.
-        let serving = converse(server, &asking, &refused);
         let mut answer = Vec::new();
-        let reading = async {
+        let served = std::cell::Cell::new(false);
+        let mut serving = std::pin::pin!(async {
+            converse(server, &asking, &refused).await;
+            served.set(true);
+        });
+        // A client that says no more and listens. Half a request would be waited for, and so is the end of what cannot be read.
+        let listening = async {
             let mut piece = [0; 4096];
             while let Ok(read @ 1..) = client.read(&mut piece).await {
                 answer.extend_from_slice(piece.get(..read).unwrap_or_default());
             }
         };
-        // Half a request would be waited for.
-        drop(tokio::time::timeout(std::time::Duration::from_millis(5), async { tokio::join!(serving, reading) }).await);
+        let all = async { tokio::join!(serving.as_mut(), listening) };
+        drop(tokio::time::timeout(WAIT, all).await);
+        drop(client);
+        if !served.get() {
+            drop(tokio::time::timeout(WAIT * 20, serving).await);
+        }
         let asked = recorder.0.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = asked.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
         (asked, answer, refused.total())

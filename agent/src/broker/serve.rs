@@ -8,15 +8,18 @@ use std::{
     error::Error as _,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
 
 use super::{
     ask::{Asking, Out, Upstream, refuse},
@@ -54,15 +57,33 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     U: Upstream,
 {
-    let service =
-        service_fn(|request: Request<Incoming>| async { Ok::<_, Infallible>(answer(request, asking, refused).await) });
+    let asked = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
+        async { Ok::<_, Infallible>(answer(request, asking, refused).await) }
+    });
     let mut builder = http1::Builder::new();
     builder.keep_alive(false).max_header_size(MAX_HEAD).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    if let Err(error) = builder.serve_connection(TokioIo::new(io), service).await {
-        // Not understood, too large or too slow. A client that went away, or an engine that broke off, is nobody's mistake.
-        if error.is_parse() || error.is_timeout() {
-            tracing::warn!(%error, refused = refused.count(), "no request that could be read");
+    // Also for hyper itself: having answered 400 to what it cannot read, it waits for the client to leave.
+    let overdue = async {
+        sleep(HEAD_WITHIN).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = builder.serve_connection(TokioIo::new(io), service) => ended,
+        () = overdue => {
+            let refused = refused.count();
+            return tracing::warn!(refused, "no request in time");
+        }
+    };
+    if let Err(error) = ended {
+        // Not understood, or too large. A client that went away, or an engine that broke off, is nobody's mistake.
+        if error.is_parse() {
+            // Counted here: what stands in a line that is not written is not done.
+            let refused = refused.count();
+            tracing::warn!(%error, refused, "no request that could be read");
         } else {
             tracing::debug!(%error, cause = ?error.source(), "connection cut");
         }

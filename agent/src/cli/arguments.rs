@@ -108,6 +108,14 @@ Examples:
   spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
   spyhop run --set isolation.helper=/run/spyhop/netns.sock";
 
+const RENDER_K8S_HELP: &str = "\
+It asks nobody: services are those that the policy names without a pattern. What has no place in a NetworkPolicy is told in comments;
+docs/policy.md lists it. Nothing is read back.
+
+Examples:
+  spyhop render k8s --set policy.file=$PWD/policy.yml | kubectl apply --dry-run=server -f -
+  spyhop render k8s --out networkpolicies --pod-label io.kompose.service";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   spyhop completions bash > /etc/bash_completion.d/spyhop
@@ -121,6 +129,7 @@ to see containers and should not own the host. `spyhop run` starts one for itsel
 Examples:
   spyhop broker --listen /run/spyhop/engine.sock
   spyhop broker --listen /run/spyhop/engine.sock --mode 0666 --engine unix:///run/podman/podman.sock
+  spyhop broker --check /run/spyhop/engine.sock       for HEALTHCHECK in an image without a shell
   DOCKER_HOST=unix:///run/spyhop/engine.sock docker ps";
 
 /// See a Docker host: every container and the host itself on one Prometheus page.
@@ -147,7 +156,7 @@ pub(super) enum Command {
     /// Write a policy from what runs now
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
-    /// Write rules and configuration for Prometheus from the policy
+    /// Write rules and configuration for Prometheus, or network policies for Kubernetes, from the policy
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Render(RenderCommandArguments),
     /// Check or print the configuration
@@ -251,8 +260,11 @@ pub(super) enum ReportFormat {
 #[derive(Debug, Args)]
 pub(super) struct BrokerArguments {
     /// Socket to listen on
-    #[arg(long, value_name = "PATH", required_unless_present = "inherited")]
+    #[arg(long, value_name = "PATH", required_unless_present_any = ["inherited", "check"])]
     pub(super) listen: Option<PathBuf>,
+    /// Ask once whether a broker listens there and its engine answers: exit 0 or 1
+    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    pub(super) check: Option<PathBuf>,
     /// Rights of the socket: who may connect
     #[arg(long, value_name = "OCTAL", default_value = "0660", value_parser = mode)]
     pub(super) mode: u32,
@@ -365,6 +377,21 @@ pub(super) enum RenderCommand {
     /// Write the configuration of a Prometheus that scrapes agents and loads these rules
     #[command(after_help = RENDER_PROMETHEUS_HELP)]
     Prometheus(RenderPrometheusArguments),
+    /// Write NetworkPolicies for Kubernetes from the flows of the policy
+    #[command(after_help = RENDER_K8S_HELP)]
+    K8s(RenderK8sArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderK8sArguments {
+    /// Folder to write a file for each project to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Label of pods that has the name of the service
+    #[arg(long, value_name = "KEY", default_value = crate::render::POD_LABEL)]
+    pub(super) pod_label: String,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path};
 use jiff::Timestamp;
 
 use super::{Exit, answer, arguments::InitArguments, complain, fail, look::look};
-use crate::{config, policy::learn};
+use crate::{config, isolation::learn};
 
 pub(super) fn run(arguments: InitArguments) -> Exit {
     let InitArguments { out, config } = arguments;
@@ -17,7 +17,7 @@ pub(super) fn run(arguments: InitArguments) -> Exit {
         Ok(snapshot) => snapshot,
         Err(error) => return fail(&format!("{error:#}")),
     };
-    let policy = learn(&snapshot, Timestamp::now());
+    let policy = learn(&snapshot, None, Timestamp::now());
     // What cannot be read back helps nobody: a host of many hundred services may come to more than a file may have.
     if let Err(report) = config::check_policy(&policy) {
         return fail(&format!("what runs here cannot be written as a policy:\n{report}"));

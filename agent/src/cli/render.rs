@@ -1,10 +1,13 @@
-//! `spyhop render alerts|prometheus`: files for Prometheus from the policy. Nothing is asked of the engine.
+//! `spyhop render alerts|prometheus|k8s`: files for Prometheus and Kubernetes from the policy. Nothing is asked of the engine.
 
 use std::{fs, io, path::Path};
 
 use super::{
     Exit, answer,
-    arguments::{CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderPrometheusArguments},
+    arguments::{
+        CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderK8sArguments,
+        RenderPrometheusArguments,
+    },
     complain, fail,
 };
 use crate::render::{self, Compat, Options, Rendered, Scrape};
@@ -13,7 +16,26 @@ pub(super) fn run(arguments: RenderCommandArguments) -> Exit {
     match arguments.command {
         RenderCommand::Alerts(arguments) => alerts(arguments),
         RenderCommand::Prometheus(arguments) => prometheus(arguments),
+        RenderCommand::K8s(arguments) => k8s(arguments),
     }
+}
+
+fn k8s(arguments: RenderK8sArguments) -> Exit {
+    let RenderK8sArguments { out, pod_label, config } = arguments;
+    // A prefix like a host name, and a name: what a key of labels is made of.
+    let fits = !pod_label.is_empty() && pod_label.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    if !fits {
+        return fail("--pod-label: write the key of a label, such as app.kubernetes.io/name");
+    }
+    let (config, _) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let files = render::k8s(&config.policy, &pod_label);
+    if files.is_empty() {
+        return fail("no project of the policy says anything of networks, flows or egress");
+    }
+    deliver(&files, out.as_deref())
 }
 
 fn prometheus(arguments: RenderPrometheusArguments) -> Exit {

@@ -21,7 +21,7 @@ use std::{
 
 pub use self::excess::excess;
 use super::{
-    Draft, End, Intent, ProjectIntent, ServiceIntent, Tier, belongs_to,
+    Draft, End, Intent, ProjectIntent, ServiceIntent, Tier,
     reach::{Engine, Map, Port, Standing},
 };
 use crate::{
@@ -211,7 +211,7 @@ fn is_owner(project: &str, wanted: &ProjectIntent, network: &Network) -> bool {
         let mut services = wanted.services.values().flat_map(|service| service.networks.iter().flatten());
         wanted.networks.contains_key(short) || services.any(|name| **name == *short)
     };
-    belongs_to(project, network) && (network.project.is_some() || listed(super::short_name(project, network)))
+    network.belongs_to(project) && (network.project.is_some() || listed(network.short_name(project)))
 }
 
 /// The key of a project as a whole.

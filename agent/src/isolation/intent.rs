@@ -6,7 +6,6 @@
 //! layer has.
 
 mod hash;
-mod names;
 #[cfg(test)]
 pub(in crate::isolation) mod tests;
 
@@ -16,7 +15,6 @@ use std::{
     sync::Arc,
 };
 
-pub use self::names::{belongs_to, short_name};
 use super::{Edge, End};
 use crate::{
     inventory::{Entry, Snapshot},
@@ -249,7 +247,7 @@ impl ProjectIntent {
     /// What is wanted of a network of the engine, when it is one that the project describes.
     pub fn network<'a>(&'a self, project: &str, network: &Network) -> Option<(&'a Arc<str>, &'a NetworkRule)> {
         let by = |name: &str| self.networks.get_key_value(name);
-        by(short_name(project, network)).or_else(|| by(&network.name))
+        by(network.short_name(project)).or_else(|| by(&network.name))
     }
 }
 

@@ -16,10 +16,12 @@ mod edge;
 mod finding;
 pub mod fixed;
 mod intent;
+mod learn;
 pub mod passive;
 pub mod reach;
 pub mod verdict;
 
 pub use edge::{Edge, End};
 pub use finding::{Draft, Evidence, Tier};
-pub use intent::{Intent, MAX_EDGES, ProjectIntent, ServiceIntent, belongs_to, short_name};
+pub use intent::{Intent, MAX_EDGES, ProjectIntent, ServiceIntent};
+pub use learn::learn;

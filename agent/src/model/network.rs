@@ -42,6 +42,32 @@ impl Network {
     pub fn is_bridge(&self) -> bool {
         self.driver.as_deref() == Some("bridge")
     }
+
+    /// Its name as a project's compose file has it: by its label, without `<project>_`, else the engine's own.
+    pub fn short_name(&self, project: &str) -> &str {
+        match self.project.as_deref() {
+            Some(owner) if owner == project => match self.short.as_deref() {
+                Some(short) => short,
+                None => without_project(project, &self.name),
+            },
+            // Another project's: only its whole name says which is meant.
+            Some(_) => &self.name,
+            None => without_project(project, &self.name),
+        }
+    }
+
+    /// Whether it is a project's own: its label says so, or it has no label and is called as Compose would call it.
+    pub fn belongs_to(&self, project: &str) -> bool {
+        match self.project.as_deref() {
+            Some(owner) => owner == project,
+            None => without_project(project, &self.name).len() < self.name.len(),
+        }
+    }
+}
+
+fn without_project<'a>(project: &str, name: &'a str) -> &'a str {
+    let rest = name.strip_prefix(project).and_then(|rest| rest.strip_prefix('_'));
+    rest.filter(|rest| !rest.is_empty() && !project.is_empty()).unwrap_or(name)
 }
 
 /// Options of a network's driver that change who reaches whom (`Options`). `None` is not said: the engine's default holds.
@@ -182,5 +208,28 @@ mod tests {
         for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a/8", "10.0.0.0/", "10.0.0.0/-1"] {
             assert_eq!(Subnet::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn networks_are_called_as_the_compose_file_calls_them() {
+        let network = |name: &str, project: Option<&str>, short: Option<&str>| Network {
+            name: name.into(),
+            project: project.map(Into::into),
+            short: short.map(Into::into),
+            ..Network::default()
+        };
+        for (name, project, short, called, own) in [
+            ("shop_back", Some("shop"), Some("back"), "back", true),
+            ("inner", Some("shop"), Some("back"), "back", true),
+            ("shop_back", None, None, "back", true),
+            ("shop_", None, None, "shop_", false),
+            ("shop_back", Some("other"), Some("shop_back"), "shop_back", false),
+            ("shop_back", Some("shop"), None, "back", true),
+            ("bridge", None, None, "bridge", false),
+        ] {
+            let network = network(name, project, short);
+            assert_eq!((network.short_name("shop"), network.belongs_to("shop")), (called, own), "{network:?}");
+        }
+        assert_eq!(network("_back", None, None).short_name(""), "_back");
     }
 }

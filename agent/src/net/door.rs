@@ -173,6 +173,7 @@ mod tests {
             assert_eq!(question, ENGINE);
             let (given, mut kept) = std::os::unix::net::UnixStream::pair().unwrap();
             std::io::Write::write_all(&mut kept, b"hello").unwrap();
+            drop(kept);
             answer(&theirs, Ok(given)).unwrap();
             assert_eq!(handover::receive(&theirs).unwrap().0, HELPER);
             answer(&theirs, Err::<OwnedFd, _>(io::Error::from_raw_os_error(libc::EACCES))).unwrap();

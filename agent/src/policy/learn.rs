@@ -1,60 +1,101 @@
 //! A policy that says what is there now: `spyhop init`.
+//!
+//! What single containers come to is seen here. What they have against the rules between networks is said by `isolation`, which adds its
+//! exceptions before the text is written.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    net::IpAddr,
     sync::Arc,
 };
 
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
 use super::{
-    Amount, Class, Limits, Policy, Project, Publish, RootFiles, Scene, ServiceRule, Severity, Tier, Unit, judge,
+    Amount, Class, EgressTarget, Flow, GatewayMode, Layer, Limits, NetworkRule, Policy, Project, Publish, RootFiles,
+    Scene, ServiceRule, Severity, Sharing, Tier, Unit, With, judge,
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::ContainerFilter,
+    model::{Container, ContainerFilter, Gateway, Glob, Network, NetworkMode, Protocol, ServiceKey, Shared},
 };
 
 /// Days an exception for what was there from the beginning holds.
 const GRACE_DAYS: i64 = 90;
 
-/// The text of a policy for what is in the picture. It has no finding but for what is worth knowing: what is not as it should be is
-/// excepted for [`GRACE_DAYS`].
-pub fn learn(snapshot: &Snapshot, now: Timestamp) -> String {
-    let policy = seen(snapshot);
-    let (policy, files, filter) = (Arc::new(policy), RootFiles::default(), ContainerFilter::default());
-    let verdict = judge(&policy, &Scene { snapshot, now, files: &files, filter: &filter });
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let until = today.checked_add(GRACE_DAYS.days()).unwrap_or(today);
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _infallible = writeln!(
-        out,
-        "# What ran on {} on {today}, written by spyhop init. Say which tier matters most, and what of this is not meant.\n# The language \
-         is described in docs/policy.md, the findings in docs/findings.md.\nversion: 1\n",
-        word(snapshot.host.as_deref().unwrap_or("this host"))
-    );
-    tiers(&mut out, &policy);
-    projects(&mut out, &policy, snapshot);
-    let excepted = verdict.findings.iter().filter(|finding| finding.severity > Severity::Info);
-    let is_meant = |finding: &&crate::policy::Finding| {
-        let names = finding.service.iter().flat_map(|key| [&key.project, &key.service]);
-        names.chain([&finding.subject]).all(|name| is_plain(name))
-    };
-    let lines: BTreeSet<_> = excepted
-        .filter(is_meant)
-        .map(|finding| {
-            let key = finding.service.as_ref();
-            (finding.class, key.map(|key| &*key.project), key.map(|key| &*key.service), &*finding.subject)
-        })
-        .collect();
-    exceptions(&mut out, &lines, until);
-    out
+/// Connections that somebody has seen. Who has seen none says nothing of flows: a policy that is guessed lets through what nobody needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Between services: source, target, the target's own port.
+    pub flows: BTreeSet<(ServiceKey, ServiceKey, u16, Protocol)>,
+    /// Out of the host.
+    pub egress: BTreeSet<(ServiceKey, IpAddr, u16, Protocol)>,
+    /// To services of the host.
+    pub host: BTreeSet<(ServiceKey, u16, Protocol)>,
+}
+
+/// What is there, on its way to a text.
+#[derive(Debug)]
+pub struct Learnt<'a> {
+    snapshot: &'a Snapshot,
+    policy: Arc<Policy>,
+    today: Date,
+    exceptions: BTreeSet<(Class, Option<ServiceKey>, Arc<str>)>,
+}
+
+impl<'a> Learnt<'a> {
+    /// A policy that has no finding by what `judge` looks at, but for what is worth knowing: what is not as it should be is excepted for
+    /// [`GRACE_DAYS`].
+    pub fn new(snapshot: &'a Snapshot, seen: Option<&Seen>, now: Timestamp) -> Self {
+        let policy = Arc::new(policy_of(snapshot, seen));
+        let (files, filter) = (RootFiles::default(), ContainerFilter::default());
+        let verdict = judge(&policy, &Scene { snapshot, now, files: &files, filter: &filter });
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let mut learnt = Self { snapshot, policy, today, exceptions: BTreeSet::new() };
+        for finding in verdict.findings.iter().filter(|finding| finding.severity > Severity::Info) {
+            learnt.except(finding.class, finding.service.as_ref(), &finding.subject);
+        }
+        for (key, port, protocol) in seen.into_iter().flat_map(|seen| &seen.host) {
+            learnt.except(Class::HostReach, Some(key), &format!("{port}/{}", protocol.as_str()));
+        }
+        learnt
+    }
+
+    /// What is meant so far, without exceptions.
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// Excepts what was so from the beginning. What has no name in the language is left out: it stays a finding.
+    pub fn except(&mut self, class: Class, service: Option<&ServiceKey>, subject: &str) {
+        let names = service.iter().flat_map(|key| [&*key.project, &*key.service]);
+        if names.chain([subject]).all(is_plain) {
+            self.exceptions.insert((class, service.cloned(), subject.into()));
+        }
+    }
+
+    /// The text.
+    pub fn write(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(
+            out,
+            "# What ran on {} on {}, written by spyhop init. Say which tier matters most, and what of this is not meant.\n# The language \
+             is described in docs/policy.md, the findings in docs/findings.md.\nversion: 1\n",
+            word(self.snapshot.host.as_deref().unwrap_or("this host")),
+            self.today
+        );
+        tiers(&mut out, &self.policy);
+        projects(&mut out, &self.policy);
+        let until = self.today.checked_add(GRACE_DAYS.days()).unwrap_or(self.today);
+        exceptions(&mut out, &self.exceptions, until);
+        out
+    }
 }
 
 /// What is there as a policy, without exceptions.
-fn seen(snapshot: &Snapshot) -> Policy {
+fn policy_of(snapshot: &Snapshot, seen: Option<&Seen>) -> Policy {
     let named = limits_by_size(snapshot);
     let tiers: Vec<Arc<Tier>> = named
         .into_iter()
@@ -71,9 +112,123 @@ fn seen(snapshot: &Snapshot) -> Policy {
         }
         let project = projects.entry(Arc::clone(&key.project)).or_default();
         project.name = Arc::clone(&key.project);
-        project.base.services.push(rule(&members, &key.service, &tiers));
+        let mut rule = rule(&members, key, &tiers);
+        rule.namespace = sharing(&first.container, snapshot);
+        rule.egress = seen.map(|seen| outside(seen, key)).filter(|targets| !targets.is_empty());
+        project.base.services.push(rule);
+    }
+    for project in projects.values_mut() {
+        let Project { name, base, .. } = project;
+        networks_of(base, name, snapshot);
+        base.flows = seen.map(|seen| flows(seen, name)).filter(|flows| !flows.is_empty());
     }
     Policy { tiers, projects: projects.into_values().map(Arc::new).collect(), ..Policy::default() }
+}
+
+/// Networks of the services by the names of the compose file, with what the engine says of each.
+fn networks_of(base: &mut Layer, project: &str, snapshot: &Snapshot) {
+    let all: BTreeSet<Arc<str>> =
+        base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).cloned().collect();
+    let found = |name: &str| snapshot.networks.iter().find(|network| *network.name == *name);
+    // As the compose file calls it, unless another network has that very name.
+    let short = |name: &Arc<str>| -> Arc<str> {
+        let bare = Network { name: Arc::clone(name), ..Network::default() };
+        let short: Arc<str> = found(name).map_or(&bare, |network| network).short_name(project).into();
+        let is_taken = all.contains(&short) && short != *name;
+        if is_taken || !is_plain(&short) { Arc::clone(name) } else { short }
+    };
+    for rule in &mut base.services {
+        let closed = |name: &Arc<str>| found(name).is_some_and(|network| network.internal == Some(true));
+        let networks = rule.networks.take().unwrap_or_default();
+        // An engine that publishes on internal networks has no place in the language: where such a service is stays unsaid.
+        let odd = rule.publish.is_some() && !networks.is_empty() && networks.iter().all(closed);
+        let shares = rule.namespace.network.is_some();
+        rule.networks = (!odd && !shares).then(|| networks.iter().map(short).collect());
+    }
+    let used: BTreeSet<Arc<str>> =
+        base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).cloned().collect();
+    base.networks = all
+        .iter()
+        .filter(|name| used.contains(&short(name)))
+        .map(|name| (short(name), found(name).map(|network| network_rule(network)).unwrap_or_default()))
+        .collect();
+}
+
+fn network_rule(network: &Network) -> NetworkRule {
+    let modes = [network.options.gateway_v4, network.options.gateway_v6];
+    let gateway = match modes {
+        [Some(Gateway::Isolated), Some(Gateway::Isolated)] => Some(GatewayMode::Isolated),
+        modes if modes.contains(&Some(Gateway::NatUnprotected)) => Some(GatewayMode::NatUnprotected),
+        modes if modes.contains(&Some(Gateway::Routed)) => Some(GatewayMode::Routed),
+        _ => None,
+    };
+    let internal = network.internal.filter(|internal| *internal);
+    NetworkRule {
+        gateway: gateway.filter(|gateway| *gateway != GatewayMode::Isolated || internal.is_some()),
+        internal,
+        icc: network.options.icc.filter(|icc| !icc),
+        ipv6: None,
+        driver: network.driver.clone().filter(|driver| **driver != *"bridge" && is_plain(driver)),
+    }
+}
+
+/// Namespaces that are another's.
+fn sharing(container: &Container, snapshot: &Snapshot) -> Sharing {
+    let whose = |other: &Arc<str>| {
+        let is = |entry: &&Arc<Entry>| entry.container.id.as_str() == &**other || entry.container.name == *other;
+        let found = snapshot.containers.iter().find(is).map(|entry| &entry.container);
+        match found {
+            Some(found) if found.identity.key.project == container.identity.key.project => {
+                Some(With::Service(Arc::clone(&found.identity.key.service)))
+                    .filter(|_| is_plain(&found.identity.key.service))
+            }
+            Some(found) => Some(With::Container(Arc::clone(&found.name))).filter(|_| is_plain(&found.name)),
+            None => None,
+        }
+    };
+    let with = |shared: &Shared| match shared {
+        Shared::Own => None,
+        Shared::Host => Some(With::Host),
+        Shared::Container(other) => whose(other),
+    };
+    Sharing {
+        network: match &container.network_mode {
+            NetworkMode::Host => Some(With::Host),
+            NetworkMode::Container(other) => whose(other),
+            NetworkMode::None | NetworkMode::Own(_) => None,
+        },
+        pid: with(&container.confinement.pid),
+        ipc: with(&container.confinement.ipc),
+        userns: container.confinement.userns_host.then_some(With::Host),
+    }
+}
+
+/// Flows that a service of the project begins, and that the language has words for.
+fn flows(seen: &Seen, project: &str) -> Vec<Flow> {
+    let of_project = seen.flows.iter().filter(|(from, to, ..)| *from.project == *project && from != to);
+    let flow = |(from, to, port, protocol): &(ServiceKey, ServiceKey, u16, Protocol)| {
+        let flow = Flow {
+            source: Glob::new(&*from.service),
+            source_project: None,
+            target: Glob::new(&*to.service),
+            target_project: (to.project != from.project).then(|| Arc::clone(&to.project)),
+            port: *port,
+            protocol: protocol.as_str().into(),
+            required: false,
+        };
+        let plain = is_plain(&from.service) && is_plain(&to.service);
+        (plain && Flow::parse(&flow.to_string()).as_ref() == Some(&flow)).then_some(flow)
+    };
+    of_project.filter_map(flow).collect()
+}
+
+fn outside(seen: &Seen, key: &ServiceKey) -> Vec<EgressTarget> {
+    let of_service = seen.egress.iter().filter(|(from, ..)| from == key);
+    let targets = of_service.filter_map(|(_, address, port, protocol)| {
+        let address = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+        EgressTarget::parse(&format!("{address}:{port}/{}", protocol.as_str()))
+    });
+    targets.collect()
 }
 
 /// Whether it is a name in the language: neither a pattern nor somebody's joke of a label.
@@ -82,7 +237,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// What the containers of one service come to.
-fn rule(members: &[&Entry], service: &Arc<str>, tiers: &[Arc<Tier>]) -> ServiceRule {
+fn rule(members: &[&Entry], key: &ServiceKey, tiers: &[Arc<Tier>]) -> ServiceRule {
     let running: Vec<_> = members.iter().filter(|entry| entry.container.has_processes()).collect();
     let mut publish: Vec<Publish> =
         running.iter().flat_map(|entry| &entry.container.ports).filter_map(entry_of).collect();
@@ -93,7 +248,7 @@ fn rule(members: &[&Entry], service: &Arc<str>, tiers: &[Arc<Tier>]) -> ServiceR
     let limits = members.first().map(|entry| limits_of(entry)).unwrap_or_default();
     let job = members.iter().all(|entry| entry.completed());
     ServiceRule {
-        name: Arc::clone(service),
+        name: Arc::clone(&key.service),
         tier: tiers.iter().find(|tier| tier.limits == limits).map(|tier| Arc::clone(&tier.name)),
         replicas: (running.len() > 1).then(|| Amount::exactly(running.len() as f64)),
         publish: (!publish.is_empty()).then_some(publish),
@@ -163,64 +318,94 @@ fn exact(amount: Amount, unit: Unit) -> String {
     if unit == Unit::Bytes && shown.contains('.') { format!("{value}B") } else { shown }
 }
 
-fn projects(out: &mut String, policy: &Policy, snapshot: &Snapshot) {
+fn projects(out: &mut String, policy: &Policy) {
     if policy.projects.is_empty() {
         return;
     }
     out.push_str("\nprojects:\n");
     for project in &policy.projects {
         let _infallible = writeln!(out, "  {}:\n    services:", word(&project.name));
-        let all: BTreeSet<&str> =
-            project.base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).map(|name| &**name).collect();
-        // As the compose file calls it, unless another network has that very name.
-        let short = |network: &str| {
-            let own = network.strip_prefix(&*project.name).and_then(|rest| rest.strip_prefix('_'));
-            word(own.filter(|own| !own.is_empty() && !all.contains(own)).unwrap_or(network))
-        };
         for rule in &project.base.services {
-            let mut fields = Vec::new();
-            fields.extend(rule.tier.as_ref().map(|tier| format!("tier: {}", word(tier))));
-            fields.extend(rule.replicas.and_then(|amount| Some(format!("replicas: {}", amount.most?))));
-            fields.extend(rule.publish.as_ref().map(|entries| {
-                let entries: Vec<_> = entries.iter().map(|entry| word(&entry.to_string())).collect();
-                format!("publish: [{}]", entries.join(", "))
-            }));
-            let networks = rule.networks.iter().flatten().map(|network| short(network));
-            let networks: Vec<_> = networks.collect();
-            fields.extend((!networks.is_empty()).then(|| format!("networks: [{}]", networks.join(", "))));
-            fields.extend(rule.job.map(|_| "job: true".to_owned()));
-            let _infallible = writeln!(out, "      {}: {{ {} }}", word(&rule.name), fields.join(", "));
+            let _infallible = writeln!(out, "      {}: {{ {} }}", word(&rule.name), fields(rule).join(", "));
         }
-        networks(out, &all, snapshot, &short);
+        networks(out, &project.base.networks);
+        match &project.base.flows {
+            None => out.push_str(
+                "    # Nobody has looked who talks to whom: flows: [api -> db:5432] says it, and nothing else may.\n",
+            ),
+            Some(flows) => {
+                out.push_str("    flows:\n");
+                for flow in flows {
+                    let _infallible = writeln!(out, "      - {}", word(&flow.to_string()));
+                }
+            }
+        }
     }
 }
 
-/// Networks that services of the project are on, with what the engine says of each.
-fn networks(out: &mut String, used: &BTreeSet<&str>, snapshot: &Snapshot, short: &dyn Fn(&str) -> String) {
-    if used.is_empty() {
+/// What is said of a service.
+fn fields(rule: &ServiceRule) -> Vec<String> {
+    let list = |key: &str, items: Vec<String>| {
+        let items: Vec<_> = items.iter().map(|item| word(item)).collect();
+        (!items.is_empty()).then(|| format!("{key}: [{}]", items.join(", ")))
+    };
+    let mut fields = Vec::new();
+    fields.extend(rule.tier.as_ref().map(|tier| format!("tier: {}", word(tier))));
+    fields.extend(rule.replicas.and_then(|amount| Some(format!("replicas: {}", amount.most?))));
+    fields.extend(list("publish", rule.publish.iter().flatten().map(ToString::to_string).collect()));
+    fields.extend(list("networks", rule.networks.iter().flatten().map(ToString::to_string).collect()));
+    fields.extend(list("egress", rule.egress.iter().flatten().map(ToString::to_string).collect()));
+    fields.extend(namespace(&rule.namespace));
+    fields.extend(rule.job.map(|_| "job: true".to_owned()));
+    fields
+}
+
+fn namespace(sharing: &Sharing) -> Option<String> {
+    let named =
+        [("network", &sharing.network), ("pid", &sharing.pid), ("ipc", &sharing.ipc), ("userns", &sharing.userns)];
+    let said = named.into_iter().filter_map(|(name, with)| Some((name, word(&with.as_ref()?.to_string()))));
+    let said: Vec<(&str, String)> = said.collect();
+    match said.as_slice() {
+        [] => None,
+        [("network", with)] => Some(format!("namespace: {with}")),
+        all => {
+            let all: Vec<_> = all.iter().map(|(name, with)| format!("{name}: {with}")).collect();
+            Some(format!("namespace: {{ {} }}", all.join(", ")))
+        }
+    }
+}
+
+fn networks(out: &mut String, networks: &BTreeMap<Arc<str>, NetworkRule>) {
+    if networks.is_empty() {
         return;
     }
     out.push_str("    networks:\n");
-    for name in used {
-        let internal =
-            snapshot.networks.iter().find(|network| &*network.name == *name).and_then(|network| network.internal);
-        let rule = if internal == Some(true) { "{ internal: true }" } else { "{}" };
-        let _infallible = writeln!(out, "      {}: {rule}", short(name));
+    for (name, rule) in networks {
+        let mut said = Vec::new();
+        said.extend(rule.internal.map(|internal| format!("internal: {internal}")));
+        said.extend(rule.gateway.map(|gateway| format!("gateway: {}", gateway.as_str())));
+        said.extend(rule.icc.map(|icc| format!("icc: {icc}")));
+        said.extend(rule.driver.as_ref().map(|driver| format!("driver: {}", word(driver))));
+        let said = if said.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", said.join(", ")) };
+        let _infallible = writeln!(out, "      {}: {said}", word(name));
     }
 }
 
-fn exceptions(out: &mut String, lines: &BTreeSet<(Class, Option<&str>, Option<&str>, &str)>, until: Date) {
+fn exceptions(out: &mut String, lines: &BTreeSet<(Class, Option<ServiceKey>, Arc<str>)>, until: Date) {
     if lines.is_empty() {
         return;
     }
     out.push_str("\n# Each was so when this was written. Put it right, or give it a reason of yours.\nexceptions:\n");
-    for (class, project, service, subject) in lines {
+    for (class, key, subject) in lines {
         let mut fields = vec![format!("finding: {}", class.as_str())];
-        fields.extend(project.map(|project| format!("project: {}", word(project))));
-        fields.extend(service.map(|service| format!("service: {}", word(service))));
+        fields.extend(key.as_ref().map(|key| format!("project: {}", word(&key.project))));
+        fields.extend(key.as_ref().map(|key| format!("service: {}", word(&key.service))));
         fields.extend((!subject.is_empty()).then(|| format!("subject: {}", word(subject))));
-        let _infallible =
-            writeln!(out, "  - {{ {}, reason: so from the beginning, until: {until} }}", fields.join(", "));
+        let reason = match class {
+            Class::HostReach => "it reached this port of the host when this was written",
+            _ => "so from the beginning",
+        };
+        let _infallible = writeln!(out, "  - {{ {}, reason: {reason}, until: {until} }}", fields.join(", "));
     }
 }
 

@@ -36,7 +36,7 @@ pub use exceptions::Exception;
 pub use finding::{Finding, Group, NotChecked, Severity, Verdict, place_of};
 pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
-pub use learn::learn;
+pub use learn::{Learnt, Seen};
 pub use publish::Publish;
 pub use resolve::{Asked, Placed, Resolved};
 pub use rules::{

@@ -1,4 +1,4 @@
-//! Rules and configuration for Prometheus, as text.
+//! Rules and configuration for Prometheus, and network policies for Kubernetes, as text.
 //!
 //! ```text
 //!  catalogue (every alert, once) --+
@@ -11,6 +11,7 @@
 
 mod alert;
 pub mod catalogue;
+mod k8s;
 mod objectives;
 mod prometheus;
 mod rule;
@@ -18,6 +19,7 @@ mod span;
 mod yaml;
 
 pub use alert::{Alert, Amount, Board, Value, Weight};
+pub use k8s::{POD_LABEL, k8s};
 pub use prometheus::{Scrape, prometheus, retention};
 pub use rule::{File, Group, Kind, Rule};
 pub use span::Scale;

@@ -82,3 +82,26 @@ fn what_cannot_be_rendered_is_told_and_writes_nothing() {
         assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
     }
 }
+
+#[test]
+fn network_policies_are_written_for_projects_that_say_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yml");
+    let text = "projects: { shop: { services: { web: {}, db: {} }, flows: ['web -> db:5432'] }, other: { services: { x: {} } } }\n";
+    fs::write(&policy, text).unwrap();
+    let file = format!("policy.file={}", policy.display());
+    let out = folder.path().join("policies");
+    let run =
+        outcome(spyhop(&["render", "k8s", "--pod-label", "io.kompose.service", "--set", &file, "--out"]).arg(&out));
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    let names: Vec<_> =
+        fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["networkpolicy-shop.yml"]);
+    let written = fs::read_to_string(out.join("networkpolicy-shop.yml")).unwrap();
+    assert!(written.contains("io.kompose.service: web") && written.contains("port: 5432"), "{written}");
+    let nothing = outcome(&mut spyhop(&["render", "k8s", "--set", "policy.file=off"]));
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (3, ""));
+    assert!(nothing.stderr.contains("no project of the policy says anything"), "{}", nothing.stderr);
+    let odd = outcome(&mut spyhop(&["render", "k8s", "--set", &file, "--pod-label", "a b"]));
+    assert!(odd.code == 3 && odd.stderr.contains("--pod-label"), "{}", odd.stderr);
+}

@@ -6,11 +6,12 @@ use proptest::prelude::*;
 
 use super::read_file;
 use crate::{
+    isolation::{Intent, fixed, learn},
     model::{Attachment, ContainerFilter, Limits, PublishedPort},
     policy::{
         Amount, Class, GatewayMode, ImagePin, Policy, RootFiles, Scene, Severity, With,
         examples::{now, published, snapshot, sound},
-        judge, learn,
+        judge,
         objectives::resolve,
     },
 };
@@ -214,7 +215,7 @@ fn what_is_learnt_is_clean() {
     odd.networks = vec![on("shop_back"), on("back"), on("shop_edge")];
     (odd.limits.memory_bytes, odd.limits.cpu_cores) = (Some(123_456_789), Some(0.25));
     let picture = snapshot(vec![broken, sound("shop", "api"), lone, odd, star]);
-    let text = learn(&picture, now());
+    let text = learn(&picture, None, now());
     let (policy, mistakes) = read(&text);
     assert_eq!(mistakes, [] as [&str; 0], "{text}");
     let (files, filter) = (RootFiles::default(), ContainerFilter::default());
@@ -225,9 +226,12 @@ fn what_is_learnt_is_clean() {
     assert!(unlisted.iter().all(|place| place == "shop/*"), "{text}\n{:#?}", verdict.findings);
     assert_eq!(verdict.excepted.len(), 5, "{text}");
     assert_eq!(policy.tiers.len(), 3, "{text}");
+    // Of what lies between networks nothing is left either.
+    let drafts = fixed::judge(&Intent::resolve(&policy, &picture), &picture);
+    assert!(drafts.iter().all(|draft| draft.class.severity() == Severity::Info), "{text}\n{drafts:#?}");
     let later = jiff::Timestamp::from_second(now().as_second() + 100 * 86_400).unwrap();
     assert!(judge(&policy, &Scene { now: later, ..scene }).is_violated(), "exceptions end");
-    let (nothing, mistakes) = read(&learn(&snapshot(vec![]), now()));
+    let (nothing, mistakes) = read(&learn(&snapshot(vec![]), None, now()));
     assert!(mistakes.is_empty() && nothing.names_nobody());
 }
 
@@ -248,7 +252,7 @@ proptest! {
         container.confinement.secret_variables.push(variable.as_str().into());
         container.ports.push(PublishedPort { host_ip: port.as_str().into(), ..published(1) });
         container.networks = vec![Attachment { network: network.as_str().into(), network_id: None, addresses: vec![], aliases: vec![] }];
-        let text = learn(&snapshot(vec![container]), now());
+        let text = learn(&snapshot(vec![container]), None, now());
         let (_, mistakes) = read(&text);
         prop_assert!(mistakes.is_empty(), "{mistakes:?}\n{text}");
     }

@@ -36,6 +36,7 @@ type Pair = (ContainerId, SocketAddr, Edge);
 #[derive(Debug)]
 struct Held {
     answer: Answer,
+    pace: Pace,
     at: Instant,
     /// The last round in which somebody wanted to know.
     planned: usize,
@@ -64,8 +65,13 @@ impl Memory {
             visit.questions.retain(|question| {
                 let pair = (container.clone(), question.to, question.edge.clone());
                 let Some(held) = self.answers.get_mut(&pair) else { return true };
-                (held.planned, held.turns) = (self.round, question.turns);
-                question.pace == Pace::Always || now.saturating_duration_since(held.at) >= SELDOM
+                // It has come to hang beside the other, or does so no more: another question, in the same words.
+                let same = held.pace == question.pace;
+                (held.planned, held.turns, held.pace) = (self.round, question.turns, question.pace);
+                // Whom no application has noticed may come again.
+                let noticed = matches!(held.answer, Answer::Open | Answer::Unknown);
+                let rests = question.pace == Pace::Seldom && noticed && now.saturating_duration_since(held.at) < SELDOM;
+                !(same && rests)
             });
         }
         self.forget(input.snapshot, &visits, now);
@@ -122,13 +128,13 @@ impl Memory {
         let mut probed = Probed::default();
         let planned = self.round.saturating_sub(1);
         for (visit, found) in plan.into_iter().zip(found) {
-            for (Question { edge, to, turns, .. }, answer) in visit.questions.into_iter().zip(found.answers) {
+            for (Question { edge, to, turns, pace }, answer) in visit.questions.into_iter().zip(found.answers) {
                 let pair = (visit.container.clone(), to, edge);
                 match answer {
                     Ok(answer) => {
                         probed.count(answer);
                         if self.answers.len() < MAX_KEPT || self.answers.contains_key(&pair) {
-                            self.answers.insert(pair, Held { answer, at: now, planned, turns });
+                            self.answers.insert(pair, Held { answer, pace, at: now, planned, turns });
                         }
                     }
                     Err(reason) => {

@@ -10,7 +10,6 @@ use crate::{
     isolation::{
         Draft, Edge, End, Tier,
         reach::{Engine, Family, Over, Place, Port, Reach, Standing, gateway, outside, ways},
-        short_name,
     },
     model::{Gateway, Network, Protocol, ServiceKey},
     policy::Class,
@@ -24,7 +23,7 @@ pub(super) fn egress(court: &mut Court<'_>, member: &Member<'_>) {
     court.looks(&member.key.project);
     for (name, reach) in outside(&court.engine, &member.standing) {
         let network = member.standing.feet.iter().find(|foot| foot.name == name).and_then(|foot| foot.network);
-        let short = network.map_or(name, |network| short_name(&member.key.project, network));
+        let short = network.map_or(name, |network| network.short_name(&member.key.project));
         match reach {
             Reach::Open(why) => {
                 let message = format!("the policy lets nothing out of it, and network {short} does: {}", why.as_str());

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use super::{Court, whole};
 use crate::{
-    isolation::{
-        reach::{Family, gateway},
-        short_name,
-    },
+    isolation::reach::{Family, gateway},
     model::{Gateway, Network},
     policy::{Class, GatewayMode, NetworkRule},
 };
@@ -17,7 +14,7 @@ pub(super) fn judge(court: &mut Court<'_>) {
     for (project, wanted) in &intent.projects {
         for (name, rule) in &wanted.networks {
             let own = |network: &&Arc<Network>| {
-                court.owners.get(&*network.id) == Some(&project) && *short_name(project, network) == **name
+                court.owners.get(&*network.id) == Some(&project) && *network.short_name(project) == **name
             };
             let mut found: Vec<&Network> = snapshot.networks.iter().filter(own).map(|network| &**network).collect();
             if found.is_empty() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Court, Member};
 use crate::{
-    isolation::short_name,
     model::{Attachment, Network, NetworkMode, ServiceKey},
     policy::{Class, Flow},
 };
@@ -37,10 +36,10 @@ pub(super) fn judge(court: &mut Court<'_>, member: &Member<'_>) {
 /// What the compose file of the container's project calls the network.
 fn called(court: &Court<'_>, key: &ServiceKey, on: &Attachment) -> Arc<str> {
     match court.map.network(on) {
-        Some(network) => short_name(&key.project, network).into(),
+        Some(network) => network.short_name(&key.project).into(),
         None => {
             let network = Network { name: Arc::clone(&on.network), ..Network::default() };
-            short_name(&key.project, &network).into()
+            network.short_name(&key.project).into()
         }
     }
 }
@@ -61,7 +60,7 @@ pub(super) fn strangers(court: &mut Court<'_>) {
             };
             court.looks(owner);
             if !is_invited(court, owner, key, network) {
-                let short = short_name(owner, network);
+                let short = network.short_name(owner);
                 let message = format!("is on network {short} of project {owner}, and is not of it");
                 court.finds(Class::Placement, key, short, message);
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Class, Court, Subject};
+use crate::{inventory::Entry, model::Attachment};
 
 pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
     if !subject.rules.project {
@@ -30,8 +31,23 @@ pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
     if listed.is_empty() || running.is_empty() || !court.looks(Class::PortMissing) {
         return;
     }
+    let internal = running.iter().all(|entry| is_internal(court, entry));
     for entry in listed.iter().filter(|entry| !bound.clone().any(|port| entry.admits(port))) {
         let name = entry.to_string();
-        court.finds(Class::PortMissing, Some(subject.key), &name, format!("port {name} is listed and not published"));
+        let why = if internal { ": all its networks are internal, and the engine publishes nothing there" } else { "" };
+        let message = format!("port {name} is listed and not published{why}");
+        court.finds(Class::PortMissing, Some(subject.key), &name, message);
     }
+}
+
+/// Whether it is on networks from which nothing is published, and on no others. An engine takes `ports:` all the same, and says nothing.
+fn is_internal(court: &Court<'_>, entry: &Entry) -> bool {
+    let networks = &entry.container.networks;
+    let closed = |on: &Attachment| {
+        let mut all = court.scene.snapshot.networks.iter();
+        let found =
+            all.find(|network| on.network_id.as_ref().map_or(network.name == on.network, |id| network.id == *id));
+        found.is_some_and(|network| network.internal == Some(true))
+    };
+    !networks.is_empty() && networks.iter().all(closed)
 }

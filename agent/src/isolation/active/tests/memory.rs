@@ -81,6 +81,27 @@ fn neighbours_are_left_alone_for_ten_minutes() {
 }
 
 #[test]
+fn whoever_comes_to_hang_beside_another_is_asked_at_once() {
+    let side = |networks: &[(&str, &[&str])]| exposing(container("db", 2, networks), 5432);
+    let [front, back]: [(&str, &[&str]); 2] = [("front", &["172.20.0.3"]), ("back", &["172.21.0.2"])];
+    let (apart, beside) = (two_networks(web(), side(&[back])), two_networks(web(), side(&[front, back])));
+    let joined = |mut picture: Snapshot| {
+        let entry = Arc::make_mut(&mut picture.containers[1]);
+        assert_eq!(&*entry.container.identity.key.service, "web");
+        entry.container.networks.push(container("web", 1, &[("back", &["172.21.0.9"])]).networks.remove(0));
+        picture
+    };
+    let mut scene = Scene::new();
+    let to_back = |probed: &Probed| probed.edges.get(&edge("web", "db", 5432)).copied();
+    assert_eq!(to_back(&scene.round(&asking(), &apart, dropped)), Some(Answer::Dropped));
+    assert_eq!(to_back(&scene.round(&asking(), &joined(apart.clone()), |_| Ok(Answer::Open))), Some(Answer::Open));
+    assert_eq!(to_back(&scene.round(&asking(), &apart, dropped)), Some(Answer::Dropped), "and when it leaves");
+    scene.round(&asking(), &beside, dropped);
+    scene.round(&asking(), &beside, dropped);
+    assert_eq!(scene.asked, 3, "whom nobody has heard asks again");
+}
+
+#[test]
 fn an_answer_goes_with_what_it_was_about() {
     let open = |_: &str| Ok(Answer::Open);
     let mut scene = Scene::new();

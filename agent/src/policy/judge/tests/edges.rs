@@ -111,3 +111,27 @@ fn a_large_policy_costs_little() {
     let verdict = verdict_of(&policy, &snapshot(vec![]), None);
     assert_eq!(verdict.findings.len(), 2_001);
 }
+
+/// A port that cannot be published says why.
+#[test]
+fn ports_of_internal_networks_are_explained() {
+    let message = |internal| {
+        let mut policy = policy();
+        project(&mut policy).base.services[0].publish = Publish::parse("80").map(|port| vec![port]);
+        let mut web = sound("shop", "web");
+        let on = |network: &str| crate::model::Attachment {
+            network: network.into(),
+            network_id: Some(network.into()),
+            addresses: vec![],
+            aliases: vec![],
+        };
+        web.networks = vec![on("back")];
+        let network = crate::model::Network { id: "back".into(), name: "back".into(), internal, ..Default::default() };
+        let picture = Snapshot { networks: vec![Arc::new(network)], ..snapshot(vec![web]) };
+        verdict_of(&policy, &picture, Some(NOW)).findings[0].message.clone()
+    };
+    let plain = "port 80 is listed and not published";
+    let why =
+        "port 80 is listed and not published: all its networks are internal, and the engine publishes nothing there";
+    assert_eq!([message(Some(false)), message(None), message(Some(true))], [plain, plain, why]);
+}
