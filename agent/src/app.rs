@@ -40,7 +40,9 @@ use crate::{
     inventory::{self, Expect, Listener},
     isolation::Isolation,
     logs::{Handle, Pipeline, board::Board},
-    memory, policy,
+    memory,
+    net::door::Door,
+    policy,
     probes::{self, Probes},
     secret,
     targets::{Dial, OwnNetwork, Standpoint, Targets, ThroughHelper, Trust},
@@ -97,7 +99,7 @@ async fn serve(
     log: log::Handle,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::install().context("listen for signals")?;
-    let parting::Standing { engine: endpoint, mut life, test } = stance.settle()?;
+    let parting::Standing { engine: endpoint, door, mut life, test } = stance.settle()?;
     let (is_local, elsewhere) = (endpoint.address().socket().is_some(), endpoint.is_elsewhere());
     let engine = Engine::new(endpoint.clone(), metrics.clone()).context("open the engine")?;
     let gate = Arc::new(http::access::Gate::open(metrics.clone()).context("open the gate")?);
@@ -113,7 +115,7 @@ async fn serve(
 
     let reader = inventory::Reader::new();
     let trust = target_trust(&config, &sources).context("targets.ca_file")?;
-    let helper = helper(&config);
+    let helper = helper(&config, door);
     let dial = dial(helper.as_ref());
     let standpoint = standpoint(&config, is_local, listener.address().port(), helper.is_some());
     let targets =
@@ -258,8 +260,13 @@ fn http_settings(config: &Config) -> http::Settings {
 }
 
 /// The helper, where one is configured. It is reached when it is needed: it may come and go.
-pub(crate) fn helper(config: &Config) -> Option<helper::Client> {
-    config.isolation.helper.clone().map(helper::Client::at)
+/// Through the broker where there is one: what is parted from the engine's socket can open no other either.
+pub(crate) fn helper(config: &Config, door: Option<Arc<Door>>) -> Option<helper::Client> {
+    let path = config.isolation.helper.clone()?;
+    Some(match door {
+        Some(door) => helper::Client::through(Box::new(parting::ThroughDoor(door))),
+        None => helper::Client::at(path),
+    })
 }
 
 /// How containers are connected to.

@@ -23,7 +23,7 @@ use spyhop::{
     engine::{Address, Engine},
     inventory::{self, Reader, Settings as InventorySettings},
     isolation::{
-        Edge, End, Intent,
+        Edge, End,
         active::{Answer, Own, Probed, Prober, Settings},
         passive::Observed,
     },
@@ -33,7 +33,7 @@ use spyhop::{
 use support::{
     container::{Role, Running},
     docker::{Docker, Turn},
-    netns_helper::{NetnsHelper, is_root_or_skip},
+    netns_helper::{NetnsHelper, everything_denied, is_root_or_skip},
     wait::{eventually, holds},
 };
 use tokio::runtime::Runtime;
@@ -153,14 +153,6 @@ impl Drop for Yard {
             self.docker.cli(&["network", "rm", network]).ok();
         }
     }
-}
-
-/// The project has a say in flows, and lets none be.
-fn everything_denied(project: &str, snapshot: &spyhop::inventory::Snapshot) -> Intent {
-    let keys = snapshot.containers.iter().map(|entry| &entry.container.identity.key);
-    let services = keys.filter(|key| *key.project == *project).map(|key| (key.service.clone(), Default::default()));
-    let project_intent = spyhop::isolation::ProjectIntent { services: services.collect() };
-    Intent { projects: [(project.into(), project_intent)].into() }
 }
 
 fn settings(host_ports: Vec<u16>) -> Settings {

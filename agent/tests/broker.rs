@@ -328,7 +328,7 @@ fn an_agent_without_a_right_to_the_socket_works_through_a_broker() {
     let start = |engine: &Path, name: &str| {
         let log = fs::File::create(file(name)).expect("a file");
         let mut command = Command::new(file("spyhop"));
-        command.args(["run", "--listen", "127.0.0.1:0", "--log-format", "json", "--set", "state.directory=none"]);
+        command.args(["run", "--listen", "127.0.0.1:0", "--log-format", "json", "--set", "state.directory=off"]);
         command.args(["--engine", &format!("unix://{}", engine.display())]).current_dir("/").env_clear();
         command.stdin(Stdio::null()).stderr(log).uid(65534).gid(65534).spawn().map(Reaped).expect("it starts")
     };

@@ -42,6 +42,12 @@ pub(crate) const BUDGETS: &[Budget] = &[
     budget("probes", "CPU of 500 probes at 15 s, 100 containers with five each", 1.0, "% of a core"),
     budget("sweep_ratio", "CPU of a sweep of 50 containers, all changed, beside bare reads of tcp and tcp6", 1.2, "x"),
     budget("sweep_diag", "the same sweep with sock_diag", 50.0, "ms"),
+    budget(
+        "active",
+        "a round of the active tier, 400 denied edges between ten containers on five networks, at most",
+        2.0,
+        "s",
+    ),
     budget("size", "binary", 12.0, "MiB"),
     budget("first_scrape", "start to first complete scrape, 100 containers", 200.0, "ms"),
 ];

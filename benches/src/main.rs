@@ -8,12 +8,14 @@
 //! cargo run --release -p spyhop-benches -- --logs            logs alone
 //! cargo run --release -p spyhop-benches -- --probes          probes alone
 //! cargo run --release -p spyhop-benches -- --isolation       sweeps of the passive tier alone, as root
+//! cargo run --release -p spyhop-benches -- --active          rounds of the active tier alone, as root
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
 //! ```
 //!
 //! It starts the release binary of the agent as a child process and measures it from outside, as its user would: CPU time and
 //! memory from /proc, answers over HTTP. Exit code 1 when a figure of `budgets.rs` is missed, 2 when one could not be measured.
 
+mod active;
 mod budgets;
 mod client;
 mod crowd;
@@ -124,6 +126,10 @@ fn run(effort: Effort) -> Result<Report> {
         isolation::measure(effort, &mut report)?;
         return Ok(report);
     }
+    if std::env::args().any(|argument| argument == "--active") {
+        active::measure(&agent, effort, &mut report)?;
+        return Ok(report);
+    }
     start::size(&agent, &mut report)?;
     real::measure(&agent, effort, &mut report)?;
     for version in [crowd::Version::V1, crowd::Version::V2] {
@@ -133,6 +139,7 @@ fn run(effort: Effort) -> Result<Report> {
     logs::measure(&agent, effort, None, &mut report)?;
     probes::measure(&agent, effort, &mut report)?;
     isolation::measure(effort, &mut report)?;
+    active::measure(&agent, effort, &mut report)?;
     Ok(report)
 }
 

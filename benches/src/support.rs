@@ -25,6 +25,8 @@ pub mod image;
 pub mod log_writer;
 #[path = "../../agent/tests/support/namespace.rs"]
 pub mod namespace;
+#[path = "../../agent/tests/support/netns_helper.rs"]
+pub mod netns_helper;
 #[path = "../../agent/tests/support/page.rs"]
 pub mod page;
 #[path = "../../agent/tests/support/page_rules.rs"]
@@ -37,6 +39,8 @@ pub mod private_engine;
 pub mod process;
 #[path = "../../agent/tests/support/prometheus.rs"]
 pub mod prometheus;
+#[path = "../../agent/tests/support/scene.rs"]
+pub mod scene;
 #[path = "../../agent/tests/support/wait.rs"]
 pub mod wait;
 #[path = "../../agent/tests/support/wire.rs"]

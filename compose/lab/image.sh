@@ -16,6 +16,7 @@ spyhop-demo) dockerfile=compose/demo/Dockerfile ;;
 esac
 
 mkdir -p "$root/dist/state"
+install -d -m 0775 "$root/dist/run/spyhop"
 # Symbols are for debuggers on this machine. Renamed into place, so that a build which runs beside never sees half of it.
 strip -o "$root/dist/.$name" "$program"
 mv "$root/dist/.$name" "$root/dist/$name"

@@ -23,6 +23,7 @@ use crate::{
     broker::{Hello, PartError, Parted, is_filtered, part},
     config::{Config, Sources, engine::Broker},
     engine::{Address, Endpoint, Sought, Wire},
+    helper,
     net::door::{Door, FORBIDDEN},
     sandbox::{self, Confined, Keeps, Role, confine_but},
     telemetry::{Metrics, Sandboxed},
@@ -52,7 +53,7 @@ pub(super) fn take(config: &Config, sources: &Sources) -> anyhow::Result<Stance>
     let parted = match wanted && !filtered {
         true => {
             let (level, format) = (config.log.level.as_str(), config.log.format.as_str());
-            let parted = part(&Hello::new(&engine, None, level, format));
+            let parted = part(&Hello::new(&engine, config.isolation.helper.clone(), level, format));
             Some(match parted {
                 // In the words, and under the name, which it has when the agent opens the engine itself.
                 Err(PartError::Unusable(reason)) => Err(anyhow!(reason).context(ADDRESS)),
@@ -82,6 +83,8 @@ pub(super) struct Life(Option<(pipe::Receiver, Child)>);
 /// Where the agent stands, inside its runtime.
 pub(super) struct Standing {
     pub(super) engine: Endpoint,
+    /// Where else the broker leads to.
+    pub(super) door: Option<Arc<Door>>,
     pub(super) life: Life,
     pub(super) test: SelfTest,
 }
@@ -98,16 +101,16 @@ impl Stance {
             address: engine.address.clone(),
             state,
         };
-        let (engine, life) = match parted {
-            None => (engine.open().context(ADDRESS)?, Life(None)),
+        let (engine, door, life) = match parted {
+            None => (engine.open().context(ADDRESS)?, None, Life(None)),
             Some(Parted { channel, life, child, confined }) => {
                 (test.broker, test.broker_pid) = (Some(confined), Some(child.id()));
-                let door = Door::new(channel).context("take the broker's channel")?;
+                let door = Arc::new(Door::new(channel).context("take the broker's channel")?);
                 let life = pipe::Receiver::from_owned_fd(OwnedFd::from(life)).context("watch the broker")?;
-                (engine.through(Arc::new(door)), Life(Some((life, child))))
+                (engine.through(Arc::clone(&door)), Some(door), Life(Some((life, child))))
             }
         };
-        Ok(Standing { engine, life, test })
+        Ok(Standing { engine, door, life, test })
     }
 }
 
@@ -122,6 +125,16 @@ impl Life {
         while life.read(&mut [0; 8]).await.is_ok_and(|read| read > 0) {}
         let how = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
         anyhow!("the broker, which holds the engine's socket, has ended ({how}): the agent has to be started anew")
+    }
+}
+
+/// The way to the helper: the broker connects to the path it was told at the start.
+#[derive(Debug)]
+pub(super) struct ThroughDoor(pub(super) Arc<Door>);
+
+impl helper::Connect for ThroughDoor {
+    fn connect(&self) -> helper::Connecting<'_> {
+        Box::pin(self.0.helper())
     }
 }
 

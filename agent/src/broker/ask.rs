@@ -19,6 +19,7 @@ use tokio::{
 use super::{filter::Question, lines::Lines, redact};
 use crate::{
     engine::{Endpoint, Form, PODMAN_VERSION, Wire},
+    memory,
     net::door::{self, Trouble},
 };
 
@@ -28,6 +29,8 @@ const HEAD_WITHIN: Duration = Duration::from_secs(60);
 const DOCUMENT_WITHIN: Duration = Duration::from_secs(60);
 /// Documents that are read at a time: each may be as large as its ceiling.
 const MAX_DOCUMENTS: usize = 8;
+/// Bytes of a document after which memory is given back.
+const LARGE: usize = 512 << 10;
 /// Longest error of the engine that is read, and longest word.
 const MAX_ERROR: usize = 16 << 10;
 const MAX_WORD: usize = 1 << 10;
@@ -175,7 +178,13 @@ impl<U: Upstream> Asking<U> {
                 let read = timeout(DOCUMENT_WITHIN, whole(body, question.route.ceiling));
                 let read = read.await.map_err(|_| late())??;
                 let unreadable = |_| Failed(Trouble::NotJson, None, "the engine's answer is not JSON".to_owned());
-                Ok(full(redact::document(&read).map_err(unreadable)?))
+                let redacted = redact::document(&read);
+                if read.len() > LARGE {
+                    // A list of a thousand containers leaves some megabytes behind, which nothing here would use again for minutes.
+                    drop(read);
+                    memory::trim();
+                }
+                Ok(full(redacted.map_err(unreadable)?))
             }
             Form::Documents => Ok(Lines::new(body).boxed_unsync()),
             Form::Bytes => Ok(body.map_err(io::Error::other).boxed_unsync()),

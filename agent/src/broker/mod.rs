@@ -25,4 +25,4 @@ mod serve;
 
 pub use inherited::serve as serve_inherited;
 pub use listen::{ListenError, Listening, listen};
-pub use parting::{Hello, PartError, Parted, is_filtered, part};
+pub use parting::{Hello, PartError, Parted, answers, is_filtered, part};

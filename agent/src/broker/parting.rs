@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it is waited for an answer which says that a broker is there already. None costs no more than a second broker.
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// The same for somebody who wants to know: shorter than any sensible HEALTHCHECK timeout.
+const CHECK_WITHIN: Duration = Duration::from_secs(2);
+
 /// First word of the broker's answer.
 const READY: u8 = b'k';
 const FAILED: u8 = b'x';
@@ -186,16 +189,26 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
 ///
 /// Asks for a sign of life, waits a tenth of a second at most, and takes every trouble for no.
 pub fn is_filtered(socket: &Path) -> bool {
-    let ask = || -> io::Result<Vec<u8>> {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(GLANCE))?;
-        stream.set_write_timeout(Some(GLANCE))?;
-        stream.write_all(b"HEAD /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")?;
-        let mut head = [0; 1024];
-        let read = stream.read(&mut head)?;
-        Ok(head.get(..read).unwrap_or_default().to_ascii_lowercase())
-    };
-    let head = ask().unwrap_or_default();
+    ping(socket, GLANCE).is_ok_and(|head| is_of_broker(&head))
+}
+
+/// Whether a broker listens at a socket, and its engine answers it.
+pub fn answers(socket: &Path) -> bool {
+    ping(socket, CHECK_WITHIN).is_ok_and(|head| is_of_broker(&head) && head.starts_with(b"http/1.1 200 "))
+}
+
+fn is_of_broker(head: &[u8]) -> bool {
     let name = format!("\r\n{}:", door::BROKER);
-    memchr::memmem::find(&head, name.as_bytes()).is_some()
+    memchr::memmem::find(head, name.as_bytes()).is_some()
+}
+
+/// The head of an answer, in small letters.
+fn ping(socket: &Path, patience: Duration) -> io::Result<Vec<u8>> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    stream.write_all(b"HEAD /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")?;
+    let mut head = [0; 1024];
+    let read = stream.read(&mut head)?;
+    Ok(head.get(..read).unwrap_or_default().to_ascii_lowercase())
 }

@@ -134,6 +134,7 @@ to see containers and should not own the host. `spyhop run` starts one for itsel
 Examples:
   spyhop broker --listen /run/spyhop/engine.sock
   spyhop broker --listen /run/spyhop/engine.sock --mode 0666 --engine unix:///run/podman/podman.sock
+  spyhop broker --check /run/spyhop/engine.sock       for HEALTHCHECK in an image without a shell
   DOCKER_HOST=unix:///run/spyhop/engine.sock docker ps";
 
 /// See a Docker host: every container and the host itself on one Prometheus page.
@@ -270,8 +271,11 @@ pub(super) enum ReportFormat {
 #[derive(Debug, Args)]
 pub(super) struct BrokerArguments {
     /// Socket to listen on
-    #[arg(long, value_name = "PATH", required_unless_present = "inherited")]
+    #[arg(long, value_name = "PATH", required_unless_present_any = ["inherited", "check"])]
     pub(super) listen: Option<PathBuf>,
+    /// Ask once whether a broker listens there and its engine answers: exit 0 or 1
+    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    pub(super) check: Option<PathBuf>,
     /// Rights of the socket: who may connect
     #[arg(long, value_name = "OCTAL", default_value = "0660", value_parser = mode)]
     pub(super) mode: u32,

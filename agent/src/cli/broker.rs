@@ -1,6 +1,6 @@
 //! `spyhop broker`: the filter for other programs; and, started by `spyhop run`, for the agent.
 
-use super::{Exit, arguments::BrokerArguments, fail};
+use super::{Exit, answer, arguments::BrokerArguments, complain, fail};
 use crate::{
     app,
     broker::{self, Hello},
@@ -14,6 +14,15 @@ use crate::{
 pub(super) const INHERITED: [&str; 2] = ["broker", "--inherited"];
 
 pub(super) fn run(arguments: &BrokerArguments) -> Exit {
+    if let Some(path) = &arguments.check {
+        return match broker::answers(path) {
+            true => answer("ready\n"),
+            false => {
+                complain(&format!("no broker answers at {}", path.display()));
+                Exit::No
+            }
+        };
+    }
     let Some(path) = &arguments.listen else { return inherited() };
     let mode = arguments.mode;
     let (config, sources) = match arguments.configuration().load_settings() {
@@ -51,9 +60,7 @@ pub(super) fn inherited() -> Exit {
     };
     match broker::serve_inherited(start) {
         Ok(()) => Exit::Ok,
-        Err(error) => {
-            tracing::error!(%error, "the broker has stopped");
-            Exit::Failed
-        }
+        // On standard error whether or not there is a log yet.
+        Err(error) => fail(&format!("serve the process behind standard input: {error}")),
     }
 }

@@ -8,7 +8,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use spyhop::helper::{Client, Process};
+use spyhop::{
+    config::{self, Sources},
+    helper::{Client, Process},
+    inventory::Snapshot,
+    isolation::Intent,
+};
 use tempfile::TempDir;
 
 use super::{
@@ -36,11 +41,17 @@ impl NetnsHelper {
     /// As in a container with all capabilities dropped but two: user 0 with these alone. It listens when this returns.
     #[track_caller]
     pub fn start(uids: &[u32]) -> Self {
+        Self::of(&binary(), uids)
+    }
+
+    /// The same with another binary.
+    #[track_caller]
+    pub fn of(binary: &str, uids: &[u32]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = File::create(folder.path().join("log")).expect("a file for the log");
         let mut command = Command::new("setpriv");
         command.args(["--bounding-set", "-all,+sys_admin,+sys_ptrace", "--inh-caps", "-all", "--"]);
-        command.args([&binary(), "helper", "netns", "--listen"]).arg(folder.path().join("netns.sock"));
+        command.args([binary, "helper", "netns", "--listen"]).arg(folder.path().join("netns.sock"));
         uids.iter().for_each(|uid| {
             command.args(["--allow-uid", &uid.to_string()]);
         });
@@ -148,4 +159,15 @@ impl Drop for Sleeper {
 /// The process with this id.
 pub fn process(pid: u32) -> io::Result<Process> {
     Process::read(Path::new("/proc"), pid)
+}
+
+/// A policy in which a project has a say in flows, and lets none be.
+#[track_caller]
+pub fn everything_denied(project: &str, snapshot: &Snapshot) -> Intent {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("spyhop.yml");
+    std::fs::write(&file, format!("projects:\n  {project}:\n    flows: []\n")).expect("a file");
+    let sources = Sources { file: Some(file), ..Sources::default() };
+    let config = config::load(&sources).unwrap_or_else(|report| panic!("{report}"));
+    Intent::resolve(&config.policy, snapshot)
 }

@@ -41,7 +41,7 @@ pub(super) fn join(
 ) -> anyhow::Result<Verdict> {
     let intent = Arc::new(Intent::resolve(&config.policy, snapshot));
     let fixed = fixed::look(&intent, snapshot);
-    let around = &app::IsolationAround { elsewhere: wanted.elsewhere, own: None, helper: app::helper(config), probes: Default::default() };
+    let around = &app::IsolationAround { elsewhere: wanted.elsewhere, own: None, helper: app::helper(config, None), probes: Default::default() };
     let mut court = Court::for_one_look();
     let mut unseen = Vec::new();
     let now = Timestamp::now();

@@ -146,6 +146,9 @@ impl Prober {
                 allowed: settings.allowed,
                 ask_name: settings.name.is_some(),
                 speaks: &|key| intent.speaks_of(key),
+                ports: &|key| {
+                    intent.service(key).map(|service| service.ports.iter().copied().collect()).unwrap_or_default()
+                },
                 allows: &|edge| intent.allows(edge),
             };
             memory.plan(&input, now)

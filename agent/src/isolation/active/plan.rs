@@ -43,6 +43,8 @@ pub(super) struct Input<'a> {
     pub(super) ask_name: bool,
     /// Whether the policy has a say in what a service begins.
     pub(super) speaks: &'a dyn Fn(&ServiceKey) -> bool,
+    /// Ports of a service that the policy or the engine knows of.
+    pub(super) ports: &'a dyn Fn(&ServiceKey) -> Vec<(Protocol, u16)>,
     /// Whether an edge is allowed; `None` is nobody's business.
     pub(super) allows: &'a dyn Fn(&Edge) -> Option<bool>,
 }
@@ -183,13 +185,14 @@ impl Node<'_> {
     }
 }
 
-/// Ports of a service that are known: listened on, exposed, published.
+/// Ports of a service that are known: listened on, named in flows, exposed, published.
 fn ports(input: &Input<'_>, key: &ServiceKey, nodes: &[Node<'_>]) -> BTreeSet<(Protocol, u16)> {
     let listened = input.observed.and_then(|observed| observed.listeners.get(key)).into_iter().flatten().copied();
     let exposed = nodes.iter().flat_map(|node| node.entry.container.confinement.exposed.iter().copied());
     let of = |port: &PublishedPort| Some((Protocol::from_word(&port.protocol)?, port.container_port));
     let published = nodes.iter().flat_map(|node| node.entry.container.ports.iter().filter_map(of));
-    let known: BTreeSet<_> = listened.chain(exposed).chain(published).take(MAX_PORTS).collect();
+    let named = (input.ports)(key).into_iter();
+    let known: BTreeSet<_> = listened.chain(named).chain(exposed).chain(published).take(MAX_PORTS).collect();
     if known.is_empty() { [SOME_PORT].into() } else { known }
 }
 

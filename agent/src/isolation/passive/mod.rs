@@ -75,7 +75,7 @@ pub struct LeftOut {
     pub rows: u64,
     /// Connections of edges above [`MAX_EDGES`].
     pub edges: u64,
-    /// Which side began is not known, or the address changed its owner while nobody looked.
+    /// Which side began is not known, as long as that is so; or the address changed its owner while nobody looked.
     pub ambiguous: u64,
     /// Taken from an address of a network of this host that is nobody's.
     pub strangers: u64,

@@ -30,6 +30,8 @@ pub(super) struct Picture<'s> {
     subnets: Vec<Subnet>,
     bridges: Vec<Subnet>,
     own: Option<&'s str>,
+    /// The port of the host on which the agent listens, where it has no network of its own.
+    pub(super) agent_on_host: Option<u16>,
     past: &'s Past,
     /// When the sweep before looked.
     before: Option<Timestamp>,
@@ -82,6 +84,7 @@ impl<'s> Picture<'s> {
             subnets: subnets(false),
             bridges: subnets(true),
             own,
+            agent_on_host: None,
             past,
             before,
         };
@@ -168,6 +171,9 @@ impl<'s> Picture<'s> {
         if self.is_host(at.ip()) {
             return match self.published(protocol, at) {
                 Some((container, port)) => service(container, port),
+                None if protocol == Protocol::Tcp && self.agent_on_host == Some(at.port()) => {
+                    Whom::End(End::Agent, at.port())
+                }
                 None => Whom::End(End::Host, at.port()),
             };
         }

@@ -43,12 +43,20 @@ pub struct Sweeper {
     buffer: Buffer,
     sweeps: u64,
     before: Option<Timestamp>,
+    /// Where the agent listens; 0 nowhere.
+    port: u16,
 }
 
 impl Sweeper {
     /// One that has seen nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Where the agent itself is found: on the host's network this port of the host is the agent, not a service of the host.
+    pub const fn listening_on(mut self, port: u16) -> Self {
+        self.port = port;
+        self
     }
 
     /// Takes note of a picture between sweeps: who has which address, and whose namespaces need not be held any more. A container whose
@@ -162,10 +170,12 @@ impl Sweeper {
 
     /// Finds out whose all the sockets are.
     fn attribute(&mut self, snapshot: &Snapshot, around: &Around<'_>, groups: &Groups<'_>, observed: &mut Observed) {
-        let Self { spaces, past, host, ledger, .. } = self;
+        let Self { spaces, past, host, ledger, port, .. } = self;
         let mut picture = Picture::new(snapshot, groups, &host.addresses, around.own, past, self.before);
         let looked = groups.spaces.iter().filter_map(|group| Some(Seen { group, space: spaces.get(&group.process)? }));
         let seen: Vec<Seen<'_, '_>> = looked.collect();
+        picture.agent_on_host =
+            Some(*port).filter(|port| *port != 0 && groups.spaces.iter().all(|group| !group.is_agent));
         // Where the host is not seen, a container on a bridge still knows it by its gateway.
         seen.iter().flat_map(|seen| &seen.space.gateways).for_each(|gateway| picture.add_gateway(*gateway));
         let page = Page {

@@ -110,6 +110,7 @@ impl Asking {
             allowed: self.allowed,
             ask_name: true,
             speaks: &|key| &*key.project == "shop",
+            ports: &|key| if &*key.service == "named" { vec![(Protocol::Udp, 53)] } else { Vec::new() },
             allows: &self.verdict,
         })
     }

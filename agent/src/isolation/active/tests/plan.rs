@@ -136,6 +136,9 @@ fn without_a_known_port_one_is_tried_all_the_same() {
     let bare = container("db", 2, &[("back", &["172.21.0.2"])]);
     let lines = lines(&asking().plan(&two_networks(web(), bare), 0));
     assert!(lines.contains(&"web -> db:80 at 172.21.0.2:80 Always".to_owned()), "{lines:?}");
+    let named = container("named", 2, &[("back", &["172.21.0.2"])]);
+    let lines = super::lines(&asking().plan(&two_networks(web(), named), 0));
+    assert!(lines.contains(&"web -> named:53/udp at 172.21.0.2:53 Always".to_owned()), "a flow names it: {lines:?}");
 }
 
 #[test]

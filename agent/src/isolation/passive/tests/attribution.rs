@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{super::MAX_EDGES, world::*};
+use super::{
+    super::{MAX_EDGES, Sweeper},
+    world::*,
+};
 use crate::{
     isolation::End,
     model::{NetworkMode, Protocol},
@@ -194,6 +197,20 @@ fn containers_of_the_hosts_network_are_not_looked_at() {
     assert_eq!(words(&seen.flows), ["shop/web -> the host:9100 x1"]);
     assert_eq!(seen.unseen.keys().collect::<Vec<_>>(), [&service("exporter")]);
     assert_eq!(seen.host_listeners, BTreeSet::from([(Protocol::Tcp, 9100)]));
+}
+
+#[test]
+fn an_agent_on_the_hosts_network_is_found_by_its_port() {
+    let mut world = pair();
+    world.sweeper = Sweeper::new().listening_on(9477);
+    world.sockets(1, &[listen(9477), listen(22)]);
+    let client = [tcp(THERE, "172.18.0.3:40001", "172.18.0.1:9477"), tcp(THERE, "172.18.0.3:40002", "172.18.0.1:22")];
+    world.sockets(101, &client);
+    assert_eq!(world.flows(), ["shop/web -> the host:22 x1", "shop/web -> the agent:9477 x1"]);
+    world.runs("agent", 103, &["172.18.0.7"]);
+    world.own = Some("agent".into());
+    world.sockets(101, &[tcp(THERE, "172.18.0.3:40003", "172.18.0.1:9477")]);
+    assert_eq!(world.flows(), ["shop/web -> the host:9477 x1"], "the agent has a network of its own");
 }
 
 #[test]
