@@ -140,16 +140,20 @@ fn a_broker_of_an_engine_elsewhere_keeps_networks_and_its_keys() {
         fs::create_dir(place).expect("a folder");
         fs::write(place.join("key.pem"), "x").expect("a file");
     }
+    let server = TcpListener::bind("127.0.0.1:0").expect("a server");
+    let address = server.local_addr().expect("its address");
     let keeps = Keeps { network: true, reads: Some(vec![keys.clone()]), ..Keeps::of(Role::Broker) };
     confined(Role::Broker, keeps, move |kept| {
         has_given_up(kept);
-        TcpListener::bind("127.0.0.1:0").expect("a network");
+        TcpStream::connect(address).expect("the engine");
+        refused("a server of its own", TcpListener::bind("127.0.0.1:0"));
         fs::read(keys.join("key.pem")).expect("its key");
         refused("a new key", fs::write(keys.join("key.pem"), "y"));
         if kept.landlock.is_some() {
             refused("another's key", fs::read(other.join("key.pem")));
         }
     });
+    drop(server);
 }
 
 #[test]
