@@ -6,6 +6,7 @@
 mod access;
 mod engine;
 mod figures;
+mod isolation;
 mod logs;
 mod parting;
 mod reload;
@@ -21,10 +22,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::engine::{endpoint as engine_endpoint, sought as engine_sought};
 use self::{
     access::{Files, Keeper},
     reload::Reload,
+};
+pub(crate) use self::{
+    engine::{endpoint as engine_endpoint, sought as engine_sought},
+    isolation::{Around as IsolationAround, eyes as isolation_eyes, hands as isolation_hands},
 };
 use crate::{
     collectors::{self, FromEngine, NamePatterns, Scraper},
@@ -34,6 +38,7 @@ use crate::{
     host::{Host, Roots},
     http,
     inventory::{self, Expect, Listener},
+    isolation::Isolation,
     logs::{Handle, Pipeline, board::Board},
     memory,
     net::door::Door,
@@ -134,13 +139,20 @@ async fn serve(
     );
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
-    let reports = Reports { targets: &targets, logs: counted.as_ref(), policy: &policy, probes: &probes };
+    let isolation = Isolation::new(config.isolation.clone());
+    let reports =
+        Reports { targets: &targets, logs: counted.as_ref(), policy: &policy, probes: &probes, isolation: &isolation };
     let settings = collector_settings(&config, &reports);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
         log.tap(move |line| reading.own_line(line));
     }
-    let wanted = Listeners { reading: reading.clone(), policy: policy.clone(), probes: probes.clone() };
+    let wanted = Listeners {
+        reading: reading.clone(),
+        policy: policy.clone(),
+        probes: probes.clone(),
+        isolation: isolation.clone(),
+    };
     let inventory = start_inventory(engine, &config, &reader, &scraper, wanted, &metrics, &shutdown);
     let app = http::App {
         scraper: scraper.clone(),
@@ -149,6 +161,7 @@ async fn serve(
         logs: counted.clone(),
         policy: policy.clone(),
         probes: probes.board().clone(),
+        isolation: isolation.board().clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -168,14 +181,29 @@ async fn serve(
     };
     // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
     drop(part(probes.run(asking, shutdown.clone()).context("set up TLS for probes")?, &failure));
+    // Nothing waits for its end: it only looks.
+    let looking = isolation::Around { elsewhere, own: targets.own_container(), helper, probes: Default::default() };
+    let looking = isolation::parts(&config, &app.inventory, &policy, looking);
+    drop(part(isolation.clone().run(looking, shutdown.clone()), &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
 
     let (files, others) = mpsc::channel(1);
     // Nothing waits for its end: it holds nothing that could be lost.
     drop(part(keeper.follow(others, shutdown.clone()), &failure));
 
-    let mut reload =
-        Reload { config, sources, log, scraper: scraper.clone(), targets, files, reading, counted, policy, probes };
+    let mut reload = Reload {
+        config,
+        sources,
+        log,
+        scraper: scraper.clone(),
+        targets,
+        files,
+        reading,
+        counted,
+        policy,
+        probes,
+        isolation,
+    };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
         () = failure.cancelled() => Err(anyhow::anyhow!("a part of the agent has failed")),
@@ -233,7 +261,7 @@ fn http_settings(config: &Config) -> http::Settings {
 
 /// The helper, where one is configured. It is reached when it is needed: it may come and go.
 /// Through the broker where there is one: what is parted from the engine's socket can open no other either.
-fn helper(config: &Config, door: Option<Arc<Door>>) -> Option<helper::Client> {
+pub(crate) fn helper(config: &Config, door: Option<Arc<Door>>) -> Option<helper::Client> {
     let path = config.isolation.helper.clone()?;
     Some(match door {
         Some(door) => helper::Client::through(Box::new(parting::ThroughDoor(door))),
@@ -268,6 +296,7 @@ struct Reports<'a> {
     logs: Option<&'a Board>,
     policy: &'a policy::Board,
     probes: &'a Probes,
+    isolation: &'a Isolation,
 }
 
 /// What of the configuration the collectors take; also after a reload.
@@ -276,6 +305,7 @@ fn collector_settings(config: &Config, reports: &Reports<'_>) -> collectors::Set
         logs: reports.logs.cloned(),
         policy: Some(reports.policy.clone()),
         probes: Some(reports.probes.board().clone()),
+        isolation: Some(reports.isolation.board().clone()),
         targets: Some(reports.targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
@@ -311,6 +341,7 @@ struct Listeners {
     reading: Option<Handle>,
     policy: policy::Board,
     probes: Probes,
+    isolation: Isolation,
 }
 
 fn start_inventory(
@@ -318,7 +349,7 @@ fn start_inventory(
     config: &Config,
     reader: &inventory::Reader,
     scraper: &Scraper,
-    Listeners { reading, policy, probes }: Listeners,
+    Listeners { reading, policy, probes, isolation }: Listeners,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -337,6 +368,7 @@ fn start_inventory(
             scraper.refresh();
             reading.iter().for_each(Handle::ring);
             probes.ring();
+            isolation.ring();
         }
     };
     inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone())

@@ -8,6 +8,7 @@ use super::{Reports, access::Files};
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
+    isolation::Isolation,
     logs::{Handle, board::Board},
     policy,
     probes::Probes,
@@ -32,6 +33,8 @@ pub(super) struct Reload {
     pub(super) policy: policy::Board,
     /// Who asks.
     pub(super) probes: Probes,
+    /// Who looks who reaches whom.
+    pub(super) isolation: Isolation,
 }
 
 impl Reload {
@@ -46,11 +49,17 @@ impl Reload {
         };
         let changes = config::reload(&self.config, &loaded);
         self.log.set_level(loaded.log.level);
-        let reports =
-            Reports { targets: &self.targets, logs: self.counted.as_ref(), policy: &self.policy, probes: &self.probes };
+        let reports = Reports {
+            targets: &self.targets,
+            logs: self.counted.as_ref(),
+            policy: &self.policy,
+            probes: &self.probes,
+            isolation: &self.isolation,
+        };
         self.scraper.configure(super::collector_settings(&loaded, &reports));
         self.policy.replace(Arc::clone(&loaded.policy));
         self.probes.ring();
+        self.isolation.configure(loaded.isolation.clone());
         if let Some(reading) = &self.reading {
             reading.configure(loaded.logs.clone());
         }

@@ -61,6 +61,9 @@ Made for HEALTHCHECK in an image without a shell:
 
 const CHECK_HELP: &str = "\
 It asks the engine itself, once; no agent has to run. What is wrong with what is answered in docs/findings.md.
+With --isolation it holds networks and flows against the policy (docs/isolation.md): what the engine
+tells, the kernel's lists of sockets where /proc shows the containers, and with --active connections
+of its own. Services that only share a network change no exit code.
 
 Exit codes:
   0  nothing is worse than worth knowing
@@ -73,7 +76,9 @@ Examples:
   spyhop check
   spyhop check --set policy.file=$PWD/policy.yml --profile development
   spyhop check --format junit > findings.xml
-  spyhop check --format sarif --require > findings.sarif";
+  spyhop check --format sarif --require > findings.sarif
+  spyhop check --isolation
+  spyhop check --isolation --active --require --set isolation.helper=/run/spyhop/netns.sock";
 
 const INIT_HELP: &str = "\
 It asks the engine itself, once, and writes what it sees as if it were meant: a tier for each set of limits, services with what they
@@ -240,6 +245,12 @@ pub(super) struct CheckArguments {
     /// Exit 2 when something could not be looked at
     #[arg(long)]
     pub(super) require: bool,
+    /// Also look who reaches whom: networks and flows of the policy
+    #[arg(long)]
+    pub(super) isolation: bool,
+    /// With it, try connections that should not come about; it needs isolation.helper
+    #[arg(long, requires = "isolation")]
+    pub(super) active: bool,
     #[command(flatten)]
     pub(super) config: ConfigArguments,
 }

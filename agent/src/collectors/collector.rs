@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Settings, Source, cpu, io, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, policy,
-    pressure, probes, reading::Reading, service, state, targets,
+    Settings, Source, cpu, io, isolation, itself, lifecycle, limits, logs, machine, memory, network, node,
+    node_devices, policy, pressure, probes, reading::Reading, service, state, targets,
 };
 use crate::{
     exposition::{Format, Page},
@@ -148,6 +148,9 @@ impl<S: Source> Collector<S> {
         }
         if let Some(board) = self.settings.probes.as_ref().filter(|_| wanted(Group::Probes)) {
             probes::write(board, reading, page);
+        }
+        if let Some(board) = self.settings.isolation.as_ref().filter(|_| wanted(Group::Isolation)) {
+            isolation::write(board, reading, page);
         }
         itself::write(reading, &self.settings, page);
         page.registry(self.metrics.registry());

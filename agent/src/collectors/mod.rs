@@ -14,6 +14,7 @@ mod cpu;
 mod figures;
 mod gzip;
 mod io;
+mod isolation;
 mod itself;
 mod labels;
 mod lifecycle;

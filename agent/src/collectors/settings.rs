@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::{logs::board::Board, model::metric::Group, policy, probes, targets::Targets};
+use crate::{isolation, logs::board::Board, model::metric::Group, policy, probes, targets::Targets};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Settings {
     pub policy: Option<policy::Board>,
     /// What probes came to; `None` leaves the group out.
     pub probes: Option<probes::Board>,
+    /// Who reaches whom and should not; `None` leaves the group out.
+    pub isolation: Option<isolation::board::Board>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -40,6 +42,7 @@ impl Default for Settings {
             logs: None,
             policy: None,
             probes: None,
+            isolation: None,
             build: Build::default(),
         }
     }

@@ -108,6 +108,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
         "policy",
         "What the host should look like: where that is written. The policy itself is another language, see [policy.md](policy.md).",
     ),
+    ("isolation", "Who reaches whom, held against what the policy lets them: see [isolation.md](isolation.md)."),
     ("services", "Services, which outlive their containers."),
     ("state", "What survives a restart of the agent."),
     ("log", "The agent's own log, on standard error."),
@@ -205,7 +206,15 @@ pub(super) static ALL: &[&dyn AnyKey] = &[
     &logs::STREAM_RATE,
     &policy::FILE,
     &policy::PROFILES,
+    &isolation::ENABLED,
+    &isolation::INTERVAL,
+    &isolation::PASSIVE,
+    &isolation::ACTIVE,
+    &isolation::ACTIVE_ALLOWED,
     &isolation::HELPER,
+    &isolation::HOST_PORTS_TRIED,
+    &isolation::PROBE_TIMEOUT,
+    &isolation::OUTSIDE_NAME,
     &SERVICES_FORGET_AFTER,
     &STATE_DIRECTORY,
     &LOG_LEVEL,
@@ -345,7 +354,7 @@ pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
     kinds::GROUPS,
     || BTreeSet::from(Group::ALL),
     "Groups of families on the page: `container` and `machine` are cAdvisor's names, `node` node_exporter's, `service` the rest about \
-     containers, `target` the endpoints they declare, `logs` what is sent to Loki, `policy` what is not as it should be. `agent` is always on.",
+     containers, `target` the endpoints they declare, `logs` what is sent to Loki, `policy` what is not as it should be, `isolation` who reaches whom and should not. `agent` is always on.",
 )
 .reloads();
 

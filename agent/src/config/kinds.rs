@@ -4,6 +4,7 @@
 
 mod access;
 mod engine;
+mod isolation;
 mod logs;
 mod loki;
 mod policy;
@@ -23,6 +24,7 @@ use crate::{
 
 pub(super) use access::{HOST_NAMES, SECRET_FILE};
 pub(super) use engine::{BROKER, CONTEXT, ENGINE, STATS};
+pub(super) use isolation::{ISOLATION, OUTSIDE_NAME, PORTS};
 pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
 pub(super) use loki::{LOG_SOURCE, LOKI_URL, TENANT, USERNAME};
 pub(super) use policy::{POLICY_FILE, PROFILES};

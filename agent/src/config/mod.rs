@@ -14,6 +14,7 @@ mod docs;
 pub mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod isolation;
 mod keys;
 mod kinds;
 mod layers;
@@ -40,7 +41,7 @@ pub use access::{Access, TlsFiles};
 pub use engine::{Engine, EngineTls};
 pub use loki::Loki;
 pub use report::{Mistake, Origin, Position, Report};
-pub use settings::{Config, Host, Http, Isolation, Log, Metrics, RootFilesystem, Services, State};
+pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
 
 use crate::{policy::Policy, secret};
@@ -139,6 +140,9 @@ impl Config {
         self.http.access = newer.http.access;
         self.logs.lines = newer.logs.lines;
         self.log.level = newer.log.level;
+        // The helper's socket is given away at the start.
+        let helper = self.isolation.helper.take();
+        self.isolation = crate::isolation::Settings { helper, ..newer.isolation };
         self.policy = newer.policy;
         for (mine, newer) in self.settings.iter_mut().zip(newer.settings) {
             if mine.key.facts().effect == Effect::Reload {

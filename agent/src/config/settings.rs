@@ -49,8 +49,8 @@ pub struct Config {
     pub logs: crate::logs::Options,
     /// The agent's own log.
     pub log: Log,
-    /// Isolation checks.
-    pub isolation: Isolation,
+    /// Who reaches whom.
+    pub isolation: crate::isolation::Settings,
     /// What the host should look like.
     pub policy: Arc<Policy>,
     /// It stood in the configuration file itself.
@@ -84,13 +84,6 @@ pub struct Http {
     pub max_unread_bytes: usize,
     /// Who may ask.
     pub access: Access,
-}
-
-/// Section `isolation`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Isolation {
-    /// Socket of the helper, absolute.
-    pub helper: Option<PathBuf>,
 }
 
 /// Section `host`.
@@ -226,7 +219,7 @@ impl Config {
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },
-            isolation: Isolation { helper: values.take(&keys::isolation::HELPER) },
+            isolation: super::isolation::take(values),
             policy: Arc::new(policy),
             policy_inline: values.policy_inline(),
             file,

@@ -173,6 +173,7 @@ async fn respond<S: Scrape>(
         logs: app.logs.as_ref(),
         probes: Some(&app.probes),
         policy: Some(&app.policy),
+        isolation: Some(&app.isolation),
         now: Timestamp::now(),
     };
     let filter = api::Filter::from_query(request.uri.query());
@@ -188,6 +189,7 @@ async fn respond<S: Scrape>(
         Endpoint::Logs => Answer::json(StatusCode::OK, &view.logs(&filter)),
         Endpoint::Probes => Answer::json(StatusCode::OK, &view.probes(&filter)),
         Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
+        Endpoint::Isolation => Answer::json(StatusCode::OK, &view.isolation(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,

@@ -36,7 +36,7 @@ use std::{
 
 use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
-    inventory,
+    inventory, isolation,
     logs::board::Board,
     policy, probes,
     targets::Targets,
@@ -112,6 +112,8 @@ pub struct App<S> {
     pub policy: policy::Board,
     /// What probes came to.
     pub probes: probes::Board,
+    /// Who reaches whom and should not.
+    pub isolation: isolation::board::Board,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

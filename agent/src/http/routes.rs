@@ -43,6 +43,12 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Findings,
         "What is not as the policy or good practice wants it, and what could not be looked at; `project=NAME` and `service=NAME` ask for some only.",
     ),
+    route(
+        "/api/v1/isolation",
+        "isolation",
+        Endpoint::Isolation,
+        "Who reaches whom and should not, with coverage, the matrix of flows, and who was seen with whom; `project=NAME` and `service=NAME` ask for some only.",
+    ),
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
     route(
         "/sd",
@@ -108,6 +114,7 @@ pub(super) enum Endpoint {
     Logs,
     Probes,
     Findings,
+    Isolation,
     Version,
     Discovery,
     Proxy,

@@ -12,16 +12,24 @@
 //! changed with every engine, and what counts is what gets through.
 
 pub mod active;
+pub mod board;
 mod edge;
+mod events;
+mod eyes;
 mod finding;
 pub mod fixed;
 mod intent;
 mod learn;
 pub mod passive;
 pub mod reach;
+mod settings;
 pub mod verdict;
+pub mod watch;
 
 pub use edge::{Edge, End};
+pub use eyes::Lookout;
 pub use finding::{Draft, Evidence, Tier};
 pub use intent::{Intent, MAX_EDGES, ProjectIntent, ServiceIntent};
 pub use learn::learn;
+pub use settings::{Enabled, HOST_PORTS, Settings};
+pub use watch::Isolation;

@@ -32,13 +32,15 @@ pub enum Group {
     Policy,
     /// `spyhop_probe_*` and blackbox_exporter's `probe_*`: what was asked of targets, and what they answered.
     Probes,
+    /// `spyhop_isolation_*`: who reaches whom and should not. Absent while no project of the policy has a say in it.
+    Isolation,
     /// The agent's own health: `spyhop_*` and `process_*`. Always on.
     Agent,
 }
 
 impl Group {
     /// Every group, in the order of the page.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Container,
         Self::Machine,
         Self::Node,
@@ -47,6 +49,7 @@ impl Group {
         Self::Logs,
         Self::Policy,
         Self::Probes,
+        Self::Isolation,
         Self::Agent,
     ];
 
@@ -61,6 +64,7 @@ impl Group {
             Self::Logs => "logs",
             Self::Policy => "policy",
             Self::Probes => "probes",
+            Self::Isolation => "isolation",
             Self::Agent => "agent",
         }
     }

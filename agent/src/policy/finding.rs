@@ -72,11 +72,12 @@ impl Finding {
     }
 }
 
-/// `project/service`, `service`, or `host` for what is no service's.
+/// `project/service`, `service`, `project` for what is about the whole of one, or `host` for what is no service's.
 pub fn place_of(service: Option<&ServiceKey>) -> String {
     match service {
         None => "host".to_owned(),
         Some(key) if key.project.is_empty() => key.service.to_string(),
+        Some(key) if key.service.is_empty() => key.project.to_string(),
         Some(key) => format!("{}/{}", key.project, key.service),
     }
 }
@@ -129,6 +130,23 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The same with other findings, and with more that is excepted, could not be checked and was.
+    #[must_use]
+    pub fn with(
+        &self,
+        findings: Vec<Finding>,
+        excepted: impl IntoIterator<Item = (Finding, Arc<Exception>)>,
+        not_checked: Vec<NotChecked>,
+        checked: u64,
+    ) -> Self {
+        let mut verdict = Self { findings, counts: BTreeMap::new(), groups: Vec::new(), ..self.clone() };
+        verdict.excepted.extend(excepted);
+        verdict.not_checked.extend(not_checked);
+        verdict.checked = verdict.checked.saturating_add(checked);
+        verdict.close();
+        verdict
+    }
+
     /// Puts findings in order and counts them.
     pub(super) fn close(&mut self) {
         let order = |a: &Finding, b: &Finding| b.severity.cmp(&a.severity).then_with(|| a.key().cmp(&b.key()));

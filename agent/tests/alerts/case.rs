@@ -161,10 +161,11 @@ fn series(text: &mut String, name: &str, values: &str) {
     writeln!(text, "      - {{series: '{}', values: '{values}'}}", expanded(name, "=", ",", "\"")).unwrap();
 }
 
-/// The service a series is about: behind the `@`, or in the name of a container.
+/// The service a series is about: behind the `@`, in the label `src`, or in the name of a container.
 fn service_of(series: &str) -> Option<&str> {
     match series.split_once('@') {
         Some((_, after)) => after.split(['.', ',', '}']).next(),
+        None if series.contains("src=\"") => series.split_once("src=\"").and_then(|(_, after)| after.split('"').next()),
         None => series.split_once("name=\"shop-").and_then(|(_, after)| after.split('-').next()),
     }
 }

@@ -61,6 +61,7 @@ async fn pages_of_the_collectors_are_served() {
         logs: None,
         policy: Default::default(),
         probes: Default::default(),
+        isolation: Default::default(),
         metrics,
         settings,
         gate,

@@ -11,6 +11,7 @@
 )]
 
 mod containers;
+mod isolation;
 mod kernel;
 mod probes;
 mod synthetic;

@@ -42,6 +42,7 @@ pub(crate) fn collector() -> Collector<Kernel> {
         logs: Some(logs()),
         policy: Some(policy()),
         probes: Some(super::probes::board()),
+        isolation: Some(super::isolation::board()),
         labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()

@@ -4,9 +4,13 @@ use std::fmt::Write as _;
 
 use crate::policy::{CLASSES, Class, Policy, Severity, Verdict, place_of};
 
-pub(super) fn report(policy: &Policy, verdict: &Verdict, host: Option<&str>) -> String {
-    let classes: Vec<Class> =
-        CLASSES.iter().copied().filter(|class| !class.is_isolation() && policy.enabled(*class)).collect();
+/// The classes of isolation are among them when they were looked for.
+pub(super) fn report(policy: &Policy, verdict: &Verdict, host: Option<&str>, isolation: bool) -> String {
+    let classes: Vec<Class> = CLASSES
+        .iter()
+        .copied()
+        .filter(|class| (isolation || !class.is_isolation()) && policy.enabled(*class))
+        .collect();
     let violates = |class: Class| {
         let findings = verdict.findings.iter().filter(move |finding| finding.class == class);
         findings.filter(|finding| finding.severity > Severity::Info)
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn each_class_is_a_test_case() {
-        let report = report(&Policy::default(), &super::super::tests::verdict(), Some("whale"));
+        let report = report(&Policy::default(), &super::super::tests::verdict(), Some("whale"), false);
         let head = format!(
             "hostname=\"whale\" tests=\"{}\" failures=\"2\" errors=\"0\" skipped=\"1\">",
             CLASSES.iter().filter(|class| !class.is_isolation()).count()
@@ -94,5 +98,8 @@ mod tests {
             "{report}"
         );
         assert!(report.contains("name=\"overcommit\"></testcase>"), "worth knowing is no failure: {report}");
+        let report = super::report(&Policy::default(), &super::super::tests::verdict(), None, true);
+        assert!(report.contains(&format!("tests=\"{}\"", CLASSES.len())), "{report}");
+        assert!(report.contains("name=\"host_reach\"></testcase>") && !report.contains("skipped=\"2\""), "{report}");
     }
 }

@@ -96,6 +96,12 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
              `replica`, and its name as `service`. The `probe_*` families are blackbox_exporter's, so that its dashboards and rules find \
              them; `target` is what is asked, without query. What a target was never asked, or did not answer, is absent.",
         ),
+        Group::Isolation => (
+            "Isolation",
+            "Who reaches whom and should not ([isolation.md](isolation.md)), for every project of the policy that has a say in it; absent while none \
+             has. Names in labels are the policy's: whoever is in no policy is `external`, `host`, `other_project`, `unlisted` or `agent`. What a tier \
+             that does not run would say is absent.",
+        ),
         Group::Agent => ("The agent", "Always on."),
     }
 }

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod container;
 pub mod io;
+pub mod isolation;
 mod left_out;
 pub mod logs;
 pub mod machine;
@@ -50,7 +51,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 14] = [
+    let tables: [&[&'static Family]; 15] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -63,6 +64,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         policy::FAMILIES,
         probe::FAMILIES,
         probe_figures::FAMILIES,
+        isolation::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -99,6 +101,7 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
             &["host", "project", "service", "replica", "probe", "kind"]
         }
         Group::Probes => &["host", "project", "service", "replica", "probe", "kind", "target"],
+        Group::Isolation => &["host"],
         Group::Node | Group::Agent => &[],
     }
 }

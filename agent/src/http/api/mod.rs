@@ -7,6 +7,7 @@
 mod container;
 mod engine;
 pub(in crate::http) mod findings;
+pub(in crate::http) mod isolation;
 pub(in crate::http) mod logs;
 pub(in crate::http) mod probes;
 mod service;
@@ -32,6 +33,8 @@ pub(super) struct View<'a> {
     pub(super) probes: Option<&'a crate::probes::Board>,
     /// `None` where nobody judges.
     pub(super) policy: Option<&'a policy::Board>,
+    /// Who reaches whom.
+    pub(super) isolation: Option<&'a crate::isolation::board::Board>,
     pub(super) now: Timestamp,
 }
 
@@ -51,6 +54,11 @@ impl<'a> Filter<'a> {
     /// Whether everything is asked for.
     pub(super) const fn is_empty(&self) -> bool {
         self.project.is_none() && self.service.is_none()
+    }
+
+    /// Whether anything of a project is asked for.
+    pub(super) fn admits_project(&self, project: &str) -> bool {
+        self.project.as_deref().is_none_or(|asked| *asked == *project)
     }
 
     /// Whether a service is asked for.
@@ -148,7 +156,14 @@ impl<'a> View<'a> {
     /// What is not as it should be; of services those that match. `None` where nobody judges.
     pub(super) fn findings(&self, filter: &Filter<'_>) -> Option<findings::Findings<'a>> {
         let verdict = self.policy?.verdict(self.snapshot, self.now);
-        Some(findings::Findings::new(self.host, &verdict, filter))
+        let report = self.isolation.map(|board| board.report()).filter(|report| !report.is_idle());
+        let Some(report) = report else { return Some(findings::Findings::new(self.host, &verdict, filter)) };
+        Some(findings::Findings::new(self.host, &report.join(&verdict), filter))
+    }
+
+    /// Who reaches whom and should not; of services those that match. `None` where nobody looks.
+    pub(super) fn isolation(&self, filter: &Filter<'_>) -> Option<isolation::Isolation<'a>> {
+        Some(isolation::Isolation::new(self.host, &self.isolation?.report(), filter))
     }
 
     /// Who is asked, and who is behind.

@@ -1,12 +1,13 @@
 //! Field names and shapes, held by the examples of `docs/api.md`: `UPDATE_GOLDEN=1 cargo test` writes them anew.
 
+mod isolated;
 mod probed;
 
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-pub(in crate::http) use self::probed::board as probed;
+pub(in crate::http) use self::{isolated::board as isolated, probed::board as probed};
 use super::*;
 use crate::{
     http::routes,
@@ -191,6 +192,7 @@ pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
         logs: None,
         probes: None,
         policy: None,
+        isolation: None,
         now: time("2026-03-01T12:00:01.5Z"),
     }
 }
@@ -250,6 +252,13 @@ fn the_documentation_is_in_step() {
         ("containers", serde_json::to_string_pretty(&view.containers(&web)).unwrap()),
         ("logs", serde_json::to_string_pretty(&View { logs: Some(&board()), ..view }.logs(&web)).unwrap()),
         ("probes", serde_json::to_string_pretty(&View { probes: Some(&probed()), ..view }.probes(&web)).unwrap()),
+        (
+            "isolation",
+            serde_json::to_string_pretty(
+                &View { isolation: Some(&isolated()), ..view }.isolation(&Filter::from_query(Some("project=shop"))),
+            )
+            .unwrap(),
+        ),
         ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
         ("version", pretty(&Version { revision: None, ..view.version(&given_up()) })),
         ("health", pretty(&view.health(true))),
@@ -312,6 +321,7 @@ fn what_is_not_known_is_left_out() {
             logs: None,
             policy: None,
             probes: None,
+            isolation: None,
             now: time("2026-03-01T12:00:00Z"),
         }
         .containers(&Filter::default()),
@@ -347,6 +357,66 @@ fn nowhere_is_a_null_nor_a_label() {
         let text = value.to_string();
         assert!(!text.contains("null") && !text.contains("hunter2"), "{text}");
     }
+}
+
+#[test]
+fn isolation_is_told_by_whoever_begins_and_by_whomever_is_reached() {
+    let (snapshot, board) = (snapshot(), isolated());
+    let view = View { isolation: Some(&board), ..view(&snapshot) };
+    let answer = |query| json(&view.isolation(&Filter::from_query(query)));
+    let count = |answer: &Value| {
+        ["findings", "waived", "coverage", "matrix", "graph"].map(|part| answer[part].as_array().unwrap().len())
+    };
+    assert_eq!(count(&answer(None)), [4, 1, 2, 6, 2]);
+    assert_eq!(count(&answer(Some("project=shop&service=api"))), [1, 0, 2, 3, 1]);
+    assert_eq!(count(&answer(Some("project=other"))), [0, 0, 0, 0, 0]);
+    let whole = answer(None);
+    assert!(!whole.to_string().contains("null"), "{whole}");
+    assert_eq!(
+        whole["tiers"][2],
+        serde_json::json!({"mode": "active", "runs": false, "reason": "isolation.active is off"})
+    );
+    let idle = crate::isolation::board::Board::default();
+    let nothing = json(&View { isolation: Some(&idle), ..view }.isolation(&Filter::default()));
+    assert_eq!(nothing["tiers"][0]["reason"], "no project of the policy has a say in it");
+}
+
+/// A port that is open and not listed is told once; what isolation has found stands among the others, by weight.
+#[test]
+fn findings_of_isolation_stand_in_the_one_list() {
+    use crate::policy::{Board as Policies, RootFiles};
+    let (snapshot, board, policies) = (snapshot(), isolated(), Policies::default());
+    let view = View { isolation: Some(&board), policy: Some(&policies), ..view(&snapshot) };
+    let answer = json(&view.findings(&Filter::from_query(Some("project=shop"))));
+    let classes: Vec<_> =
+        answer["findings"].as_array().unwrap().iter().map(|found| found["class"].as_str().unwrap()).collect();
+    assert_eq!(classes[..3], ["internal_flag", "unexpected_reachability", "missing_flow"], "{classes:?}");
+    assert_eq!(classes.last(), Some(&"excess_reachability"));
+    let first = &answer["findings"][0];
+    assert_eq!(first["message"], "network back is not internal (static)");
+    let unseen =
+        answer["not_checked"].as_array().unwrap().iter().find(|look| look["class"] == "unexpected_flow").unwrap();
+    assert_eq!(unseen["reason"], "passive tier: mail: its processes have gone while they were read");
+
+    let policy: crate::policy::Policy = crate::policy::Policy {
+        projects: vec![Arc::new(crate::policy::Project { name: "shop".into(), ..Default::default() })],
+        ..Default::default()
+    };
+    let policies = Policies::new(Arc::new(policy), RootFiles::default(), Default::default());
+    let before = policies.verdict(&snapshot, view.now);
+    let unlisted = |verdict: &crate::policy::Verdict| {
+        verdict.findings.iter().filter(|found| found.class == crate::policy::Class::PortUnlisted).count()
+    };
+    assert_eq!(unlisted(&before), 1, "{:?}", before.findings);
+    let mut report = crate::isolation::verdict::Report::clone(&board.report());
+    let subject =
+        before.findings.iter().find(|found| found.class == crate::policy::Class::PortUnlisted).unwrap().subject.clone();
+    report.findings[0].class = crate::policy::Class::Exposure;
+    report.findings[0].service = key("shop", "web");
+    report.findings[0].subject = format!("{subject} on 0.0.0.0").into();
+    assert_eq!(unlisted(&report.join(&before)), 0);
+    report.findings[0].subject = format!("1{subject} on 0.0.0.0").into();
+    assert_eq!(unlisted(&report.join(&before)), 1, "another port");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod findings;
 mod html;
+mod isolation;
 mod logs;
 mod probes;
 
@@ -51,6 +52,7 @@ fn write_page(page: &mut String, view: &View<'_>) -> fmt::Result {
     probes::write(page, view)?;
     logs::write(page, view)?;
     write_containers(page, view)?;
+    isolation::write(page, view)?;
     findings::write(page, view)?;
     page.push_str("</main>\n");
     write_links(page)?;
@@ -97,6 +99,7 @@ fn write_counts(page: &mut String, view: &View<'_>) -> fmt::Result {
         writeln!(page, "<div><dt>{name}</dt><dd>{count}</dd></div>")?;
     }
     probes::write_count(page, view)?;
+    isolation::write_count(page, view)?;
     findings::write_count(page, view)?;
     page.push_str("</dl>\n");
     Ok(())

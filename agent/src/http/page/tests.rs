@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    http::api::tests::{bare, board, full, probed, snapshot, view},
+    http::api::tests::{bare, board, full, isolated, probed, snapshot, view},
     inventory::Snapshot,
     logs::board::{Trouble, TroubleKind},
     model::{ContainerId, RestartPolicy, ServiceKey},
@@ -169,4 +169,26 @@ fn probes_that_fail_come_first_with_reason_and_since_when() {
     let over = View { now: "2026-04-02T00:00:00Z".parse().unwrap(), probes: Some(&board), ..view(&snapshot) };
     assert!(index(&over).contains("<span class=\"bad\">its certificate ended 2 d ago</span>"));
     assert!(!index(&view(&snapshot)).contains("id=\"probes\""), "nobody is asked");
+}
+
+#[test]
+fn isolation_is_a_number_a_coverage_and_a_matrix() {
+    let (snapshot, board, policies) = (snapshot(), isolated(), crate::policy::Board::default());
+    let page = index(&View { isolation: Some(&board), policy: Some(&policies), ..view(&snapshot) });
+    for part in [
+        "<dt><a href=\"#isolation\">Isolation</a></dt><dd class=\"bad\">3</dd>",
+        "<span class=\"bad\">3 violations</span>, in <a href=\"#findings\">the findings</a>; 1 pairs share a network without a flow; 1 waived.",
+        "<td>passive</td><td class=\"warn\">4 of 5</td><td>mail: its processes have gone while they were read</td>",
+        "<th scope=\"row\"><bdi>web</bdi></th><td class=\"good\">u</td><td class=\"\">-</td><td class=\"bad\">X</td><td class=\"\">s</td></tr>",
+        "<th scope=\"row\"><bdi>api</bdi></th><td>#</td><td class=\"bad\">!</td><td></td><td></td></tr>",
+        "<b class=\"bad\">X</b> open or used, and no flow names it; ",
+        "<b class=\"\">.</b> not allowed, and nobody has tried; ",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    assert!(!page.contains("<b class=\"\">a</b>"), "the legend has no letter that is not there");
+    let order = ["id=\"isolation\"", "id=\"findings\""].map(|mark| page.find(mark).unwrap());
+    assert!(order.is_sorted());
+    let idle = crate::isolation::board::Board::default();
+    assert!(!index(&View { isolation: Some(&idle), ..view(&snapshot) }).contains("id=\"isolation\""));
 }

@@ -37,12 +37,12 @@ pub(super) fn of(look: &Look<'_>, project: &str) -> BTreeMap<Tier, Coverage> {
 }
 
 fn fixed(look: &Look<'_>, project: &str) -> Coverage {
-    let mut coverage = Coverage::default();
-    let described = look.snapshot.containers.iter().filter(|entry| *entry.container.identity.key.project == *project);
-    described.for_each(|_| coverage.looks());
-    for (id, key) in &look.snapshot.undescribed {
-        if key.as_ref().is_some_and(|key| *key.project == *project) {
-            coverage.misses(format!("container {}", id.short()), "the engine does not describe it");
+    let looked = look.fixed.checked.get(project).copied().unwrap_or_default();
+    let mut coverage = Coverage { looked, of: looked, missing: Vec::new() };
+    for gap in &look.fixed.gaps {
+        if let Some(service) = gap.service.as_ref().filter(|service| *service.project == *project) {
+            let what = if service.service.is_empty() { project } else { &service.service };
+            coverage.misses(what.to_owned(), gap.reason.clone());
         }
     }
     coverage

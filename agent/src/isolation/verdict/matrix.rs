@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Answer, Look,
-    graph::Graph,
     neighbours::Neighbours,
     report::{Cell, State},
 };
 use crate::{
-    isolation::{Edge, End},
+    isolation::{Edge, End, passive::Graph},
     model::{Protocol, ServiceKey},
 };
 
@@ -64,7 +63,7 @@ pub(super) fn of(
 }
 
 fn state(look: &Look<'_>, edge: &Edge, probed: Option<Answer>, graph: &Graph) -> State {
-    if graph.has(edge) {
+    if graph.get(edge).is_some_and(|seen| look.now.duration_since(seen.last).unsigned_abs() < super::REMEMBER) {
         return State::Used;
     }
     match probed {

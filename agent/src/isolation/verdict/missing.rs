@@ -30,9 +30,16 @@ pub(super) struct Patience {
     networks: BTreeMap<ContainerId, (BTreeSet<Arc<str>>, Option<Timestamp>)>,
     /// Since when the target of a flow does not serve, as far as the inventory and the sweep say.
     away: BTreeMap<Edge, Timestamp>,
+    /// Nobody looks again.
+    is_last: bool,
 }
 
 impl Patience {
+    /// Says at once who is away.
+    pub(super) fn none() -> Self {
+        Self { is_last: true, ..Self::default() }
+    }
+
     /// Takes a picture down.
     pub(super) fn follow(&mut self, snapshot: &Snapshot, now: Timestamp) {
         let mut networks = BTreeMap::new();
@@ -64,7 +71,8 @@ impl Patience {
                 let since = self.away.get(&edge).copied().unwrap_or(look.now);
                 away.insert(edge.clone(), since);
             }
-            let late = away.get(&edge).is_some_and(|since| look.now.duration_since(*since) >= AWAY);
+            let wait = if self.is_last { SignedDuration::ZERO } else { AWAY };
+            let late = away.get(&edge).is_some_and(|since| look.now.duration_since(*since) >= wait);
             if self.graced(look, &edge.from, target) {
                 continue;
             }

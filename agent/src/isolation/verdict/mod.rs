@@ -1,7 +1,7 @@
 //! The verdict: what the tiers say, held against what is wanted, and against what was said before.
 //!
 //! ```text
-//!  fixed::judge -> Draft ------------------+
+//!  fixed::look --> Draft -------------------+
 //!  Observed --> seen ----> Draft, attempts +--> merge (class, service, subject) --> waivers, severities --> Report
 //!  Probed ----> probed --> Draft ----------+       evidence, since                                           |
 //!  required flows -------> missing --------+                                     coverage, matrix, graph ----+
@@ -11,7 +11,6 @@
 //! tried in vain. There is no debounce but that of missing flows: a finding is there while a tier says so in its newest look.
 
 mod coverage;
-mod graph;
 mod matrix;
 mod merge;
 mod missing;
@@ -25,16 +24,18 @@ mod wanted;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub use report::{Cell, Coverage, Finding, Link, Project, Report, State, Sweep};
 pub use wanted::Wanted;
 
-use self::{graph::Graph, merge::Known, missing::Patience, neighbours::Neighbours};
+use self::{merge::Known, missing::Patience, neighbours::Neighbours};
+pub use super::active::Answer;
 use super::{
     Draft, Edge, End,
-    active::{Answer, Probed},
-    passive::Observed,
+    active::Probed,
+    fixed::Judged,
+    passive::{self, Graph, Observed},
 };
 use crate::{
     inventory::Snapshot,
@@ -43,7 +44,7 @@ use crate::{
 };
 
 /// How long an edge that was seen is shown as used, and the former address of a container is known as its own.
-pub const REMEMBER: SignedDuration = SignedDuration::from_hours(1);
+pub const REMEMBER: Duration = Duration::from_secs(3_600);
 
 /// Findings of one project whose details are kept; the mildest are left out, and all are counted.
 pub const MAX_FINDINGS: usize = 1_000;
@@ -70,7 +71,9 @@ pub struct Look<'a> {
     /// The picture.
     pub snapshot: &'a Snapshot,
     /// What the static tier says of this picture.
-    pub fixed: &'a [Draft],
+    pub fixed: &'a Judged,
+    /// Who shares a network without a flow, with ports that the newest sweep has seen ([`fixed::excess`]).
+    pub excess: &'a [Draft],
     /// The newest sweep; `None` while there is none.
     pub observed: Option<&'a Observed>,
     /// The newest round of probes; `None` while there is none.
@@ -86,7 +89,7 @@ impl std::fmt::Debug for Look<'_> {
 }
 
 /// What is remembered from one judgement to the next.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Court {
     known: Known,
     patience: Patience,
@@ -97,7 +100,19 @@ pub struct Court {
     addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
 }
 
+impl Default for Court {
+    fn default() -> Self {
+        let (known, patience, denied, addresses) = Default::default();
+        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses }
+    }
+}
+
 impl Court {
+    /// For whoever looks once: there is no second look at which somebody who is away could be back.
+    pub fn for_one_look() -> Self {
+        Self { patience: Patience::none(), ..Self::default() }
+    }
+
     /// Takes a new sweep down, once: what is remembered of it outlives the next one.
     ///
     /// Former addresses of containers become their services in it, as far as they are remembered.
@@ -113,7 +128,7 @@ impl Court {
                 }
             }
         }
-        self.graph.saw(observed, now);
+        self.graph.note(observed, now);
         for (edge, count) in &observed.attempts {
             if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
                 continue;
@@ -129,26 +144,27 @@ impl Court {
     pub fn judge(&mut self, look: &Look<'_>) -> Report {
         self.patience.follow(look.snapshot, look.now);
         self.follow_addresses(look);
-        self.graph.forget(look.now);
         let neighbours = Neighbours::of(look.snapshot);
-        let mut drafts = look.fixed.to_vec();
-        let mut left_out = false;
+        let mut drafts: Vec<Draft> = look.fixed.drafts.iter().chain(look.excess).cloned().collect();
         if let Some(observed) = look.observed {
             seen::flows(look, observed, &mut drafts);
-            left_out = seen::excess(look, observed, &neighbours, &mut drafts);
         }
         if let Some(probed) = look.probed {
             probed::reached(look, probed, &neighbours, &mut drafts);
         }
+        let talking = seen::talking(look.wanted);
+        drafts.retain(|draft| match (draft.class, &draft.to) {
+            (Class::ExcessReachability, Some(End::Service(to))) => !seen::talks(&talking, &draft.service, to),
+            _ => true,
+        });
         self.patience.judge(look, &mut drafts);
         let findings = self.known.merge(look.policy, drafts, look.now);
         let mut report = merge::waive(look.policy, look.now, findings);
         self.projects(look, &neighbours, &mut report);
-        if left_out {
+        if look.fixed.left_out > 0 {
             report.projects.values_mut().for_each(|project| project.truncated = true);
         }
-        report.graph = self.graph.links();
-        report.digest.clone_from(&look.policy.digest);
+        report.graph = self.links(look.now);
         report
     }
 
@@ -161,6 +177,7 @@ impl Court {
         let allowed = look.wanted.allowed();
         for name in look.wanted.projects() {
             let project = report.projects.entry(Arc::clone(&name)).or_default();
+            project.hash = look.wanted.hash(&name);
             project.coverage = coverage::of(look, &name);
             let (cells, cut) = matrix::of(look, &name, &allowed, neighbours, &self.graph);
             project.edges = (!cells.is_empty()).then(|| matrix::tally(&cells));
@@ -175,13 +192,24 @@ impl Court {
         }
     }
 
+    fn links(&self, now: Timestamp) -> Vec<Link> {
+        let lately = self.graph.edges().filter(|(_, seen)| now.duration_since(seen.last).unsigned_abs() < REMEMBER);
+        let link = |(edge, seen): (&Edge, &passive::Sighting)| Link {
+            edge: edge.clone(),
+            first: seen.first,
+            last: seen.last,
+            connections: seen.connections,
+        };
+        lately.map(link).collect()
+    }
+
     fn follow_addresses(&mut self, look: &Look<'_>) {
         for entry in &look.snapshot.containers {
             for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
                 self.addresses.insert(*address, (entry.container.identity.key.clone(), look.now));
             }
         }
-        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last) < REMEMBER);
+        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last).unsigned_abs() < REMEMBER);
         while self.addresses.len() > MAX_ADDRESSES {
             self.addresses.pop_first();
         }

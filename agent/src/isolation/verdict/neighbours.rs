@@ -7,19 +7,20 @@ use std::{
 
 use crate::{inventory::Snapshot, model::ServiceKey};
 
-/// Pairs looked at for one judgement: two hundred services on one network. More are left out, and the project is marked.
-const MAX_PAIRS: usize = 40_000;
-
 /// Networks of services that run.
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     networks: BTreeMap<ServiceKey, BTreeSet<Arc<str>>>,
-    members: BTreeMap<Arc<str>, BTreeSet<ServiceKey>>,
 }
 
 impl Neighbours {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let mut found = Self::default();
+        // Where containers may not talk to each other it is a wall like any other.
+        let walled = |network: &str| {
+            let known = snapshot.networks.iter().find(|known| *known.id == *network || *known.name == *network);
+            known.is_some_and(|known| known.options.icc == Some(false))
+        };
         for entry in snapshot.containers.iter().filter(|entry| entry.container.has_processes()) {
             let key = &entry.container.identity.key;
             // Nobody meets anybody on `none`, and whoever is on `host` is a finding of its own.
@@ -27,8 +28,9 @@ impl Neighbours {
             for attachment in entry.container.networks.iter().filter(|attachment| own(&attachment.network)) {
                 // A name may stand for two networks, an id for one.
                 let network = attachment.network_id.as_ref().unwrap_or(&attachment.network);
-                found.networks.entry(key.clone()).or_default().insert(Arc::clone(network));
-                found.members.entry(Arc::clone(network)).or_default().insert(key.clone());
+                if !walled(network) {
+                    found.networks.entry(key.clone()).or_default().insert(Arc::clone(network));
+                }
             }
         }
         found
@@ -40,21 +42,5 @@ impl Neighbours {
             (Some(one), Some(other)) => !one.is_disjoint(other),
             _ => false,
         }
-    }
-
-    /// Every pair that has, both ways, each once; and whether some were left out.
-    pub(super) fn pairs(&self) -> (BTreeSet<(&ServiceKey, &ServiceKey)>, bool) {
-        let mut pairs = BTreeSet::new();
-        for members in self.members.values() {
-            for one in members {
-                for other in members.iter().filter(|other| *other != one) {
-                    if pairs.len() >= MAX_PAIRS {
-                        return (pairs, true);
-                    }
-                    pairs.insert((one, other));
-                }
-            }
-        }
-        (pairs, false)
     }
 }

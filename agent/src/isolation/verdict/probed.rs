@@ -8,16 +8,15 @@ use crate::{
 
 /// What is reachable and should not be.
 pub(super) fn reached(look: &Look<'_>, probed: &Probed, neighbours: &Neighbours, drafts: &mut Vec<Draft>) {
-    let talking = seen::talking(look.wanted);
     for (edge, answer) in probed.edges.iter().filter(|(_, answer)| answer.is_reachable()) {
         match &edge.to {
             End::Service(target) if *target != edge.from => {
-                if seen::is_allowed(look.wanted, edge) != Some(false) {
+                if look.wanted.allows(edge) != Some(false) {
                     continue;
                 }
                 if neighbours.share(&edge.from, target) {
-                    // The engine cannot close it. Where a flow is between the two, a further port of the target is no finding.
-                    if *answer == Answer::Open && !seen::talks(&talking, &edge.from, target) {
+                    // The engine cannot close it.
+                    if *answer == Answer::Open {
                         drafts.push(seen::excess_draft(&edge.from, target, Tier::Active));
                     }
                     continue;

@@ -146,13 +146,15 @@ pub struct Link {
     pub first: Timestamp,
     /// When it was last seen.
     pub last: Timestamp,
-    /// Connections in the sweep that saw it last.
+    /// Connections since it was first seen, each once; those that left no trace are not among them.
     pub connections: u64,
 }
 
 /// What is known of one project that has a say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
+    /// What tells what is wanted of it from anything else that could be.
+    pub hash: Arc<str>,
     /// Findings of each class that stand, waived ones left out; also of those whose details were left out.
     pub counts: BTreeMap<Class, u64>,
     /// By tier; a tier that does not run has none.
@@ -176,6 +178,15 @@ pub struct Sweep {
     pub took: Duration,
 }
 
+/// The class that is missed first where a tier does not look.
+const fn foremost(tier: Tier) -> Class {
+    match tier {
+        Tier::Static => Class::Placement,
+        Tier::Passive => Class::UnexpectedFlow,
+        Tier::Active => Class::UnexpectedReachability,
+    }
+}
+
 /// All that is known, at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -195,8 +206,6 @@ pub struct Report {
     pub probes: [u64; 5],
     /// Tiers that do not run, and why; empty while nothing is asked for.
     pub idle: BTreeMap<Tier, String>,
-    /// Beginning of the policy's SHA-256; `None` without a file of its own.
-    pub digest: Option<Arc<str>>,
 }
 
 impl Report {
@@ -213,11 +222,30 @@ impl Report {
                 for (what, why) in &coverage.missing {
                     let service = Some(ServiceKey { project: Arc::clone(project), service: Arc::default() });
                     let reason = format!("{} tier: {what}: {why}", tier.as_str());
-                    all.push(policy::NotChecked { class: None, service, reason });
+                    all.push(policy::NotChecked { class: Some(foremost(*tier)), service, reason });
                 }
             }
         }
         all
+    }
+
+    /// Findings of all kinds in one list: the policy's with those of isolation, and what could not be looked at of either.
+    ///
+    /// A port that is open and not listed is both; it is told once, by isolation, which knows the addresses apart.
+    pub fn join(&self, verdict: &policy::Verdict) -> policy::Verdict {
+        let told = |finding: &policy::Finding| {
+            finding.class == Class::PortUnlisted
+                && self.findings.iter().any(|exposure| {
+                    exposure.class == Class::Exposure
+                        && Some(&exposure.service) == finding.service.as_ref()
+                        && exposure.subject.strip_prefix(&*finding.subject).is_some_and(|rest| rest.starts_with(" on "))
+                })
+        };
+        let kept = verdict.findings.iter().filter(|finding| !told(finding)).cloned();
+        let expired = self.expired.iter().filter_map(|exception| exception.as_finding(&verdict.policy));
+        let findings = kept.chain(self.findings.iter().map(Finding::plain)).chain(expired).collect();
+        let waived = self.waived.iter().map(|(finding, exception)| (finding.plain(), Arc::clone(exception)));
+        verdict.with(findings, waived, self.not_checked(), self.looked())
     }
 
     /// Looks that were taken, over all tiers and projects.

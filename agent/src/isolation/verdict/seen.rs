@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{Look, neighbours::Neighbours, wanted::Wanted};
+use super::{Look, wanted::Wanted};
 use crate::{
     isolation::{Draft, Edge, End, Tier, passive::Observed},
-    model::{Protocol, ServiceKey},
+    model::ServiceKey,
     policy::Class,
 };
 
@@ -37,7 +37,7 @@ fn against(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
         End::Agent => None,
         End::Service(target) if target == from => None,
         End::Service(_) | End::Unlisted(_) => {
-            (is_allowed(wanted, edge) == Some(false)).then(|| (Class::UnexpectedFlow, subject(edge)))
+            (wanted.allows(edge) == Some(false)).then(|| (Class::UnexpectedFlow, subject(edge)))
         }
         End::External(address) => {
             let judged = wanted.speaks_of(&from.project) && !wanted.may_leave(from, *address, *port, *protocol);
@@ -47,19 +47,6 @@ fn against(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
             let judged = wanted.speaks_of(&from.project) && !wanted.may_reach_host(from, *port, *protocol);
             judged.then(|| (Class::HostReach, subject(edge)))
         }
-    }
-}
-
-/// Whether a flow names an edge. Where its source has no say, its target has: strangers are in nobody's flows.
-pub(super) fn is_allowed(wanted: &dyn Wanted, edge: &Edge) -> Option<bool> {
-    match (wanted.allows(edge), &edge.to) {
-        (Some(allowed), _) => Some(allowed),
-        (None, End::Service(target)) if target.project != edge.from.project => {
-            // An edge of the target to a port of its own: allowed where flows of its project are judged, unknown where they are not.
-            let own = Edge { from: target.clone(), to: edge.to.clone(), ..edge.clone() };
-            wanted.allows(&own).map(|_| wanted.published(target, edge.port, edge.protocol))
-        }
-        (None, _) => None,
     }
 }
 
@@ -96,31 +83,6 @@ pub(super) fn draft(class: Class, edge: &Edge, subject: String, message: String,
     Draft { class, service: edge.from.clone(), to: Some(edge.to.clone()), port, subject: subject.into(), message, tier }
 }
 
-/// Pairs of services on one network between which no flow is, either way, while the target listens. Whether some were left out.
-///
-/// A pair that talks has to share a network, and its ports cannot be closed the other way round either.
-pub(super) fn excess(look: &Look<'_>, observed: &Observed, neighbours: &Neighbours, drafts: &mut Vec<Draft>) -> bool {
-    let (pairs, left_out) = neighbours.pairs();
-    let talking = talking(look.wanted);
-    for (from, target) in pairs {
-        let Some(ports) = observed.listeners.get(target).filter(|ports| !ports.is_empty()) else { continue };
-        if talks(&talking, from, target) {
-            continue;
-        }
-        let edge = |(protocol, port): (Protocol, u16)| Edge {
-            from: from.clone(),
-            to: End::Service(target.clone()),
-            port,
-            protocol,
-        };
-        // A pair whose flows nobody judges, or that meets at a port meant for everybody, is none.
-        if ports.iter().all(|port| is_allowed(look.wanted, &edge(*port)) == Some(false)) {
-            drafts.push(excess_draft(from, target, Tier::Passive));
-        }
-    }
-    left_out
-}
-
 /// The one finding of a pair.
 pub(super) fn excess_draft(from: &ServiceKey, target: &ServiceKey, tier: Tier) -> Draft {
     let whom = name(from, target);
@@ -148,7 +110,7 @@ pub(super) fn talking(wanted: &dyn Wanted) -> Talking {
     named
 }
 
-/// Whether a flow is between the two, either way.
+/// Whether a flow is between the two, either way: they have to share a network then, and nobody can close their other ports.
 pub(super) fn talks(talking: &Talking, one: &ServiceKey, other: &ServiceKey) -> bool {
     let leads = |from, to| talking.get(from).is_some_and(|targets: &Vec<ServiceKey>| targets.contains(to));
     leads(one, other) || leads(other, one)

@@ -41,6 +41,10 @@ pub(crate) struct Fake {
 }
 
 impl Wanted for Fake {
+    fn hash(&self, project: &str) -> Arc<str> {
+        format!("of {project}").into()
+    }
+
     fn projects(&self) -> Vec<Arc<str>> {
         vec!["shop".into()]
     }
@@ -50,7 +54,9 @@ impl Wanted for Fake {
     }
 
     fn allows(&self, edge: &Edge) -> Option<bool> {
-        let flows = self.flows.as_ref().filter(|_| *edge.from.project == *"shop")?;
+        let target = if let End::Service(target) = &edge.to { Some(target) } else { None };
+        let ours = |key: &ServiceKey| *key.project == *"shop";
+        let flows = self.flows.as_ref().filter(|_| ours(&edge.from) || target.is_some_and(ours))?;
         let own = matches!(&edge.to, End::Service(target) if *target == edge.from);
         Some(own || flows.iter().any(|(named, _)| named == edge))
     }
@@ -123,7 +129,8 @@ pub(crate) struct Bench {
     pub(crate) policy: Policy,
     pub(crate) wanted: Fake,
     pub(crate) picture: Snapshot,
-    pub(crate) fixed: Vec<Draft>,
+    pub(crate) fixed: Judged,
+    pub(crate) excess: Vec<Draft>,
     pub(crate) observed: Option<Observed>,
     pub(crate) probed: Option<Probed>,
 }
@@ -131,8 +138,9 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn clean() -> Self {
         let observed = Some(sweep([edge("web", "api", 8080), edge("api", "db", 5432)]));
-        let (policy, fixed, probed) = Default::default();
-        Self { policy, wanted: wanted(), picture: picture(), fixed, observed, probed }
+        let (policy, excess, probed) = Default::default();
+        let fixed = Judged { checked: [("shop".into(), 9)].into(), ..Judged::default() };
+        Self { policy, wanted: wanted(), picture: picture(), fixed, excess, observed, probed }
     }
 
     pub(crate) fn judge(&self, court: &mut Court, second: i64) -> Report {
@@ -146,6 +154,7 @@ impl Bench {
             wanted: &self.wanted,
             snapshot: &self.picture,
             fixed: &self.fixed,
+            excess: &self.excess,
             observed: observed.as_ref(),
             probed: self.probed.as_ref(),
             now,
@@ -183,7 +192,7 @@ fn a_clean_stack_has_no_findings_and_full_coverage() {
     assert_eq!(shop.counts.len(), 10);
     assert!(shop.counts.values().all(|count| *count == 0) && !shop.truncated);
     let coverage: Vec<_> = shop.coverage.iter().map(|(tier, known)| (*tier, known.looked, known.of)).collect();
-    assert_eq!(coverage, [(Tier::Static, 3, 3), (Tier::Passive, 3, 3), (Tier::Active, 1, 1)]);
+    assert_eq!(coverage, [(Tier::Static, 9, 9), (Tier::Passive, 3, 3), (Tier::Active, 1, 1)]);
     // Allowed: both used. Denied: web -> db closed, the rest untried.
     assert_eq!(shop.edges, Some([[2, 0, 0, 0, 0], [0, 0, 1, 1, 0]]));
     assert_eq!(report.graph.len(), 2);
@@ -233,8 +242,8 @@ fn probes_across_networks_are_violations_and_within_one_are_counted() {
         (edge("web", "db", 5432), Answer::Dropped, None),
         (edge("web", "db", 5432), Answer::NoRoute, None),
         (edge("web", "db", 5432), Answer::Unknown, None),
-        (edge("web", "mail", 25), Answer::Open, Some("excess_reachability web mail passive+active")),
-        (edge("web", "mail", 25), Answer::Refused, Some("excess_reachability web mail passive")),
+        (edge("web", "mail", 25), Answer::Open, Some("excess_reachability web mail active")),
+        (edge("web", "mail", 25), Answer::Refused, None),
         // A flow is between the two: a further port of the target is none, and its way back neither.
         (edge("web", "api", 9090), Answer::Open, None),
         (edge("db", "api", 8080), Answer::Open, None),
@@ -245,13 +254,12 @@ fn probes_across_networks_are_violations_and_within_one_are_counted() {
     for (tried, answer, expected) in table {
         let mut bench =
             Bench { observed: Some(sweep([])), probed: probed([(tried.clone(), answer)]), ..Bench::clean() };
-        if matches!(&tried.to, End::Service(target) if *target == key("mail")) {
-            let mail = on("mail", &["front"]);
-            bench.picture = examples::snapshot(vec![on("web", &["front"]), on("db", &["back"]), mail]);
-            let listeners = &mut bench.observed.as_mut().unwrap().listeners;
-            *listeners = [(key("mail"), BTreeSet::from([(Protocol::Tcp, 25)]))].into();
-            bench.wanted.flows = Some(Vec::new());
-        }
+        bench.picture = examples::snapshot(vec![
+            on("web", &["front"]),
+            on("api", &["back", "front"]),
+            on("db", &["back"]),
+            on("mail", &["front"]),
+        ]);
         assert_eq!(lines(&bench.once()), Vec::from_iter(expected), "{tried} {answer:?}");
     }
     let resolves = [("web", true), ("api", true), ("db", false)];
@@ -260,20 +268,37 @@ fn probes_across_networks_are_violations_and_within_one_are_counted() {
     assert_eq!(lines(&report), ["egress api dns active"], "web may go out, db cannot");
 }
 
+/// What the static tier counts with the ports that a sweep has seen.
 #[test]
 fn a_pair_on_one_network_without_a_flow_is_one_finding_and_info() {
     let mut bench = Bench::clean();
-    bench.picture = examples::snapshot(vec![on("web", &["all"]), on("api", &["all"]), on("db", &["all"])]);
-    bench.observed.as_mut().unwrap().listeners.get_mut(&key("db")).unwrap().insert((Protocol::Tcp, 9187));
+    let crowd = |from: &str, to: &str| Draft {
+        to: Some(End::Service(key(to))),
+        ..says(Class::ExcessReachability, from, to, Tier::Passive)
+    };
+    bench.excess = vec![crowd("web", "db"), crowd("web", "api"), crowd("api", "web"), crowd("db", "api")];
     let report = bench.once();
-    assert_eq!(lines(&report), ["excess_reachability web db passive"], "web listens on nothing, the others talk");
+    assert_eq!(lines(&report), ["excess_reachability web db passive"], "the others talk, one way or the other");
     assert!(report.findings.iter().all(|finding| finding.severity == Severity::Info && finding.port.is_none()));
     assert_eq!(report.projects["shop"].counts[&Class::ExcessReachability], 1);
-    // Nobody meets anybody on `none`.
-    bench.picture = examples::snapshot(vec![on("web", &["none"]), on("db", &["none"])]);
-    bench.wanted.flows = Some(Vec::new());
-    bench.observed.as_mut().unwrap().flows.clear();
-    assert_eq!(lines(&bench.once()), Vec::<String>::new());
+}
+
+#[test]
+fn neighbours_are_who_meet_on_a_network_that_lets_them() {
+    use crate::model::{LinkOptions, Network};
+    let mut bench = Bench { probed: probed([(edge("web", "db", 5432), Answer::Open)]), ..Bench::clean() };
+    bench.observed = None;
+    let mut found = |networks: [&[&str]; 2], walled: bool| {
+        bench.picture = examples::snapshot(vec![on("web", networks[0]), on("db", networks[1])]);
+        let options = LinkOptions { icc: walled.then_some(false), ..LinkOptions::default() };
+        bench.picture.networks = vec![Arc::new(Network { name: "all".into(), options, ..Network::default() })];
+        lines(&bench.once())
+    };
+    let reached = ["unexpected_reachability web db:5432/tcp active"];
+    assert_eq!(found([&["all"], &["all"]], false), ["excess_reachability web db active"]);
+    assert_eq!(found([&["all"], &["all"]], true), reached, "containers on it may not talk to each other");
+    assert_eq!(found([&["none"], &["none"]], false), reached, "nobody meets anybody there");
+    assert_eq!(found([&["all"], &["back"]], false), reached);
 }
 
 #[test]
@@ -304,7 +329,7 @@ fn tiers_that_agree_are_one_finding_in_the_words_of_the_surest() {
         says(Class::Placement, "db", "front", Tier::Static),
         says(Class::InternalFlag, "", "back", Tier::Static),
     ];
-    let mut bench = Bench { fixed, ..Bench::clean() };
+    let mut bench = Bench { fixed: Judged { drafts: fixed, ..Judged::default() }, ..Bench::clean() };
     bench.observed = Some(sweep([elsewhere("db", End::Host, 22)]));
     let report = bench.once();
     let expected = ["internal_flag  back static", "placement db front static", "host_reach db 22/tcp static+passive"];
@@ -372,6 +397,8 @@ fn without_a_sweep_only_the_inventory_says_who_is_missing() {
     bench.picture = examples::snapshot(vec![on("api", &["back"])]);
     bench.judge(&mut court, 1);
     assert_eq!(lines(&bench.judge(&mut court, 11)), ["missing_flow api db:5432/tcp static"]);
+    let once = bench.judge(&mut Court::for_one_look(), 0);
+    assert_eq!(lines(&once), ["missing_flow api db:5432/tcp static"], "a command that looks once waits for nobody");
 }
 
 fn exception(class: Class, service: &str, subject: &str, until: &str) -> Arc<Exception> {
@@ -465,14 +492,16 @@ fn coverage_says_what_was_not_looked_at() {
     let untried = [(edge("api", "web", 80), "the helper is away".to_owned())].into();
     let edges = [(edge("web", "db", 5432), Answer::Dropped), (edge("web", "db", 53), Answer::Unknown)].into();
     bench.probed = Some(Probed { edges, untried, ..Probed::default() });
-    bench.picture.undescribed = vec![
-        (crate::model::ContainerId::new("0123456789abcdef"), Some(key("db"))),
-        (crate::model::ContainerId::new("f"), Some(key("other/spy"))),
-    ];
+    let gap = |service: &str, reason: &str| crate::policy::NotChecked {
+        class: Some(Class::Placement),
+        service: Some(key(service)),
+        reason: reason.to_owned(),
+    };
+    bench.fixed.gaps = vec![gap("db", "not described"), gap("", "far away"), gap("other/spy", "not ours")];
     let report = bench.once();
     let coverage = &report.projects["shop"].coverage;
-    assert_eq!(coverage[&Tier::Static].ratio(), 0.75);
-    assert_eq!(coverage[&Tier::Static].missing[0].0, "container 0123456789ab");
+    assert_eq!((coverage[&Tier::Static].looked, coverage[&Tier::Static].of), (9, 11));
+    assert_eq!(coverage[&Tier::Static].missing[1], ("shop".to_owned(), "far away".to_owned()));
     let why =
         |tier: Tier| coverage[&tier].missing.iter().map(|(what, why)| format!("{what}: {why}")).collect::<Vec<_>>();
     assert_eq!(why(Tier::Passive), ["api: it came after the last sweep", "web: it shares the network of the host"]);
@@ -484,7 +513,7 @@ fn coverage_says_what_was_not_looked_at() {
         ]
     );
     assert_eq!((coverage[&Tier::Active].looked, coverage[&Tier::Active].of), (1, 3));
-    assert_eq!(report.not_checked().len(), 5);
+    assert_eq!(report.not_checked().len(), 6);
     assert_eq!(Coverage::default().ratio(), 1.0);
 }
 
@@ -493,7 +522,7 @@ fn everything_is_bounded_and_counted() {
     let mut bench = Bench::clean();
     let outside = |at: u32| End::External(IpAddr::from((0xC633_6400 + at).to_be_bytes()));
     bench.observed = Some(sweep((0..1_500).map(|at| elsewhere("api", outside(at), 443))));
-    bench.fixed = vec![says(Class::InternalFlag, "", "back", Tier::Static)];
+    bench.fixed.drafts = vec![says(Class::InternalFlag, "", "back", Tier::Static)];
     let report = bench.once();
     assert_eq!((report.findings.len(), report.findings[0].class), (MAX_FINDINGS, Class::InternalFlag));
     let shop = &report.projects["shop"];

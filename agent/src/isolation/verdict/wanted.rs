@@ -12,11 +12,14 @@ pub trait Wanted {
     /// Projects that have a say, in order.
     fn projects(&self) -> Vec<Arc<str>>;
 
+    /// What tells the intent of a project from any other, as hexadecimal digits.
+    fn hash(&self, project: &str) -> Arc<str>;
+
     /// Services of such a project: those of the policy and those that are there.
     fn services(&self, project: &str) -> Vec<Arc<str>>;
 
-    /// Whether a flow names an edge between services; `None` where flows of its source are not judged. True as well for a port which the policy
-    /// has published, because that is meant for everybody.
+    /// Whether a flow names an edge to a service, or to nobody who is known; `None` where neither the project of its source nor that of its
+    /// target says anything of flows. True as well for a port which the policy has published, because that is meant for everybody.
     fn allows(&self, edge: &Edge) -> Option<bool>;
 
     /// Edges that flows name, with names of services instead of patterns.
@@ -34,11 +37,6 @@ pub trait Wanted {
     /// Whether a service may use a port of the host.
     fn may_reach_host(&self, from: &ServiceKey, port: u16, protocol: Protocol) -> bool;
 
-    /// Whether a port of a service is published by leave of the policy, so that strangers may use it too.
-    fn published(&self, _target: &ServiceKey, _port: u16, _protocol: Protocol) -> bool {
-        false
-    }
-
     /// Whether a project has a say.
     fn speaks_of(&self, project: &str) -> bool {
         self.projects().iter().any(|known| **known == *project)
@@ -50,6 +48,10 @@ impl Wanted for Intent {
         self.projects.keys().cloned().collect()
     }
 
+    fn hash(&self, project: &str) -> Arc<str> {
+        self.projects.get(project).map(|project| Arc::clone(&project.hash)).unwrap_or_default()
+    }
+
     fn services(&self, project: &str) -> Vec<Arc<str>> {
         self.projects.get(project).map(|project| project.services.keys().cloned().collect()).unwrap_or_default()
     }
@@ -59,7 +61,7 @@ impl Wanted for Intent {
     }
 
     fn allowed(&self) -> Vec<Edge> {
-        self.required()
+        Self::allowed(self)
     }
 
     fn required(&self) -> Vec<Edge> {
@@ -70,8 +72,8 @@ impl Wanted for Intent {
         Self::allows(self, &Edge { from: from.clone(), to: End::External(to), port, protocol }).unwrap_or(true)
     }
 
-    fn may_resolve(&self, _from: &ServiceKey) -> bool {
-        false
+    fn may_resolve(&self, from: &ServiceKey) -> bool {
+        self.service(from).and_then(|service| service.egress.as_ref()).is_some_and(|targets| !targets.is_empty())
     }
 
     fn may_reach_host(&self, from: &ServiceKey, port: u16, protocol: Protocol) -> bool {

@@ -6,6 +6,7 @@
 mod agent;
 mod containers;
 mod host;
+mod isolation;
 mod logs;
 mod markdown;
 mod policy;
@@ -51,6 +52,14 @@ pub static AREAS: &[Area] = &[
         name: "host",
         about: &["Alerts on the host: filesystems, pressure, network, clock."],
         groups: &[("host", &[host::ALERTS, pressure::HOST])],
+    },
+    Area {
+        name: "isolation",
+        about: &[
+            "Alerts on isolation (docs/isolation.md): who reaches whom and should not, and how much of that is looked at.",
+            "Nothing here fires while no project of the policy has a say in it: there are no series then.",
+        ],
+        groups: &[("isolation", &[isolation::ALERTS])],
     },
     Area {
         name: "logs",

@@ -3,6 +3,7 @@
 mod agent;
 mod containers;
 mod host;
+mod isolation;
 mod logs;
 mod policy;
 mod pressure;
@@ -12,5 +13,13 @@ mod targets;
 
 use super::case::Suite;
 
-pub(crate) const SUITES: &[Suite] =
-    &[agent::SUITE, services::SUITE, host::SUITE, logs::SUITE, policy::SUITE, probes::SUITE, targets::SUITE];
+pub(crate) const SUITES: &[Suite] = &[
+    agent::SUITE,
+    services::SUITE,
+    host::SUITE,
+    isolation::SUITE,
+    logs::SUITE,
+    policy::SUITE,
+    probes::SUITE,
+    targets::SUITE,
+];

@@ -28,7 +28,7 @@ fn seen() -> impl Strategy<Value = Observed> {
 }
 
 fn bench(fixed: Vec<Draft>, observed: Observed) -> Bench {
-    Bench { fixed, observed: Some(observed), ..Bench::clean() }
+    Bench { fixed: Judged { drafts: fixed, ..Judged::default() }, observed: Some(observed), ..Bench::clean() }
 }
 
 /// A finding without when it began.

@@ -1,0 +1,160 @@
+//! `--isolation`: the tiers look once, and what they say joins the verdict.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use crate::{
+    app,
+    config::Config,
+    inventory::Snapshot,
+    isolation::{
+        Intent, fixed,
+        verdict::{Court, Look, Report, Wanted as _},
+        watch::Round,
+    },
+    policy::{Class, Finding, NotChecked, Verdict},
+};
+
+/// Names in one line of a report for people.
+const NAMES: usize = 8;
+
+/// What is looked at, beside what the engine tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Connections are tried from inside the networks of containers, whatever the configuration says.
+    pub(super) active: bool,
+    /// The engine is on another machine.
+    pub(super) elsewhere: bool,
+}
+
+/// Looks with each tier that can, and joins what they say to `verdict`. The sweep of sockets is one: the kernel still lists what ended within a minute.
+///
+/// # Errors
+/// When probes are asked for and the helper cannot be.
+pub(super) fn join(
+    config: &Config,
+    snapshot: &Arc<Snapshot>,
+    verdict: &Verdict,
+    wanted: Wanted,
+) -> anyhow::Result<Verdict> {
+    let intent = Arc::new(Intent::resolve(&config.policy, snapshot));
+    let fixed = fixed::look(&intent, snapshot);
+    let around = &app::IsolationAround {
+        elsewhere: wanted.elsewhere,
+        own: None,
+        helper: app::helper(config, None),
+        probes: Default::default(),
+    };
+    let mut court = Court::for_one_look();
+    let mut unseen = Vec::new();
+    let now = Timestamp::now();
+    let mut observed = None;
+    if config.isolation.passive && !intent.projects().is_empty() {
+        match app::isolation_eyes(config, around) {
+            Ok(mut eyes) => {
+                let mut seen = eyes.sweep(snapshot, now);
+                court.saw(&*intent, &mut seen, now);
+                observed = Some(Arc::new(seen));
+            }
+            Err(why) => unseen.push(why),
+        }
+    }
+    let mut probed = None;
+    if (wanted.active || config.isolation.active) && !intent.projects().is_empty() {
+        let hands = app::isolation_hands(config, around).map_err(anyhow::Error::msg).context("try connections")?;
+        let round = Round {
+            intent: Arc::clone(&intent),
+            snapshot: Arc::clone(snapshot),
+            observed: observed.clone(),
+            settings: config.isolation.clone(),
+        };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the async runtime")?;
+        probed = Some(runtime.block_on(hands.probe(round)));
+    }
+    let listeners = observed.as_ref().map(|observed| &observed.listeners);
+    let excess = listeners.map(|listeners| fixed::excess(&intent, snapshot, listeners)).unwrap_or_default();
+    let report = court.judge(&Look {
+        policy: &config.policy,
+        wanted: &*intent,
+        snapshot,
+        fixed: &fixed,
+        excess: &excess,
+        observed: observed.as_deref(),
+        probed: probed.as_ref(),
+        now: Timestamp::now(),
+    });
+    Ok(joined(verdict, &report, unseen))
+}
+
+fn joined(verdict: &Verdict, report: &Report, unseen: Vec<String>) -> Verdict {
+    let mut joined = report.join(verdict);
+    for finding in &mut joined.findings {
+        // Everything is new to a command that looks once.
+        finding.since = None;
+    }
+    joined.not_checked.extend(unseen.into_iter().map(|why| NotChecked {
+        class: Some(Class::UnexpectedFlow),
+        service: None,
+        reason: format!("passive tier: {why}"),
+    }));
+    joined
+}
+
+/// For people: one line for all with whom a service shares a network, and not one for each.
+pub(super) fn gathered(verdict: &Verdict) -> Verdict {
+    let mut gathered: Vec<Finding> = Vec::new();
+    let mut names: Vec<Arc<str>> = Vec::new();
+    let mut findings = verdict.findings.iter().peekable();
+    while let Some(finding) = findings.next() {
+        if finding.class != Class::ExcessReachability {
+            gathered.push(finding.clone());
+            continue;
+        }
+        names.push(Arc::clone(&finding.subject));
+        // They stand beside each other: by severity, class and service.
+        let goes_on =
+            findings.peek().is_some_and(|next| (next.class, &next.service) == (finding.class, &finding.service));
+        if goes_on {
+            continue;
+        }
+        let more = names.len().saturating_sub(NAMES);
+        let first = names.iter().take(NAMES).map(|name| &**name).collect::<Vec<_>>().join(", ");
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message = format!("it shares networks with {first}{more}, and no flow is between them");
+        gathered.push(Finding { message, ..finding.clone() });
+        names.clear();
+    }
+    verdict.with(gathered, [], Vec::new(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::ServiceKey, policy::Severity};
+
+    #[test]
+    fn people_read_one_line_for_all_neighbours_of_a_service() {
+        let finding = |service: &str, subject: String| Finding {
+            class: Class::ExcessReachability,
+            severity: Severity::Info,
+            service: Some(ServiceKey { project: "shop".into(), service: service.into() }),
+            subject: subject.into(),
+            message: "one".to_owned(),
+            since: None,
+        };
+        let mut findings: Vec<_> = (0..10).map(|at| finding("api", format!("s{at}"))).collect();
+        findings.push(finding("web", "db".to_owned()));
+        let verdict = Verdict::default().with(findings, [], Vec::new(), 0);
+        let messages: Vec<_> = gathered(&verdict).findings.into_iter().map(|finding| finding.message).collect();
+        assert_eq!(
+            messages,
+            [
+                "it shares networks with s0, s1, s2, s3, s4, s5, s6, s7 and 2 more, and no flow is between them",
+                "it shares networks with db, and no flow is between them"
+            ]
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! The page's section on isolation: what stands, how much was looked at, and who may talk to whom, a letter a pair. What stands is in the
+//! list of findings; here is how far its silence can be trusted.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Write},
+};
+
+use super::html::Text;
+use crate::http::api::{
+    Filter, View,
+    isolation::{Cell, Finding, Isolation},
+};
+
+/// Services in a matrix; of larger projects the JSON has it.
+const MAX_SERVICES: usize = 40;
+
+/// What a letter says of a pair of services, the most important first: of several ports the first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Letter {
+    Violated,
+    Missing,
+    Used,
+    Allowed,
+    Neighbours,
+    Closed,
+    Untried,
+}
+
+impl Letter {
+    const ALL: [Self; 7] =
+        [Self::Violated, Self::Missing, Self::Used, Self::Allowed, Self::Neighbours, Self::Closed, Self::Untried];
+
+    const fn of(cell: &Cell, same_network: bool) -> Self {
+        match (cell.expected.as_bytes(), cell.observed.as_bytes()) {
+            (b"allowed", b"used") => Self::Used,
+            (b"allowed", _) => Self::Allowed,
+            (_, b"used") => Self::Violated,
+            (_, b"open") if !same_network => Self::Violated,
+            _ if same_network => Self::Neighbours,
+            (_, b"closed") => Self::Closed,
+            _ => Self::Untried,
+        }
+    }
+
+    /// The letter, how it is shown, and what it means.
+    const fn shown(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Violated => ("X", "bad", "open or used, and no flow names it"),
+            Self::Missing => ("!", "bad", "must work and does not"),
+            Self::Used => ("u", "good", "allowed, and used within an hour"),
+            Self::Allowed => ("a", "", "allowed, and not seen"),
+            Self::Neighbours => ("s", "", "on one network without a flow, which nobody can close"),
+            Self::Closed => ("-", "", "closed, as a probe found"),
+            Self::Untried => (".", "", "not allowed, and nobody has tried"),
+        }
+    }
+}
+
+/// One number among those above the containers; nothing while nobody looks.
+pub(super) fn write_count(page: &mut String, view: &View<'_>) -> fmt::Result {
+    let Some(known) = view.isolation(&Filter::default()).filter(|known| !known.coverage.is_empty()) else {
+        return Ok(());
+    };
+    let violations = violations(&known);
+    let class = match known.findings.first().map(|finding| finding.severity) {
+        Some("critical") => "bad",
+        Some("warning") => "warn",
+        _ => "good",
+    };
+    writeln!(page, "<div><dt><a href=\"#isolation\">Isolation</a></dt><dd class=\"{class}\">{violations}</dd></div>")
+}
+
+/// Nothing while nobody looks.
+pub(super) fn write(page: &mut String, view: &View<'_>) -> fmt::Result {
+    let Some(known) = view.isolation(&Filter::default()).filter(|known| !known.coverage.is_empty()) else {
+        return Ok(());
+    };
+    page.push_str("<h2 id=\"isolation\">Isolation</h2>\n<p>");
+    match violations(&known) {
+        0 => page.push_str("<span class=\"good\">Nothing</span> is reached that should not be"),
+        1 => page.push_str("<span class=\"bad\">1 violation</span>, in <a href=\"#findings\">the findings</a>"),
+        more => {
+            write!(page, "<span class=\"bad\">{more} violations</span>, in <a href=\"#findings\">the findings</a>")?;
+        }
+    }
+    let excess = known.findings.iter().filter(|finding| finding.class == EXCESS).count();
+    if excess > 0 {
+        write!(page, "; {excess} pairs share a network without a flow")?;
+    }
+    if !known.waived.is_empty() {
+        write!(page, "; {} waived", known.waived.len())?;
+    }
+    page.push_str(". <a href=\"/api/v1/isolation\">/api/v1/isolation</a> has who was seen with whom.</p>\n");
+    write_coverage(page, &known)?;
+    let mut projects = BTreeMap::<&str, Vec<&Cell>>::new();
+    for cell in &known.matrix {
+        projects.entry(&cell.project).or_default().push(cell);
+    }
+    for (at, (project, cells)) in projects.into_iter().enumerate() {
+        write_matrix(page, at, project, &cells, &known)?;
+    }
+    Ok(())
+}
+
+/// The class that is a count.
+const EXCESS: &str = "excess_reachability";
+
+fn violations(known: &Isolation<'_>) -> usize {
+    known.findings.iter().filter(|finding| finding.severity != "info").count()
+}
+
+fn write_coverage(page: &mut String, known: &Isolation<'_>) -> fmt::Result {
+    page.push_str(
+        "<div class=\"wide\" role=\"region\" aria-label=\"Coverage of isolation\" tabindex=\"0\">\n<table>\n\
+         <thead><tr><th scope=\"col\">Project</th><th scope=\"col\">Tier</th><th scope=\"col\">Looked at</th>\
+         <th scope=\"col\">Not looked at</th></tr></thead>\n<tbody>\n",
+    );
+    for coverage in &known.coverage {
+        let class = if coverage.looked_at == coverage.of { "good" } else { "warn" };
+        write!(
+            page,
+            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"{class}\">{} of {}</td><td>",
+            Text(&coverage.project),
+            coverage.mode,
+            coverage.looked_at,
+            coverage.of
+        )?;
+        if let Some((what, reason)) = coverage.first_missing() {
+            write!(page, "{}: {}", Text(what), Text(reason))?;
+            let more = coverage.of.saturating_sub(coverage.looked_at).saturating_sub(1);
+            if more > 0 {
+                write!(page, ", and {more} more")?;
+            }
+        }
+        page.push_str("</td></tr>\n");
+    }
+    page.push_str("</tbody>\n</table>\n</div>\n");
+    Ok(())
+}
+
+/// Rows are those who begin, columns those they reach.
+fn write_matrix(page: &mut String, at: usize, project: &str, cells: &[&Cell], known: &Isolation<'_>) -> fmt::Result {
+    let services: BTreeSet<&str> = cells.iter().flat_map(|cell| [&*cell.from, &*cell.to]).collect();
+    if services.len() > MAX_SERVICES {
+        return writeln!(
+            page,
+            "<p>{} has {} services: its matrix is in <a href=\"/api/v1/isolation\">/api/v1/isolation</a>.</p>",
+            Text(project),
+            services.len()
+        );
+    }
+    let targets: BTreeSet<&str> = cells.iter().map(|cell| &*cell.to).collect();
+    let letters = letters(project, cells, known);
+    write!(
+        page,
+        "<div class=\"wide\" role=\"region\" aria-labelledby=\"matrix-{at}\" tabindex=\"0\">\n<table class=\"matrix\">\n\
+         <caption id=\"matrix-{at}\"><bdi>{}</bdi>: who (rows) reaches whom (columns)</caption>\n<thead><tr><td></td>",
+        Text(project)
+    )?;
+    for target in &targets {
+        write!(page, "<th scope=\"col\"><bdi>{}</bdi></th>", Text(target))?;
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    for from in &services {
+        write!(page, "<tr><th scope=\"row\"><bdi>{}</bdi></th>", Text(from))?;
+        for target in &targets {
+            match letters.get(&(*from, *target)) {
+                Some(letter) => {
+                    let (word, class, _) = letter.shown();
+                    write!(page, "<td class=\"{class}\">{word}</td>")?;
+                }
+                None => page.push_str(if from == target { "<td>#</td>" } else { "<td></td>" }),
+            }
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody>\n</table>\n</div>\n<p class=\"legend\">");
+    let seen: BTreeSet<Letter> = letters.values().copied().collect();
+    for letter in Letter::ALL.into_iter().filter(|letter| seen.contains(letter)) {
+        let (word, class, meaning) = letter.shown();
+        write!(page, "<b class=\"{class}\">{word}</b> {meaning}; ")?;
+    }
+    page.push_str("<b>#</b> itself.</p>\n");
+    Ok(())
+}
+
+fn letters<'a>(project: &str, cells: &[&'a Cell], known: &'a Isolation<'_>) -> BTreeMap<(&'a str, &'a str), Letter> {
+    let mut letters = BTreeMap::<(&str, &str), Letter>::new();
+    for cell in cells {
+        let letter = Letter::of(cell, cell.same_network);
+        let known = letters.entry((&*cell.from, &*cell.to)).or_insert(letter);
+        *known = letter.min(*known);
+    }
+    let missing = known.findings.iter().filter(|finding| finding.class == "missing_flow");
+    for (from, to) in missing.filter_map(|finding| Finding::pair(finding, project)) {
+        if let Some(known) = letters.get_mut(&(from, to)) {
+            *known = Letter::Missing.min(*known);
+        }
+    }
+    letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_the_most_important_of_a_pair() {
+        let cell = |expected, observed, same_network| Cell {
+            project: "shop".into(),
+            from: "web".into(),
+            to: "db".into(),
+            port: "5432/tcp".into(),
+            expected,
+            observed,
+            probed: None,
+            required: false,
+            same_network,
+        };
+        for (cell, expected) in [
+            (cell("allowed", "used", true), "u"),
+            (cell("allowed", "closed", true), "a"),
+            (cell("denied", "used", true), "X"),
+            (cell("denied", "open", true), "s"),
+            (cell("denied", "open", false), "X"),
+            (cell("denied", "closed", false), "-"),
+            (cell("denied", "untested", false), "."),
+            (cell("denied", "unsupported", false), "."),
+            (cell("denied", "untested", true), "s"),
+        ] {
+            assert_eq!(Letter::of(&cell, cell.same_network).shown().0, expected, "{cell:?}");
+        }
+        assert!(Letter::ALL.is_sorted());
+    }
+}

@@ -1,0 +1,158 @@
+//! The task with scripted eyes and hands, on a clock of its own.
+
+use std::sync::{
+    Mutex as StdMutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::*;
+use crate::{
+    isolation::{
+        active::Answer,
+        verdict::tests::{at, edge, picture, sweep as seen},
+    },
+    policy::RootFiles,
+};
+
+/// How often it was looked, and what was to be seen.
+#[derive(Clone, Default)]
+struct Script {
+    sweeps: Arc<AtomicUsize>,
+    rounds: Arc<AtomicUsize>,
+    flows: Arc<StdMutex<Vec<super::super::Edge>>>,
+}
+
+impl Eyes for Script {
+    fn sweep(&mut self, _snapshot: &Snapshot, _now: Timestamp) -> Observed {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        let flows = self.flows.lock().unwrap().clone();
+        assert!(!flows.contains(&edge("web", "panic", 1)), "as asked");
+        seen(flows)
+    }
+}
+
+impl Hands for Script {
+    fn probe(&self, _round: Round) -> BoxFuture<'static, Probed> {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        let edges = [(edge("web", "db", 5432), Answer::Dropped), (edge("web", "db", 80), Answer::Open)].into();
+        Box::pin(async move { Probed { edges, asked: [1, 0, 1, 0, 0], ..Probed::default() } })
+    }
+}
+
+struct Scene {
+    isolation: Isolation,
+    script: Script,
+    reader: Reader,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// `enabled: true`, so that somebody looks whatever the policy says.
+fn settings() -> Settings {
+    Settings { enabled: Enabled::Always, active: true, ..Settings::default() }
+}
+
+fn start(settings: Settings) -> Scene {
+    let (script, reader, shutdown) = (Script::default(), Reader::new(), CancellationToken::new());
+    reader.publish(picture_of(1));
+    let isolation = Isolation::new(settings);
+    let policy = policy::Board::new(Arc::default(), RootFiles::default(), Default::default());
+    let parts = Parts {
+        reader: reader.clone(),
+        policy,
+        own: None,
+        eyes: Ok(Box::new(script.clone())),
+        hands: Ok(Arc::new(script.clone())),
+    };
+    let task = tokio::spawn(isolation.clone().run(parts, shutdown.clone()));
+    Scene { isolation, script, reader, shutdown, task }
+}
+
+fn picture_of(generation: u64) -> Snapshot {
+    let mut snapshot = Snapshot { generation, ..picture() };
+    snapshot.engine.ready_since = Some(at(0));
+    snapshot
+}
+
+impl Scene {
+    async fn until(&self, what: &str, is_so: impl Fn(&Report) -> bool) -> Arc<Report> {
+        for _ in 0..3_000 {
+            let report = self.isolation.board().report();
+            if is_so(&report) {
+                return report;
+            }
+            sleep(Duration::from_millis(10)).await;
+            // A thread for what blocks does not share the clock that stands still.
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        panic!("{what} did not come about: {:?}", self.isolation.board().report());
+    }
+
+    async fn end(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+fn links(report: &Report) -> usize {
+    report.graph.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_tier_looks_once_an_interval() {
+    let scene = start(settings());
+    scene.script.flows.lock().unwrap().push(edge("web", "api", 8080));
+    let report = scene.until("a look of each tier", |report| report.sweeps.len() == 3).await;
+    assert!(report.idle.is_empty(), "{:?}", report.idle);
+    let report = scene.until("a second round", |report| report.probes[0] == 2).await;
+    assert_eq!((report.probes, links(&report)), ([2, 0, 2, 0, 0], 1));
+    assert!(report.findings.is_empty(), "no project has a say");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_while_nobody_has_a_say() {
+    let scene = start(Settings { enabled: Enabled::Auto, ..settings() });
+    sleep(Duration::from_secs(120)).await;
+    scene.reader.publish(picture_of(2));
+    scene.isolation.ring();
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!((scene.script.sweeps.load(Ordering::SeqCst), scene.script.rounds.load(Ordering::SeqCst)), (0, 0));
+    assert!(scene.isolation.board().report().is_idle());
+    // It wakes when the configuration says so, and rests again.
+    scene.isolation.configure(settings());
+    scene.until("a sweep", |report| report.sweeps.contains_key(&Tier::Passive)).await;
+    scene.isolation.configure(Settings { enabled: Enabled::Never, ..settings() });
+    scene.until("rest", |report| report.is_idle()).await;
+    let before = scene.script.sweeps.load(Ordering::SeqCst);
+    sleep(Duration::from_secs(120)).await;
+    assert!(scene.script.sweeps.load(Ordering::SeqCst) <= before + 1, "one may have been under way");
+    assert!(scene.isolation.board().report().is_idle());
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tier_that_is_switched_off_says_nothing_more() {
+    let scene = start(settings());
+    scene.until("a look of each tier", |report| report.sweeps.len() == 3).await;
+    scene.isolation.configure(Settings { active: false, interval: Duration::from_secs(3), ..settings() });
+    let report = scene.until("no active tier", |report| !report.sweeps.contains_key(&Tier::Active)).await;
+    assert_eq!(report.idle[&Tier::Active], "isolation.active is off");
+    let rounds = scene.script.rounds.load(Ordering::SeqCst);
+    let sweeps = scene.script.sweeps.load(Ordering::SeqCst);
+    scene.until("sweeps", |_| scene.script.sweeps.load(Ordering::SeqCst) > sweeps + 3).await;
+    assert!(scene.script.rounds.load(Ordering::SeqCst) <= rounds + 1);
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn eyes_that_fail_are_not_used_again_and_the_others_go_on() {
+    let scene = start(settings());
+    scene.until("a look of each tier", |report| report.sweeps.len() == 3).await;
+    scene.script.flows.lock().unwrap().push(edge("web", "panic", 1));
+    let report = scene.until("no passive tier", |report| report.idle.contains_key(&Tier::Passive)).await;
+    assert!(!report.sweeps.contains_key(&Tier::Passive));
+    let rounds = scene.script.rounds.load(Ordering::SeqCst);
+    scene.until("rounds", |_| scene.script.rounds.load(Ordering::SeqCst) > rounds + 1).await;
+    scene.end().await;
+}
