@@ -114,7 +114,7 @@ fn printed(table: Table, local: SocketAddr, remote: SocketAddr, state: u8, retra
 
 fn addresses(v6: bool) -> impl Strategy<Value = IpAddr> {
     let four = any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from(bits)));
-    let six = any::<u128>().prop_map(|bits| Ipv6Addr::from(bits)).prop_map(table::plain);
+    let six = any::<u128>().prop_map(Ipv6Addr::from).prop_map(table::plain);
     if v6 { prop_oneof![four, six].boxed() } else { four.boxed() }
 }
 
