@@ -15,7 +15,16 @@ fn the_default_rules_are_those_of_the_repository() {
     names.sort();
     assert_eq!(
         names,
-        ["agent.yml", "containers.yml", "host.yml", "isolation.yml", "logs.yml", "policy.yml", "probes.yml", "targets.yml"]
+        [
+            "agent.yml",
+            "containers.yml",
+            "host.yml",
+            "isolation.yml",
+            "logs.yml",
+            "policy.yml",
+            "probes.yml",
+            "targets.yml"
+        ]
     );
     for name in &names {
         let shipped = fs::read_to_string(repository("alerts").join(name)).unwrap();

@@ -1,7 +1,10 @@
 //! Kinds of values for the isolation checks.
 
 use super::{Kind, Raw, many, not_one_of, one, quoted};
-use crate::{config::report::Wrong, isolation::{Enabled, active::Name}};
+use crate::{
+    config::report::Wrong,
+    isolation::{Enabled, active::Name},
+};
 
 /// Whether it is looked at.
 pub(in crate::config) const ISOLATION: Kind<Enabled> = Kind {
@@ -49,7 +52,10 @@ pub(in crate::config) const OUTSIDE_NAME: Kind<Option<Name>> = Kind {
     read: |raw| {
         one(raw, |text| match text {
             "off" => Ok(None),
-            text => text.parse().map(Some).map_err(|hint| Wrong::new(format!("{} is no such name", quoted(text))).hint(hint)),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|hint| Wrong::new(format!("{} is no such name", quoted(text))).hint(hint)),
         })
     },
     show: |name| Raw::One(name.as_ref().map_or_else(|| "off".to_owned(), Name::to_string)),

@@ -14,7 +14,9 @@ const OF_HOST: Board = Board { uid: "spyhop-isolation", by: &["host"] };
 pub(super) static ALERTS: &[Alert] = &[
     Alert {
         name: "SpyhopIsolationViolation",
-        note: Some("The service is the one that reaches, or has too much open. What is about a network of the project has none."),
+        note: Some(
+            "The service is the one that reaches, or has too much open. What is about a network of the project has none.",
+        ),
         weight: PAGE,
         expr: "label_replace(spyhop_isolation_violation{class=~\"internal_flag|exposure|unexpected_reachability\"}, \"service\", \"$1\", \"src\", \"(.*)\") > 0",
         wait: 120,
@@ -98,7 +100,11 @@ pub(super) static ALERTS: &[Alert] = &[
         keep: 900,
         why: "It would be over before anybody looks.",
         values: &[
-            Value { name: "window", amount: Amount::Window(900), why: "a client that tries once a minute is seen as well" },
+            Value {
+                name: "window",
+                amount: Amount::Window(900),
+                why: "a client that tries once a minute is seen as well",
+            },
             Value {
                 name: "most",
                 amount: Amount::Count(10.0),

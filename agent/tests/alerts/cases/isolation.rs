@@ -56,7 +56,10 @@ const CASES: &[Case] = &[
     Case {
         alert: "SpyhopIsolationViolation",
         about: "what is about a network of the project has no service, so no tier",
-        series: &[("spyhop_isolation_violation{host=\"h\",project=\"shop\",class=\"internal_flag\"}", "_x4 1x30 stale")],
+        series: &[(
+            "spyhop_isolation_violation{host=\"h\",project=\"shop\",class=\"internal_flag\"}",
+            "_x4 1x30 stale",
+        )],
         quiet: &[("spyhop_isolation_violation{host=\"h\",project=\"yard\",class=\"internal_flag\"}", "0x60")],
         until: "3m30s",
         at: "4m",
@@ -124,10 +127,7 @@ const CASES: &[Case] = &[
     Case {
         alert: "SpyhopIsolationCoverageLow",
         about: "half of a project for ten minutes; just nine of ten, and for eight minutes, are not said",
-        series: &[(
-            "spyhop_isolation_coverage_ratio{host=\"h\",project=\"shop\",mode=\"passive\"}",
-            "1x4 0.5x40 1x60",
-        )],
+        series: &[("spyhop_isolation_coverage_ratio{host=\"h\",project=\"shop\",mode=\"passive\"}", "1x4 0.5x40 1x60")],
         quiet: &[
             ("spyhop_isolation_coverage_ratio{host=\"h\",project=\"shop\",mode=\"static\"}", "0.9x200"),
             ("spyhop_isolation_coverage_ratio{host=\"h\",project=\"yard\",mode=\"passive\"}", "1x4 0.5x16 1x200"),
@@ -187,10 +187,7 @@ const CASES: &[Case] = &[
     Case {
         alert: "SpyhopIsolationDeniedAttempts",
         about: "eleven attempts at once; ten of them, and one every two minutes, are not said",
-        series: &[(
-            "spyhop_isolation_denied_attempts_total{host=\"h\",project=\"shop\",src=\"web\"}",
-            "0x9 11x200",
-        )],
+        series: &[("spyhop_isolation_denied_attempts_total{host=\"h\",project=\"shop\",src=\"web\"}", "0x9 11x200")],
         quiet: &[
             ("spyhop_isolation_denied_attempts_total{host=\"h\",project=\"shop\",src=\"api\"}", "0x9 10x200"),
             ("spyhop_isolation_denied_attempts_total{host=\"h\",project=\"shop\",src=\"cron\"}", "0+0.25x200"),

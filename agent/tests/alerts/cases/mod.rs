@@ -13,8 +13,7 @@ mod targets;
 
 use super::case::Suite;
 
-pub(crate) const SUITES: &[Suite] =
-    &[
+pub(crate) const SUITES: &[Suite] = &[
     agent::SUITE,
     services::SUITE,
     host::SUITE,
