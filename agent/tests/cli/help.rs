@@ -4,7 +4,7 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 16] = [
+    let commands: [(&str, &[&str]); 18] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
@@ -21,6 +21,8 @@ fn help_texts() {
         ("version", &["version"]),
         ("completions", &["completions"]),
         ("completions_bash", &["completions", "bash"]),
+        ("helper", &["helper"]),
+        ("helper_netns", &["helper", "netns"]),
     ];
     for (name, command) in commands {
         let run = outcome(spyhop(command).arg("--help"));

@@ -81,6 +81,59 @@ fn in_a_container_only_shared_networks_are_reached() {
 }
 
 #[test]
+fn with_a_helper_every_container_with_an_address_is_reached_from_inside() {
+    let root = machine(&in_container("spyhop"), "", "", &[]);
+    let proc = root.path().join("proc");
+    let process = |pid: u32, of: &str| {
+        let folder = proc.join(pid.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("stat"), format!("{pid} (x) S {}{} 0", "0 ".repeat(18), pid * 100)).unwrap();
+        fs::write(folder.join("cgroup"), format!("0::/system.slice/docker-{}.scope\n", id(of))).unwrap();
+    };
+    [(2, "far"), (3, "both"), (4, "sidecar"), (5, "another"), (6, "host")]
+        .iter()
+        .for_each(|(pid, of)| process(*pid, of));
+    let with_pid = |pid, mut entry: Entry| {
+        entry.container.pid = Some(pid);
+        entry
+    };
+    let picture = snapshot(
+        vec![
+            container("spyhop", &[], &[("edge", "172.21.0.9")]),
+            with_pid(2, container("far", &[], &[("aaa", ""), ("inner", "fd00::3 172.19.0.3")])),
+            with_pid(3, container("both", &[], &[("inner", "172.19.0.4"), ("edge", "172.21.0.4")])),
+            with_pid(4, with_mode(container("sidecar", &[], &[]), NetworkMode::Container(id("far").into()))),
+            with_pid(5, container("reused", &[], &[("inner", "172.19.0.5")])),
+            with_pid(9, container("gone", &[], &[("inner", "172.19.0.6")])),
+            with_pid(2, container("loopback", &[], &[])),
+            with_pid(6, with_mode(container("host", &[], &[]), NetworkMode::Host)),
+        ],
+        Vec::new(),
+    );
+    let way =
+        |standpoint: &Standpoint, name: &str| standpoint.look(&picture).way(by_id_or_name(&picture, name).unwrap(), 80);
+    let helped = stand(&root, true).with_helper(&proc);
+    let inside = |at: &str, pid: u32| {
+        let process = Process { pid, start_time: u64::from(pid) * 100 };
+        Ok(Way::Namespace { at: at.parse().unwrap(), network: "inner".into(), process })
+    };
+    assert_eq!(way(&helped, "far"), inside("172.19.0.3:80", 2));
+    assert_eq!(way(&helped, "sidecar"), inside("172.19.0.3:80", 4), "a process of its own, the network of the other");
+    assert_eq!(address(&way(&helped, "both")), ("172.21.0.4:80".into(), Vantage::SharedNetwork), "the nearer way");
+    for (name, reason) in [
+        ("reused", NoWay::NoSharedNetwork),
+        ("gone", NoWay::NoSharedNetwork),
+        ("loopback", NoWay::NoAddress),
+        ("host", NoWay::HostNetwork),
+    ] {
+        assert_eq!(way(&helped, name), Err(reason), "{name}");
+    }
+    assert_eq!(way(&stand(&root, true), "far"), Err(NoWay::NoSharedNetwork), "nothing changes without a helper");
+    assert!(way(&stand(&root, false).with_helper(&proc), "far").is_err(), "processes of another machine are not here");
+    assert_eq!(way(&helped, "far").unwrap().vantage(), "namespace");
+}
+
+#[test]
 fn networks_are_known_by_id_not_by_name() {
     let root = machine(&in_container("spyhop"), "", "", &[]);
     let standpoint = stand(&root, true);
