@@ -1,6 +1,7 @@
 //! `compose/agent-split.yml` on the real engine: the broker with the engine's socket in one container, the agent without it in another.
 //!
-//! Promised: the agent sees every container through the broker, has no way to the engine of its own, and neither has a capability.
+//! Promised: the agent sees every container through the broker, has no way to the engine of its own, and neither has a capability; the helper has
+//! two.
 
 #![expect(
     clippy::indexing_slicing,
@@ -16,6 +17,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
 };
 
+use serde_json::Value;
 use support::{
     compose::{Composed, free_port},
     docker::{Docker, Turn},
@@ -34,6 +36,7 @@ fn the_agent_sees_all_and_holds_nothing() {
     let network = split.project.clone();
     split.set("SPYHOP_IMAGE", &image).set("DOCKER_GID", &group).set("SPYHOP_NETWORK", &network);
     split.set("SPYHOP_PORT", &port.to_string());
+    split.set("COMPOSE_PROFILES", "active").set("SPYHOP_HELPER", "/run/spyhop/netns.sock");
     split.up();
     let bird = docker.container("split").compose("split-bird", "bird", 1).start();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -51,12 +54,15 @@ fn the_agent_sees_all_and_holds_nothing() {
     let mounts = agent["Mounts"].to_string();
     assert!(!mounts.contains("docker.sock"), "{mounts}");
     assert_eq!(agent["HostConfig"]["GroupAdd"], serde_json::json!(["65534"]), "no group of the engine's");
-    let broker = split.inspect("broker");
-    assert_eq!(broker["HostConfig"]["NetworkMode"], "none");
+    let (broker, helper) = (split.inspect("broker"), split.inspect("netns"));
+    for container in [&broker, &helper] {
+        assert_eq!(container["HostConfig"]["NetworkMode"], "none");
+    }
+    // CAP_SYS_PTRACE and CAP_SYS_ADMIN.
+    assert!(status(&helper).contains("CapEff:\t0000000000280000\n"), "{}", status(&helper));
     for container in [&agent, &broker] {
         assert_eq!(container["HostConfig"]["ReadonlyRootfs"], true);
-        let pid = container["State"]["Pid"].as_u64().expect("it runs");
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let status = status(container);
         let field =
             |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default();
         assert!(field("Uid:").starts_with("65534"), "{status}");
@@ -65,4 +71,10 @@ fn the_agent_sees_all_and_holds_nothing() {
         }
         assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1", "2"));
     }
+}
+
+/// What the kernel says of the process of a container.
+fn status(container: &Value) -> String {
+    let pid = container["State"]["Pid"].as_u64().expect("it runs");
+    fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs")
 }

@@ -238,7 +238,7 @@ async fn predictions_are_true() {
 /// Addresses of the host that a container of these networks asks: gateways of that kind of IP, and loopback for one on the host's network.
 fn doors(from: &Standing<'_>, at: IpAddr) -> Vec<IpAddr> {
     if from.feet.is_empty() {
-        return vec![IpAddr::from([127, 0, 0, 1])].into_iter().filter(|door| door.is_ipv4() == at.is_ipv4()).collect();
+        return vec![if at.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() }];
     }
     let gateway = |network: &Network| -> Option<IpAddr> {
         // An engine that chose the gateway of IPv6 itself does not tell it: it is the first address.

@@ -61,8 +61,9 @@ Made for HEALTHCHECK in an image without a shell:
 
 const CHECK_HELP: &str = "\
 It asks the engine itself, once; no agent has to run. What is wrong with what is answered in docs/findings.md.
-With --isolation it holds networks and flows against the policy (docs/isolation.md): what the engine tells always, the kernel's lists of
-sockets where /proc shows the containers, and with --active connections of its own. Services that only share a network change no exit code.
+With --isolation it holds networks and flows against the policy (docs/isolation.md): what the engine
+tells, the kernel's lists of sockets where /proc shows the containers, and with --active connections
+of its own. Services that only share a network change no exit code.
 
 Exit codes:
   0  nothing is worse than worth knowing

@@ -3,6 +3,7 @@
 //! What could not be read is `None`, never 0. Times are absolute ([`jiff::Timestamp`]), durations [`std::time::Duration`],
 //! sizes bytes, CPU time nanoseconds.
 
+mod confinement;
 mod container;
 mod durations;
 mod engine;
@@ -19,9 +20,10 @@ mod service;
 mod shorten;
 mod socket;
 
+pub use confinement::{Capabilities, Confinement, Shared};
 pub use container::{
-    Capabilities, Confinement, Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus,
-    Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy, Shared,
+    Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, Mount,
+    NetworkMode, PublishedPort, RestartPolicy,
 };
 pub use durations::{DURATION_BOUNDS, Durations};
 pub use engine::{EngineInfo, EngineVersion, Event, EventKind, Firewall, Image, Release};

@@ -19,6 +19,7 @@ mod flow;
 mod judge;
 mod learn;
 pub mod objectives;
+mod place;
 pub mod probe;
 mod publish;
 mod resolve;
@@ -37,10 +38,8 @@ pub use finding::{Finding, Group, NotChecked, Severity, Verdict, place_of};
 pub use flow::{EgressTarget, Flow};
 pub use judge::{Scene, judge};
 pub use learn::{Learnt, Seen};
+pub use place::{GatewayMode, NetworkRule, Sharing, With};
 pub use publish::Publish;
 pub use resolve::{Asked, Placed, Resolved};
-pub use rules::{
-    Checks, GatewayMode, ImagePin, Layer, Limits, NetworkRule, Overcommit, Policy, Profile, Project, ServiceRule,
-    Sharing, Tier, With,
-};
+pub use rules::{Checks, ImagePin, Layer, Limits, Overcommit, Policy, Profile, Project, ServiceRule, Tier};
 pub use secrets::{RootFiles, SecretFiles, Written};

@@ -149,9 +149,13 @@ fn bridge_to_bridge(
     if family == Family::V6 {
         match engine.filters_ipv6() {
             Some(true) => {}
-            // Up to 25 an internal network has a default route, and only rules keep it in.
+            // Before 25 an internal network has a default route, and only rules keep others out; from then on nothing answers for want of
+            // one, though what asks for no answer still comes in.
             Some(false) if own.internal == Some(true) && engine.since(25, 0) == Some(true) => {
                 return Reach::Closed(Why::FromInternal);
+            }
+            Some(false) if network.internal == Some(true) && engine.since(25, 0) == Some(true) => {
+                return Reach::Closed(Why::ToInternal);
             }
             Some(false) => return Reach::Open(Why::Ipv6Unfiltered),
             None => return Reach::Unknown(unfiltered_because(engine)),
