@@ -114,7 +114,7 @@ fn printed(table: Table, local: SocketAddr, remote: SocketAddr, state: u8, retra
 
 fn addresses(v6: bool) -> impl Strategy<Value = IpAddr> {
     let four = any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from(bits)));
-    let six = any::<u128>().prop_map(|bits| Ipv6Addr::from(bits)).prop_map(table::plain);
+    let six = any::<u128>().prop_map(Ipv6Addr::from).prop_map(table::plain);
     if v6 { prop_oneof![four, six].boxed() } else { four.boxed() }
 }
 
@@ -379,7 +379,16 @@ fn a_process_is_itself_and_nobody_else() {
     assert!(!Process { start_time: own.start_time + 1, ..own }.lives(proc));
     let id = crate::model::ContainerId::new("c0ffee".repeat(10));
     assert!(matches!(own.prove(proc, &id, None), Err(Stranger::Another { .. })));
-    own.prove(proc, &id, Some(jiff::Timestamp::now())).unwrap_or_else(|error| panic!("it began just now: {error}"));
+    // One that began just now, which this one did not if other tests came before.
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let young = Process::find(proc, child.id()).unwrap();
+    let proven = young.prove(proc, &id, Some(jiff::Timestamp::now()));
+    let earlier = jiff::Timestamp::from_second(1_000_000_000).ok();
+    let disproven = young.prove(proc, &id, earlier);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(proven.is_ok() && matches!(disproven, Err(Stranger::Another { .. })), "{proven:?} {disproven:?}");
+    assert!(!young.lives(proc));
     assert!(matches!(Process::find(proc, u32::MAX), Err(Stranger::Unreadable { .. })));
     let [one, other] = [own.pid, 1].map(|pid| Namespace::of(proc, pid).identity().unwrap());
     assert_eq!(one, Namespace::of(proc, own.pid).identity().unwrap());

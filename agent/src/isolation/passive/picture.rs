@@ -26,7 +26,7 @@ pub(super) struct Picture<'s> {
     agents: Vec<bool>,
     host: &'s BTreeSet<IpAddr>,
     gateways: BTreeSet<IpAddr>,
-    published: HashMap<(Protocol, u16), Vec<(IpAddr, &'s Container, u16)>>,
+    published: HashMap<(Protocol, u16), Vec<Publication<'s>>>,
     subnets: Vec<Subnet>,
     bridges: Vec<Subnet>,
     own: Option<&'s str>,
@@ -35,6 +35,16 @@ pub(super) struct Picture<'s> {
     past: &'s Past,
     /// When the sweep before looked.
     before: Option<Timestamp>,
+}
+
+/// A port published on the host.
+#[derive(Debug)]
+struct Publication<'s> {
+    /// Address of the host; an unspecified one is each of its family.
+    on: IpAddr,
+    container: &'s Container,
+    /// Its own port.
+    port: u16,
 }
 
 /// Whom a connection goes to.
@@ -101,7 +111,7 @@ impl<'s> Picture<'s> {
                 let Some(protocol) = Protocol::from_word(&port.protocol) else { continue };
                 let on = port.host_ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
                 let place = this.published.entry((protocol, port.host_port)).or_default();
-                place.push((on, container, port.container_port));
+                place.push(Publication { on, container, port: port.container_port });
             }
         }
         for (index, group) in groups.spaces.iter().enumerate() {
@@ -145,8 +155,8 @@ impl<'s> Picture<'s> {
     /// The container behind a port of the host, and its own port.
     pub(super) fn published(&self, protocol: Protocol, at: SocketAddr) -> Option<(&'s Container, u16)> {
         let rows = self.published.get(&(protocol, at.port()))?;
-        let fits = |on: &IpAddr| *on == at.ip() || (on.is_unspecified() && on.is_ipv4() == at.is_ipv4());
-        rows.iter().find(|(on, ..)| fits(on)).map(|(_, container, port)| (*container, *port))
+        let fits = |on: IpAddr| on == at.ip() || (on.is_unspecified() && on.is_ipv4() == at.is_ipv4());
+        rows.iter().find(|row| fits(row.on)).map(|row| (row.container, row.port))
     }
 
     /// Whether this port of the host is published for a container, on whichever address.

@@ -113,14 +113,14 @@ impl World {
     }
 
     /// The second process is in the namespace of the first.
-    pub(super) fn share(&mut self, pid: u32, guest: u32) {
+    pub(super) fn share(&self, pid: u32, guest: u32) {
         let net = self.folder.path().join(format!("{guest}/net"));
         fs::remove_dir_all(&net).unwrap();
         std::os::unix::fs::symlink(self.folder.path().join(format!("{pid}/net")), net).unwrap();
     }
 
     /// Another process has the number from now on.
-    pub(super) fn reuse(&mut self, pid: u32) {
+    pub(super) fn reuse(&self, pid: u32) {
         self.write(&format!("{pid}/stat"), &stat(pid, 1));
         self.write(&format!("{pid}/cgroup"), "0::/user.slice\n");
     }
@@ -132,7 +132,7 @@ impl World {
     }
 
     /// The same without a word in the counters.
-    pub(super) fn sockets_quietly(&mut self, pid: u32, rows: &[Row]) {
+    pub(super) fn sockets_quietly(&self, pid: u32, rows: &[Row]) {
         let mut tables: BTreeMap<&str, String> =
             ["tcp", "tcp6", "udp", "udp6"].map(|table| (table, "  sl  local_address\n".to_owned())).into();
         for (number, (table, state, local, remote, retransmits)) in rows.iter().enumerate() {
