@@ -4,7 +4,7 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 18] = [
+    let commands: [(&str, &[&str]); 19] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
@@ -23,6 +23,7 @@ fn help_texts() {
         ("completions_bash", &["completions", "bash"]),
         ("helper", &["helper"]),
         ("helper_netns", &["helper", "netns"]),
+        ("broker", &["broker"]),
     ];
     for (name, command) in commands {
         let run = outcome(spyhop(command).arg("--help"));
