@@ -3,11 +3,7 @@
 //! Promised: sockets are in the namespace they were asked for; a pid that was given out anew, a user who is not named, the host's own
 //! network and bytes of no form get nothing; after whatever it was asked the helper is where it was, with what it had.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "an assumption that breaks fails the test, as it should"
-)]
+#![expect(clippy::expect_used, reason = "an assumption that breaks fails the test, as it should")]
 
 mod support;
 
