@@ -229,8 +229,8 @@ fn every_way_is_told_as_a_client_inside_finds_it() {
     assert_eq!((to_host("db"), to_host("web")), (Some(Answer::Open), Some(Answer::Refused)), "bound on one address");
     assert_eq!(probed.untried, BTreeMap::new());
 
-    // For two minutes.
-    assert!((32_768..=60_999).any(|port| own.is_ours(web.pid(), ([0, 0, 0, 0], port).into())));
+    let pid = web.pid();
+    assert!((32_768..=60_999).any(|port| own.is_ours(pid, ([0, 0, 0, 0], port).into())), "its ports are remembered");
     eventually("the helper is as it was", || {
         let (handles, namespace) = yard.helper.state();
         holds((handles, namespace) == (before.0 + 1, before.1), || format!("{handles}, before {before:?}"))

@@ -3,21 +3,31 @@
 //! Promised: sockets are in the namespace they were asked for; a pid that was given out anew, a user who is not named, the host's own
 //! network and bytes of no form get nothing; after whatever it was asked the helper is where it was, with what it had.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "an assumption that breaks fails the test, as it should")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "an assumption that breaks fails the test, as it should"
+)]
 
 mod support;
 
 use std::{
+    fs,
     io::ErrorKind,
     net::SocketAddr,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::process::CommandExt,
+        unix::fs::PermissionsExt,
     },
+    path::Path,
     process::Command,
 };
 
-use rustix::net::{AddressFamily, sockopt::socket_domain};
+use rustix::{
+    fs::{Gid, Uid},
+    net::{AddressFamily, sockopt::socket_domain},
+    thread::{set_thread_res_gid, set_thread_res_uid},
+};
 use spyhop::{
     helper::{Family, Kind, MAX_SOCKETS, Process, tcp},
     net::handover,
@@ -85,7 +95,7 @@ async fn it_holds_two_capabilities_and_nothing_else() {
     assert_eq!(held, ["0000000000000000", two, two, "0000000000000000"]);
     assert_eq!(field(helper.pid(), "Threads"), "1", "namespaces belong to threads");
     let mode = std::fs::metadata(helper.path()).expect("its socket");
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o660);
+    assert_eq!(mode.permissions().mode() & 0o777, 0o660);
 }
 
 #[test]
@@ -141,20 +151,24 @@ async fn a_user_who_is_not_named_is_turned_away() {
     assert!(cut.contains(&error.kind()), "{error:?}");
     assert!(helper.log().contains("a user who may not ask was turned away"), "{}", helper.log());
 
-    // The user who is named, who has no capability at all, by another language: nothing of ours is in the way of a foreign uid.
-    let script = format!(
-        "import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET)\ns.connect('{}')\ns.send(bytes([1,3]+[0]*15))\nsys.stdout.write(s.recv(9).hex())",
-        helper.path().display()
-    );
-    let open = |path: &std::path::Path| {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("a mode");
-    };
+    // The user who is named, without a capability, on a thread that ends with him: credentials belong to threads.
+    let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("a mode");
     open(helper.path().parent().expect("a folder"));
     open(&helper.path());
-    let outcome = Command::new("python3").args(["-c", &script]).uid(65_534).gid(65_534).output();
-    let outcome = outcome.expect("python3");
-    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "0100", "{}", String::from_utf8_lossy(&outcome.stderr));
+    let asked = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let (uid, gid) = (Uid::from_raw(65_534), Gid::from_raw(65_534));
+            set_thread_res_gid(gid, gid, gid).expect("root may");
+            set_thread_res_uid(uid, uid, uid).expect("root may");
+            let socket = helper.socket();
+            let mut ping = [0; 17];
+            ping[..2].copy_from_slice(&[1, 3]);
+            handover::send(&socket, &ping, &[]).expect("it is taken");
+            handover::receive(&socket).expect("an answer").0
+        });
+        asking.join().expect("nothing panics")
+    });
+    assert_eq!(asked, [1, 0]);
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ async fn the_server_survives_a_lack_of_descriptors() {
         logs: None,
         policy: Default::default(),
         probes: Default::default(),
+        isolation: Default::default(),
         metrics: metrics.clone(),
         settings,
         gate,

@@ -56,7 +56,7 @@ pub fn serve(start: impl FnOnce(&Hello)) -> io::Result<()> {
     let confined = confine_but(Role::Broker, &keeps(endpoint.address(), hello.tls().as_ref()));
     parting::tell_ready(&channel, confined)?;
     memory::trim();
-    runtime.block_on(attend(channel, endpoint, hello.helper.map(Into::into)))
+    runtime.block_on(attend(channel, endpoint, hello.helper))
 }
 
 /// What a broker for this engine cannot do without.

@@ -81,6 +81,7 @@ impl Server {
             logs: None,
             policy: Default::default(),
             probes: Default::default(),
+            isolation: Default::default(),
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),

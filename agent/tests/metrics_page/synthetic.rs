@@ -17,7 +17,7 @@ use spyhop::{
     },
     policy::{self, Class, Exception, Layer, Limits, Policy, Project, RootFiles, ServiceRule, Severity, Tier},
     targets::{Targets, Verdict},
-    telemetry::{EngineCall, HttpAnswer, Metrics, Outcome},
+    telemetry::{EngineCall, HttpAnswer, Metrics, Outcome, Sandboxed},
 };
 
 use super::{
@@ -132,6 +132,7 @@ fn metrics() -> Metrics {
     metrics.access_reload(Outcome::Ok);
     metrics.set_access_current(Some(true));
     metrics.set_certificate_expiry(Some(1_924_992_000));
+    metrics.set_sandbox(vec![Sandboxed { process: "agent", measure: "socket_parted", holds: true }]);
     metrics.http_request(&HttpAnswer { route: "metrics", code: 200 });
     metrics.scrape_duration.observe(0.002);
     metrics.engine_events.inc_by(42);

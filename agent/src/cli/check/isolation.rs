@@ -1,6 +1,6 @@
 //! `--isolation`: the tiers look once, and what they say joins the verdict.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -103,29 +103,29 @@ fn joined(verdict: &Verdict, report: &Report, unseen: Vec<String>) -> Verdict {
     joined
 }
 
+/// Whether it is about two services on one network, and not about another thing that is only worth knowing.
+fn is_pair(finding: &Finding) -> bool {
+    finding.class == Class::ExcessReachability && finding.message.contains(&format!("network with {}", finding.subject))
+}
+
 /// For people: one line for all with whom a service shares a network, and not one for each.
 pub(super) fn gathered(verdict: &Verdict) -> Verdict {
-    let mut gathered: Vec<Finding> = Vec::new();
-    let mut names: Vec<Arc<str>> = Vec::new();
-    let mut findings = verdict.findings.iter().peekable();
-    while let Some(finding) = findings.next() {
-        if finding.class != Class::ExcessReachability {
+    let mut pairs = BTreeMap::<_, (Finding, Vec<&str>)>::new();
+    let mut gathered = Vec::new();
+    for finding in &verdict.findings {
+        if is_pair(finding) {
+            let (_, names) = pairs.entry(&finding.service).or_insert_with(|| (finding.clone(), Vec::new()));
+            names.push(&finding.subject);
+        } else {
             gathered.push(finding.clone());
-            continue;
         }
-        names.push(Arc::clone(&finding.subject));
-        // They stand beside each other: by severity, class and service.
-        let goes_on =
-            findings.peek().is_some_and(|next| (next.class, &next.service) == (finding.class, &finding.service));
-        if goes_on {
-            continue;
-        }
+    }
+    for (finding, names) in pairs.into_values() {
         let more = names.len().saturating_sub(NAMES);
-        let first = names.iter().take(NAMES).map(|name| &**name).collect::<Vec<_>>().join(", ");
+        let first = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!("it shares networks with {first}{more}, and no flow is between them");
-        gathered.push(Finding { message, ..finding.clone() });
-        names.clear();
+        gathered.push(Finding { message, ..finding });
     }
     verdict.with(gathered, [], Vec::new(), 0)
 }
@@ -141,17 +141,19 @@ mod tests {
             class: Class::ExcessReachability,
             severity: Severity::Info,
             service: Some(ServiceKey { project: "shop".into(), service: service.into() }),
+            message: format!("shares a network with {subject}, which listens"),
             subject: subject.into(),
-            message: "one".to_owned(),
             since: None,
         };
         let mut findings: Vec<_> = (0..10).map(|at| finding("api", format!("s{at}"))).collect();
         findings.push(finding("web", "db".to_owned()));
+        findings.push(Finding { message: "it could forward".to_owned(), ..finding("api", "s-forwarding".to_owned()) });
         let verdict = Verdict::default().with(findings, [], Vec::new(), 0);
         let messages: Vec<_> = gathered(&verdict).findings.into_iter().map(|finding| finding.message).collect();
         assert_eq!(
             messages,
             [
+                "it could forward",
                 "it shares networks with s0, s1, s2, s3, s4, s5, s6, s7 and 2 more, and no flow is between them",
                 "it shares networks with db, and no flow is between them"
             ]

@@ -47,19 +47,19 @@ struct Mode {
 pub(in crate::http) struct Finding {
     pub(in crate::http) class: &'static str,
     pub(in crate::http) severity: &'static str,
-    project: String,
+    pub(in crate::http) project: String,
     /// Left out where it is about a network of the project.
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<String>,
+    pub(in crate::http) service: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<Target>,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<String>,
     subject: String,
-    message: String,
+    pub(in crate::http) message: String,
     help: &'static str,
-    evidence: Vec<&'static str>,
-    since: Timestamp,
+    pub(in crate::http) evidence: Vec<&'static str>,
+    pub(in crate::http) since: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,6 +130,11 @@ struct Link {
 }
 
 impl Finding {
+    /// Whether it is about somebody else, too.
+    pub(in crate::http) const fn is_about_two(&self) -> bool {
+        self.to.is_some()
+    }
+
     /// The two services of one project that it is about, where it is about two.
     pub(in crate::http) fn pair(&self, project: &str) -> Option<(&str, &str)> {
         let to = self.to.as_ref().filter(|to| to.project.as_deref() == Some(project) && self.project == project)?;

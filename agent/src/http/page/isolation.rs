@@ -1,16 +1,18 @@
-//! The page's section on isolation: what stands, how much was looked at, and who may talk to whom, a letter a pair. What stands is in the
-//! list of findings; here is how far its silence can be trusted.
+//! The page's section on isolation: what stands, how much was looked at, and who may talk to whom, a letter a pair.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Write},
 };
 
-use super::html::Text;
+use super::{Age, html::Text};
 use crate::http::api::{
     Filter, View,
     isolation::{Cell, Finding, Isolation},
 };
+
+/// Violations shown here; the list of findings and the JSON go on.
+const ROWS: usize = 20;
 
 /// Services in a matrix; of larger projects the JSON has it.
 const MAX_SERVICES: usize = 40;
@@ -79,12 +81,10 @@ pub(super) fn write(page: &mut String, view: &View<'_>) -> fmt::Result {
     page.push_str("<h2 id=\"isolation\">Isolation</h2>\n<p>");
     match violations(&known) {
         0 => page.push_str("<span class=\"good\">Nothing</span> is reached that should not be"),
-        1 => page.push_str("<span class=\"bad\">1 violation</span>, in <a href=\"#findings\">the findings</a>"),
-        more => {
-            write!(page, "<span class=\"bad\">{more} violations</span>, in <a href=\"#findings\">the findings</a>")?;
-        }
+        1 => page.push_str("<span class=\"bad\">1 violation</span>"),
+        more => write!(page, "<span class=\"bad\">{more} violations</span>")?,
     }
-    let excess = known.findings.iter().filter(|finding| finding.class == EXCESS).count();
+    let excess = known.findings.iter().filter(|finding| finding.class == EXCESS && finding.is_about_two()).count();
     if excess > 0 {
         write!(page, "; {excess} pairs share a network without a flow")?;
     }
@@ -92,6 +92,7 @@ pub(super) fn write(page: &mut String, view: &View<'_>) -> fmt::Result {
         write!(page, "; {} waived", known.waived.len())?;
     }
     page.push_str(". <a href=\"/api/v1/isolation\">/api/v1/isolation</a> has who was seen with whom.</p>\n");
+    write_violations(page, view, &known)?;
     write_coverage(page, &known)?;
     let mut projects = BTreeMap::<&str, Vec<&Cell>>::new();
     for cell in &known.matrix {
@@ -108,6 +109,36 @@ const EXCESS: &str = "excess_reachability";
 
 fn violations(known: &Isolation<'_>) -> usize {
     known.findings.iter().filter(|finding| finding.severity != "info").count()
+}
+
+/// Those that stand, the worst first; nothing where there is none.
+fn write_violations(page: &mut String, view: &View<'_>, known: &Isolation<'_>) -> fmt::Result {
+    let violations = known.findings.iter().filter(|finding| finding.severity != "info");
+    if violations.clone().next().is_none() {
+        return Ok(());
+    }
+    page.push_str(
+        "<div class=\"wide\" role=\"region\" aria-label=\"Violations of isolation\" tabindex=\"0\">\n<table>\n\
+         <thead><tr><th scope=\"col\">Severity</th><th scope=\"col\">Where</th><th scope=\"col\">Finding</th>\
+         <th scope=\"col\">What is so</th><th scope=\"col\">Said by</th><th scope=\"col\">Known for</th></tr></thead>\n<tbody>\n",
+    );
+    for finding in violations.take(ROWS) {
+        let class = if finding.severity == "critical" { "bad" } else { "warn" };
+        let place = finding.service.as_ref().map(|service| format!("{}/{service}", finding.project));
+        writeln!(
+            page,
+            "<tr><td class=\"{class}\">{}</td><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td>{}</td><td>{}</td>\
+             <td>{}</td></tr>",
+            finding.severity,
+            Text(place.as_deref().unwrap_or(&finding.project)),
+            finding.class,
+            Text(&finding.message),
+            finding.evidence.join(", "),
+            Age(view.now.duration_since(finding.since)),
+        )?;
+    }
+    page.push_str("</tbody>\n</table>\n</div>\n");
+    Ok(())
 }
 
 fn write_coverage(page: &mut String, known: &Isolation<'_>) -> fmt::Result {

@@ -177,7 +177,10 @@ fn isolation_is_a_number_a_coverage_and_a_matrix() {
     let page = index(&View { isolation: Some(&board), policy: Some(&policies), ..view(&snapshot) });
     for part in [
         "<dt><a href=\"#isolation\">Isolation</a></dt><dd class=\"bad\">3</dd>",
-        "<span class=\"bad\">3 violations</span>, in <a href=\"#findings\">the findings</a>; 1 pairs share a network without a flow; 1 waived.",
+        "<span class=\"bad\">3 violations</span>; 1 pairs share a network without a flow; 1 waived.",
+        "<td class=\"bad\">critical</td><th scope=\"row\"><bdi>shop</bdi></th><td>internal_flag</td><td>network back is not internal</td><td>static</td><td>2 min</td>",
+        "<bdi>shop/web</bdi></th><td>unexpected_reachability</td>",
+        "<td>static, active</td>",
         "<td>passive</td><td class=\"warn\">4 of 5</td><td>mail: its processes have gone while they were read</td>",
         "<th scope=\"row\"><bdi>web</bdi></th><td class=\"good\">u</td><td class=\"\">-</td><td class=\"bad\">X</td><td class=\"\">s</td></tr>",
         "<th scope=\"row\"><bdi>api</bdi></th><td>#</td><td class=\"bad\">!</td><td></td><td></td></tr>",

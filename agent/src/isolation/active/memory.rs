@@ -152,6 +152,15 @@ impl Memory {
         for ((_, _, edge), held) in &self.answers {
             let worst = probed.edges.entry(edge.clone()).or_insert(held.answer);
             *worst = worst.or_worse(held.answer);
+            if held.pace == Pace::Seldom {
+                probed.beside.insert(edge.clone());
+            }
+        }
+        // One way across is enough to have come across.
+        for ((_, _, edge), held) in &self.answers {
+            if held.pace == Pace::Always && held.answer.is_reachable() {
+                probed.beside.remove(edge);
+            }
         }
         let known = std::mem::take(&mut self.waiting).into_iter().filter(|edge| !probed.edges.contains_key(edge));
         for edge in known.take(MAX_UNTRIED) {

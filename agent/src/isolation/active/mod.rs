@@ -18,7 +18,7 @@ mod run;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -90,6 +90,9 @@ pub struct Probed {
     /// The worst answer of each edge that was tried, over its addresses, families and replicas: reachable before unknown before closed. What
     /// was not tried again this round keeps its answer while both ends are as they were.
     pub edges: BTreeMap<Edge, Answer>,
+    /// Of these the ones that were reached over a network which both ends were on when it was tried, and over nothing else: a picture
+    /// in which one of them is about to start again shows no such network.
+    pub beside: BTreeSet<Edge>,
     /// Whether a name of the world outside was resolved from inside internal networks, by service.
     pub resolves: BTreeMap<ServiceKey, bool>,
     /// Edges that were to be tried and could not be, with the reason, for people.

@@ -210,7 +210,7 @@ fn who_says_nothing_of_flows_has_nothing_against_one() {
 #[test]
 fn a_network_is_found_by_either_name() {
     let back = NetworkRule { internal: Some(true), ..NetworkRule::default() };
-    let networks = [("back".into(), back.clone()), ("outer_net".into(), NetworkRule::default())].into();
+    let networks = [("back".into(), back), ("outer_net".into(), NetworkRule::default())].into();
     let intent = Intent::resolve(&policy(Layer { networks, ..Layer::default() }, vec![]), &snapshot(vec![]));
     let of = |name: &str, project: Option<&str>| {
         let network = Network { name: name.into(), project: project.map(Into::into), ..Network::default() };

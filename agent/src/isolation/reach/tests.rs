@@ -67,10 +67,11 @@ pub(in crate::isolation) fn container(
             "exposed" => container.confinement.exposed = [(Protocol::Tcp, 80)].into(),
             "link" => container.confinement.links = ["/test-to-1:/test-from-1/db".into()].into(),
             word if word.starts_with('=') => {
-                container.network_mode = NetworkMode::Container(format!("test-{}-1", &word[1..]).into())
+                let whose = format!("test-{}-1", word.trim_start_matches('='));
+                container.network_mode = NetworkMode::Container(whose.into());
             }
             word if word.starts_with("pub=") => {
-                let host_ip = word["pub=".len()..].into();
+                let host_ip = word.trim_start_matches("pub=").into();
                 container.ports.push(PublishedPort {
                     container_port: 80,
                     protocol: "tcp".into(),

@@ -14,7 +14,7 @@ pub(super) fn reached(look: &Look<'_>, probed: &Probed, neighbours: &Neighbours,
                 if look.wanted.allows(edge) != Some(false) {
                     continue;
                 }
-                if neighbours.share(&edge.from, target) {
+                if neighbours.share(&edge.from, target) || probed.beside.contains(edge) {
                     // The engine cannot close it.
                     if *answer == Answer::Open {
                         drafts.push(seen::excess_draft(&edge.from, target, Tier::Active));

@@ -44,7 +44,7 @@ pub(in crate::http) fn board() -> Board {
         subject: "back".into(),
         message: "network back is not internal".to_owned(),
         evidence: Evidence::from(Tier::Static),
-        ..reached.clone()
+        ..reached
     };
     let missing = Finding {
         class: Class::MissingFlow,
@@ -54,7 +54,7 @@ pub(in crate::http) fn board() -> Board {
         subject: "cache:6379/tcp".into(),
         message: "the flow to cache:6379/tcp must work and cannot: it does not listen there".to_owned(),
         evidence: Evidence::from(Tier::Passive),
-        ..reached.clone()
+        ..reached
     };
     let crowded = Finding {
         class: Class::ExcessReachability,
