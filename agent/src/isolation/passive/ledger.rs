@@ -169,22 +169,20 @@ impl Ledger {
         if socket.state == SocketState::SynSent {
             return Some(true);
         }
-        if space.listens(protocol, local.port()) {
-            return Some(false);
-        }
+        let own = space.listens(protocol, local.port());
         let peer = page.picture.space_of(remote.ip()).and_then(|index| page.seen.get(index));
-        if peer.is_some_and(|peer| peer.space.listens(protocol, remote.port())) {
-            return Some(true);
+        let other = peer.is_some_and(|peer| peer.space.listens(protocol, remote.port()))
+            || (page.picture.is_host(remote.ip()) && (page.host_listens)(protocol, remote.port()));
+        // Both ends of one connection have to come to the same, so neither believes itself more than the other.
+        if own != other {
+            return Some(other);
         }
-        if page.picture.is_host(remote.ip()) && (page.host_listens)(protocol, remote.port()) {
-            return Some(true);
-        }
-        // Whoever listened has left before anybody looked: the port that the kernel chose is the client's.
+        // Both listen, or whoever did has left before anybody looked: the port that the kernel chose is the client's.
         match (is_ephemeral(local.port()), is_ephemeral(remote.port())) {
             (true, false) => Some(true),
             (false, true) => Some(false),
             // Nobody in here listens, and who is outside was hardly let in.
-            _ if peer.is_none() => Some(true),
+            _ if peer.is_none() => Some(!own),
             _ => None,
         }
     }

@@ -260,6 +260,10 @@ proptest! {
         // The kernel has no two sockets with the same ends.
         let rows: Vec<_> = rows.into_iter().filter(|(space, _, local, peer, port)| taken.insert((*space, *local, *peer, *port))).collect();
         for (space, state, local, peer, port) in &rows {
+            // Who asks does so from a port that the kernel chose, and from no such port is he answered.
+            if *state == SYN_SENT && (*local < 2 || *port == 2) {
+                continue;
+            }
             let own = [WEB, DB][*space];
             let peer = ["172.18.0.3", "172.18.0.4", "172.18.0.1", "172.18.0.99", "203.0.113.1", "127.0.0.1", "192.0.2.2"][usize::from(*peer)];
             let local = [5432, 8080, 40001, 40002][usize::from(*local)];
