@@ -117,7 +117,8 @@ async fn serve(
     let trust = target_trust(&config, &sources).context("targets.ca_file")?;
     let helper = helper(&config, door);
     let dial = dial(helper.as_ref());
-    let standpoint = standpoint(&config, is_local, listener.address().port(), helper.is_some());
+    let port = listener.address().port();
+    let standpoint = standpoint(&config, is_local, port, helper.is_some());
     let targets =
         Targets::new(reader.clone(), standpoint, config.targets.clone(), Arc::clone(&dial), trust, metrics.clone());
     let shutdown = CancellationToken::new();
@@ -182,7 +183,8 @@ async fn serve(
     // Nothing waits for its end: what it counts is on the page, and begins at 0 with the agent.
     drop(part(probes.run(asking, shutdown.clone()).context("set up TLS for probes")?, &failure));
     // Nothing waits for its end: it only looks.
-    let looking = isolation::Around { elsewhere, own: targets.own_container(), helper, probes: Default::default() };
+    let looking =
+        isolation::Around { elsewhere, port, own: targets.own_container(), helper, probes: Default::default() };
     let looking = isolation::parts(&config, &app.inventory, &policy, looking);
     drop(part(isolation.clone().run(looking, shutdown.clone()), &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);

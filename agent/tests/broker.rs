@@ -90,7 +90,7 @@ fn ask(socket: &Path, request: &[u8], patience: Duration) -> std::io::Result<Str
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut piece) {
-        answer.extend_from_slice(&piece[..read]);
+        answer.extend_from_slice(piece.get(..read).unwrap_or_default());
     }
     stream.shutdown(Shutdown::Both).ok();
     Ok(String::from_utf8_lossy(&answer).into_owned())

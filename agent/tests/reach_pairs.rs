@@ -4,12 +4,7 @@
 //! says of networks and containers is what `docker inspect` shows. Traffic goes between containers of this test and to one of them on
 //! the network of the host, nowhere else.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test which cannot go on has failed"
-)]
+#![expect(clippy::expect_used, reason = "a test which cannot go on has failed")]
 
 mod support;
 

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Around {
     /// The engine is on another machine: nothing here is of its containers.
     pub(crate) elsewhere: bool,
+    /// The port the agent is found at.
+    pub(crate) port: u16,
     /// The agent's own container.
     pub(crate) own: Option<ContainerId>,
     /// The helper, where one is configured.
@@ -44,7 +46,7 @@ pub(crate) fn eyes(config: &Config, around: &Around) -> Result<Box<dyn Eyes>, St
         return Err("the engine is on another machine: its containers are not in this one's /proc".to_owned());
     }
     let own = around.own.as_ref().map(|id| id.as_str().into());
-    let lookout = Lookout::new(config.host.proc.clone(), own, around.probes.clone());
+    let lookout = Lookout::new(config.host.proc.clone(), own, around.probes.clone()).listening_on(around.port);
     Ok(match (&around.helper, Handle::try_current()) {
         (Some(helper), Ok(runtime)) => Box::new(lookout.helped(helper.clone(), runtime)),
         _ => Box::new(lookout),

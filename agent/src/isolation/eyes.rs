@@ -33,6 +33,13 @@ impl Lookout {
         Self { sweeper: Sweeper::new(), proc, own, probes, helper: None }
     }
 
+    /// Where the agent itself is found: on the host's network this port is the agent's, and no service of the host.
+    #[must_use]
+    pub fn listening_on(mut self, port: u16) -> Self {
+        self.sweeper = self.sweeper.listening_on(port);
+        self
+    }
+
     /// Asks the helper for descriptors by which the kernel lists sockets quicker than in files. Sweeps have to be on a thread for what
     /// blocks, from here on.
     #[must_use]

@@ -171,6 +171,8 @@ impl HostService {
 pub(crate) struct Outside {
     name: String,
     server: Child,
+    /// What it serves: nothing.
+    _folder: tempfile::TempDir,
 }
 
 impl Outside {
@@ -187,14 +189,16 @@ impl Outside {
         ip(&["link", "set", &here, "up"]);
         ip(&["-n", &name, "address", "add", "198.51.100.2/24", "dev", &there]);
         ip(&["-n", &name, "link", "set", &there, "up"]);
+        let folder = tempfile::tempdir().expect("an empty folder");
         let busybox = std::env::var("SPYHOP_BUSYBOX").unwrap_or_else(|_| "busybox".into());
         let port = Self::PORT.to_string();
         let server = Command::new("ip")
-            .args(["netns", "exec", &name, &busybox, "nc", "-lk", "-p", &port, "-e", &busybox, "cat"])
+            .args(["netns", "exec", &name, &busybox, "httpd", "-f", "-p", &port, "-h"])
+            .arg(folder.path())
             .stdin(Stdio::null())
             .spawn()
             .expect("a server outside");
-        Self { name, server }
+        Self { name, server, _folder: folder }
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn policy(lab: &Lab) -> usize {
         assert!(other.contains(from), "{from}");
         other = other.replace(from, to);
     };
-    replace("      database: { internal: true }", "      database: { internal: false }");
+    replace("      frontend: {}\n", "      frontend: { icc: false }\n");
     replace("      backend: { internal: true }\n", "      backend: { internal: true, gateway: isolated }\n");
     replace(
         "admin-frontend: { tier: \"2\", networks: [frontend],",
@@ -80,10 +80,10 @@ pub(crate) fn policy(lab: &Lab) -> usize {
     // Nobody listens there.
     replace(
         "      - traefik -> admin-frontend:3000\n",
-        "      - traefik -> admin-frontend:3000\n      - traefik -> admin-frontend:3001!\n      - admin-backend -> admin-redis:6380!\n",
+        "      - traefik -> admin-frontend:3000\n      - traefik -> admin-frontend:3001!\n      - admin-backend -> admin-postgres:5433!\n",
     );
     // The demo services call these all the time.
-    replace("      - mvp-platform-vehicles-api -> mvp-platform-vehicles-db:5432\n", "");
+    replace("      - mvp-platform-vehicles-api -> mvp-platform-vehicles-redis:6379\n", "");
     replace("      - mvp-platform-tenants -> platform-redis:6379\n", "");
     // Nobody calls these.
     replace("      - traefik -> mvp-platform-tenants:8000\n", "");
@@ -92,12 +92,12 @@ pub(crate) fn policy(lab: &Lab) -> usize {
     let found = all(
         lab,
         &[
-            (("internal_flag", "", "database"), "static"),
+            (("internal_flag", "", "frontend"), "static"),
             (("internal_flag", "", "backend"), "static"),
             (("egress", "admin-frontend", "frontend"), "static"),
             (("missing_flow", "traefik", "admin-frontend:3001/tcp"), "passive"),
-            (("missing_flow", "admin-backend", "admin-redis:6380/tcp"), "passive"),
-            (("unexpected_flow", "mvp-platform-vehicles-api", "mvp-platform-vehicles-db:5432/tcp"), "passive"),
+            (("missing_flow", "admin-backend", "admin-postgres:5433/tcp"), "passive"),
+            (("unexpected_flow", "mvp-platform-vehicles-api", "mvp-platform-vehicles-redis:6379/tcp"), "passive"),
             (("unexpected_flow", "mvp-platform-tenants", "platform-redis:6379/tcp"), "passive"),
             (("excess_reachability", "traefik", "mvp-platform-tenants"), "passive"),
             (("excess_reachability", "traefik", "mvp-platform-vehicles-api"), "passive"),
@@ -110,7 +110,7 @@ pub(crate) fn policy(lab: &Lab) -> usize {
 
 /// What only the kernel and connections show.
 pub(crate) fn traffic(lab: &Lab) -> usize {
-    let [frontend, platform, database] = ["frontend", "platform", "database"].map(|name| lab.network(name));
+    let [frontend, platform] = ["frontend", "platform"].map(|name| lab.network(name));
     let outside = Outside::make();
     let host = HostService::on(0);
     let probed = HostService::on(lab.host_port);
@@ -128,8 +128,8 @@ pub(crate) fn traffic(lab: &Lab) -> usize {
         .map(|(from, to)| Hole::between(&lab.subnet(from).0, &lab.subnet(to).0));
     // What is not let through is counted as such.
     let refused = lab
-        .impostor("admin-minio", &["--network", &database])
-        .role(again(&lab.address_on("platform-redis", "platform"), 6379))
+        .impostor("mvp-platform-landing", &["--network", &frontend])
+        .role(again(&lab.address_on("admin-backend", "backend"), 3001))
         .start();
     let host_port = format!("{}/tcp", probed.port);
     let found = all(
@@ -146,7 +146,7 @@ pub(crate) fn traffic(lab: &Lab) -> usize {
     let project = lab.system.composed.project.as_str();
     eventually("attempts are counted", || {
         let page = lab.agent.scrape_path("/metrics?collect[]=isolation");
-        let labels = [("project", project), ("src", "admin-minio")];
+        let labels = [("project", project), ("src", "mvp-platform-landing")];
         match page.value("spyhop_isolation_denied_attempts_total", &labels) {
             Some(count) if count > 0.0 => Ok(()),
             other => Err(format!("{other:?}")),

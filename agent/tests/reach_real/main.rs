@@ -4,12 +4,7 @@
 //! Promised: wherever the table says open or closed, the client finds the same; so does a probe, everywhere; and what the client does
 //! is seen by who asked whom. Each row is printed with the engine it was found on.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test which cannot go on has failed"
-)]
+#![expect(clippy::expect_used, reason = "a test which cannot go on has failed")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -43,6 +43,7 @@ pub(super) fn join(
     let fixed = fixed::look(&intent, snapshot);
     let around = &app::IsolationAround {
         elsewhere: wanted.elsewhere,
+        port: config.http.listen.port(),
         own: None,
         helper: app::helper(config, None),
         probes: Default::default(),

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -54,6 +54,8 @@ pub(super) struct Memory {
     names: BTreeMap<ServiceKey, (bool, Instant)>,
     /// Edges that had no turn this round.
     waiting: Vec<Edge>,
+    /// Addresses of the host.
+    hosts: HashSet<IpAddr>,
 }
 
 impl Memory {
@@ -108,6 +110,7 @@ impl Memory {
         let running = snapshot.containers.iter().filter(|entry| entry.container.has_processes());
         let running: HashSet<_> = running.map(|entry| &entry.container.id).collect();
         let addresses = plan::addresses(snapshot);
+        self.hosts = addresses.iter().filter(|(_, whose)| whose.is_none()).map(|(address, _)| *address).collect();
         let is_there = |(container, to, edge): &Pair| {
             let whose = addresses.get(&to.ip());
             let theirs = match &edge.to {
@@ -133,6 +136,9 @@ impl Memory {
                 match answer {
                     Ok(answer) => {
                         probed.count(answer);
+                        // A closed port of the host says nothing of a service behind it.
+                        let is_of_host = matches!(pair.2.to, End::Service(_)) && self.hosts.contains(&pair.1.ip());
+                        let answer = if is_of_host && answer == Answer::Refused { Answer::Dropped } else { answer };
                         if self.answers.len() < MAX_KEPT || self.answers.contains_key(&pair) {
                             self.answers.insert(pair, Held { answer, pace, at: now, planned, turns });
                         }
