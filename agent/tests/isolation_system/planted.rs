@@ -126,11 +126,11 @@ pub(crate) fn traffic(lab: &Lab) -> usize {
     let knocking = lab.impostor("platform-redis", &["--network", &platform]).role(again(&gateway, host.port)).start();
     let holes = [("frontend", "platform"), ("frontend", "database")]
         .map(|(from, to)| Hole::between(&lab.subnet(from).0, &lab.subnet(to).0));
-    // What is not let through is counted as such.
-    let refused = lab
-        .impostor("mvp-platform-landing", &["--network", &frontend])
-        .role(again(&lab.address_on("admin-backend", "backend"), 3001))
-        .start();
+    // What is not let through is counted as such, once its second packet has come to nothing as well.
+    let unanswered =
+        format!("while :; do nc -w 5 {} 3001 </dev/null; done", lab.address_on("admin-backend", "backend"));
+    let refused =
+        lab.impostor("mvp-platform-landing", &["--network", &frontend]).role(Role::Script(unanswered)).start();
     let host_port = format!("{}/tcp", probed.port);
     let found = all(
         lab,
