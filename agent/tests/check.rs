@@ -286,6 +286,27 @@ fn what_init_writes_is_clean() {
     assert_eq!(again.code, Some(3), "a file that is there is left alone");
 }
 
+/// Whoever was seen talking is written as a flow, and is none that nobody planned.
+#[test]
+fn what_was_observed_is_written_and_is_no_finding() {
+    let Some(bench) = Bench::or_skip("observed") else { return };
+    let serve = "mkdir -p /tmp/www && exec httpd -f -p 7000 -h /tmp/www";
+    let server = bench.bare("server").role(Role::Script(serve.into())).start();
+    let address = server.inspect()["NetworkSettings"]["IPAddress"].as_str().unwrap().to_owned();
+    let ask = format!("while :; do nc -w 1 {address} 7000 </dev/null; sleep 0.2; done");
+    let _client = bench.bare("client").role(Role::Script(ask)).start();
+    let learnt = bench.spyhop(&["init", "--observe", "6s"], None);
+    assert_eq!(learnt.code, Some(0), "{}", learnt.stderr);
+    assert!(learnt.stdout.contains("- \"client -> server:7000\"\n"), "{}", learnt.stdout);
+    assert!(learnt.stderr.contains("ways seen so far"), "{}", learnt.stderr);
+    let run = bench.spyhop(&["check", "--isolation"], Some(&learnt.stdout));
+    assert_eq!(run.code, Some(0), "{}\n{}{}", learnt.stdout, run.stdout, run.stderr);
+    let narrowed = learnt.stdout.replace("- \"client -> server:7000\"\n", "- \"client -> server:7001\"\n");
+    let run = bench.spyhop(&["check", "--isolation"], Some(&narrowed));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stdout.contains("unexpected_flow"), "{}", run.stdout);
+}
+
 /// The running agent: a service of the policy without a container is expected, its findings are series, and both follow the policy at SIGHUP.
 #[test]
 fn the_running_agent_holds_the_policy_against_what_it_sees() {

@@ -1,6 +1,6 @@
 //! What may stand on the command line, and its help.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -83,9 +83,11 @@ Examples:
 const INIT_HELP: &str = "\
 It asks the engine itself, once, and writes what it sees as if it were meant: a tier for each set of limits, services with what they
 publish and the networks they are on, and for what is not as it should be an exception of ninety days. Read it before you believe it.
+With --observe it also says who may talk to whom: what it saw. What happens seldom is not in it; watch for as long as it takes.
 
 Examples:
   spyhop init > policy.yml
+  spyhop init --observe 10m > policy.yml
   spyhop init --out /etc/spyhop/policy.yml && spyhop check";
 
 const RENDER_ALERTS_HELP: &str = "\
@@ -322,8 +324,16 @@ pub(super) struct InitArguments {
     /// File to write; it must not exist. Otherwise standard output
     #[arg(long, value_name = "PATH")]
     pub(super) out: Option<PathBuf>,
+    /// Watch connections for so long first, such as 5m, and write flows, egress and what is used of the host from them
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) observe: Option<Duration>,
     #[command(flatten)]
     pub(super) config: ConfigArguments,
+}
+
+/// As the configuration file has it.
+fn duration(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text).ok_or_else(|| "write a number with a unit, such as 30s, 5m or 1h".to_owned())
 }
 
 #[derive(Debug, Args)]

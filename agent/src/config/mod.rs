@@ -49,6 +49,7 @@ pub use docs::markdown;
 use keys::{Effect, policy::PolicyFile};
 use layers::Values;
 use report::Wrong;
+pub(crate) use units::{parse_duration, show_duration};
 
 /// Largest file that is read, in bytes: fifty times a configuration with every key and a comment on each.
 const MAX_FILE_BYTES: u64 = 256 * 1024;

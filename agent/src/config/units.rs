@@ -29,7 +29,7 @@ const SIZE_UNITS: [(&str, u64); 10] = [
 
 /// Reads a duration the way Prometheus does: whole numbers with a unit each, longest unit first, none twice; `0` alone needs no
 /// unit. `None` for anything else, for a bare number too: `5` could be meant as seconds or milliseconds.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
@@ -52,7 +52,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// Writes a duration so that [`parse_duration`] reads it back; what is below a millisecond is cut.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if rest == 0 {
         return "0s".to_owned();
