@@ -111,7 +111,7 @@ impl Lab {
 }
 
 fn around(own: Option<&str>) -> Around<'_> {
-    Around { proc: Path::new(PROC), now: Timestamp::now(), own, ours: &|_, _| false }
+    Around { proc: Path::new(PROC), now: Timestamp::now(), own, ours: &|_, _, _| false }
 }
 
 /// Sweeps anew until a sweep has seen it.

@@ -139,7 +139,7 @@ fn touch() {
 }
 
 fn sweep(sweeper: &mut Sweeper, snapshot: &Snapshot) -> Result<Observed> {
-    let around = Around { proc: Path::new(PROC), now: Timestamp::now(), own: None, ours: &|_, _| false };
+    let around = Around { proc: Path::new(PROC), now: Timestamp::now(), own: None, ours: &|_, _, _| false };
     let seen = sweeper.sweep(snapshot, &around);
     ensure!(seen.unseen.is_empty(), "not seen: {:?}", seen.unseen);
     Ok(seen)

@@ -45,6 +45,9 @@ pub(crate) fn eyes(config: &Config, around: &Around) -> Result<Box<dyn Eyes>, St
     if around.elsewhere {
         return Err("the engine is on another machine: its containers are not in this one's /proc".to_owned());
     }
+    if !crate::host::sockets::sees_host(&config.host.proc) {
+        return Err("processes of the host are not seen: in a container it takes `pid: host`".to_owned());
+    }
     let own = around.own.as_ref().map(|id| id.as_str().into());
     let lookout = Lookout::new(config.host.proc.clone(), own, around.probes.clone()).listening_on(around.port);
     Ok(match (&around.helper, Handle::try_current()) {

@@ -78,7 +78,7 @@ impl Eyes for Lookout {
     fn sweep(&mut self, snapshot: &Snapshot, now: Timestamp) -> Observed {
         self.fetch();
         let Self { sweeper, proc, own, probes, .. } = self;
-        let ours = |pid, local| probes.is_ours(pid, local);
+        let ours = |pid, local, to| probes.is_ours(pid, local, to);
         sweeper.sweep(snapshot, &Around { proc, now, own: own.as_deref(), ours: &ours })
     }
 

@@ -85,10 +85,17 @@ impl Intent {
     }
 
     /// With the container that the agent runs in, by the id that [`crate::targets::Targets::own_container`] knows; `None` on the host.
+    ///
+    /// Nobody is excused by a name that two have: labels are not to be trusted, and whoever copies those of the agent gains nothing by it.
     #[must_use]
     pub fn with_agent(mut self, snapshot: &Snapshot, id: Option<&str>) -> Self {
         let own = id.and_then(|id| snapshot.container(&ContainerId::new(id)));
-        self.agent = own.map(|entry| entry.container.identity.key.clone());
+        let own = own.map(|entry| &entry.container.identity.key);
+        let of_name = |key: &&ServiceKey| {
+            let running = snapshot.containers.iter().filter(|entry| entry.container.has_processes());
+            running.filter(|entry| entry.container.identity.key == **key).count() <= 1
+        };
+        self.agent = own.filter(of_name).cloned();
         self
     }
 

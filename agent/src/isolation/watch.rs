@@ -273,6 +273,7 @@ impl Watch {
             self.observed = None;
             self.crowd();
             self.sweeps.remove(&Tier::Passive);
+            self.let_go();
         }
         if !self.settings.active {
             self.probed = None;
@@ -281,10 +282,18 @@ impl Watch {
         self.judge();
     }
 
+    /// Nothing is looked at any more: no descriptor keeps the namespace of a container alive.
+    fn let_go(&mut self) {
+        if let Ok(eyes) = &mut self.eyes {
+            eyes.note(&Snapshot::default(), Timestamp::now());
+        }
+    }
+
     /// Nobody has a say any more: nothing stands.
     fn rest(&mut self) {
         (self.observed, self.probed) = (None, None);
         self.sweeps.clear();
+        self.let_go();
         if self.said.take().is_some() {
             events::tell(&events::between(&self.isolation.0.board.report(), &Report::default()));
             tracing::info!("isolation is no longer looked at: no project of the policy has a say in it, or it is off");
@@ -326,7 +335,7 @@ impl Watch {
             self.eyes = Err("it failed, which is a mistake of the program".to_owned());
             self.observed = None;
             self.crowd();
-            self.sweeps.remove(&Tier::Passive);
+            // When it last looked stays said: by that somebody is told.
             tracing::error!("the sweep of sockets has failed and is not tried again");
             self.judge();
             return;

@@ -140,7 +140,7 @@ fn seen(lab: &Lab, picture: &Snapshot, rows: &[Row<'_>], found: &[Found]) {
     let mut attempts = BTreeSet::new();
     let key = |container: &Running| ServiceKey { project: "".into(), service: container.name.as_str().into() };
     eventually("everybody is seen asking", || {
-        let around = Around { proc: Path::new("/proc"), now: Timestamp::now(), own: None, ours: &|_, _| false };
+        let around = Around { proc: Path::new("/proc"), now: Timestamp::now(), own: None, ours: &|_, _, _| false };
         let observed = sweeper.sweep(picture, &around);
         flows.extend(observed.flows.into_keys());
         attempts.extend(observed.attempts.into_keys());

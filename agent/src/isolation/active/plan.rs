@@ -162,10 +162,9 @@ fn nodes_of<'g, 'a>(ground: &'g Ground<'a>, owner: &'g ContainerId) -> impl Iter
 }
 
 impl Node<'_> {
-    /// Addresses of its networks' gateways, which are the host's.
+    /// Addresses of its networks' gateways, as far as these are the host's.
     fn gateways(&self) -> impl Iterator<Item = IpAddr> {
-        let networks = self.networks.iter().filter_map(|(_, network)| *network);
-        networks.flat_map(|network| network.gateways.iter().copied()).filter(|gateway| is_plain(*gateway))
+        self.networks.iter().filter_map(|(_, network)| *network).flat_map(gateways).filter(|gateway| is_plain(*gateway))
     }
 
     fn is_internal(&self) -> bool {
@@ -185,6 +184,16 @@ impl Node<'_> {
     }
 }
 
+/// Gateways of a network that are the host. That of a macvlan network is a router of the LAN, which nobody here has any business with; a bridge
+/// may be told to have no address.
+fn gateways(network: &Network) -> impl Iterator<Item = IpAddr> {
+    let has_host = |gateway: &IpAddr| {
+        let inhibited = gateway.is_ipv4() && network.options.inhibit_ipv4 == Some(true);
+        network.is_bridge() && !inhibited
+    };
+    network.gateways.iter().copied().filter(has_host)
+}
+
 /// Ports of a service that are known: listened on, named in flows, exposed, published.
 fn ports(input: &Input<'_>, key: &ServiceKey, nodes: &[Node<'_>]) -> BTreeSet<(Protocol, u16)> {
     let listened = input.observed.and_then(|observed| observed.listeners.get(key)).into_iter().flatten().copied();
@@ -192,7 +201,8 @@ fn ports(input: &Input<'_>, key: &ServiceKey, nodes: &[Node<'_>]) -> BTreeSet<(P
     let of = |port: &PublishedPort| Some((Protocol::from_word(&port.protocol)?, port.container_port));
     let published = nodes.iter().flat_map(|node| node.entry.container.ports.iter().filter_map(of));
     let named = (input.ports)(key).into_iter();
-    let known: BTreeSet<_> = listened.chain(named).chain(exposed).chain(published).take(MAX_PORTS).collect();
+    // What the policy names comes first: a container can listen on as many ports as it likes.
+    let known: BTreeSet<_> = named.chain(published).chain(exposed).chain(listened).take(MAX_PORTS).collect();
     if known.is_empty() { [SOME_PORT].into() } else { known }
 }
 
@@ -284,7 +294,7 @@ fn to_host(
 
 /// Addresses behind which somebody of a picture is: with whose they are, and `None` where they are the host's.
 pub(super) fn addresses(snapshot: &Snapshot) -> HashMap<IpAddr, Option<&ServiceKey>> {
-    let gateways = snapshot.networks.iter().flat_map(|network| &network.gateways).copied();
+    let gateways = snapshot.networks.iter().flat_map(|network| gateways(network));
     let published = snapshot.containers.iter().flat_map(|entry| &entry.container.ports);
     let published = published.filter_map(|port| port.host_ip.parse().ok());
     let mut found: HashMap<_, _> = gateways.chain(published).chain([DESKTOP.0]).map(|ip| (ip, None)).collect();

@@ -165,7 +165,7 @@ impl Runner<'_> {
         // Closed by a reset: nothing of it stays in either list of sockets, and whoever listens gets nothing to read.
         socket.set_zero_linger()?;
         socket.bind(any(to))?;
-        self.own.begins(&visit.pids, socket.local_addr()?.port());
+        self.own.begins(&visit.pids, socket.local_addr()?.port(), to);
         socket.connect(to).await.map(drop)
     }
 
@@ -173,7 +173,7 @@ impl Runner<'_> {
     async fn datagram(&self, visit: &Visit, socket: OwnedFd, to: SocketAddr) -> io::Result<()> {
         rustix::net::bind(&socket, &any(to))?;
         let socket = helper::udp(socket)?;
-        self.own.begins(&visit.pids, socket.local_addr()?.port());
+        self.own.begins(&visit.pids, socket.local_addr()?.port(), to);
         socket.connect(to).await?;
         socket.send(&[]).await?;
         socket.recv(&mut [0; 1]).await.map(drop)
@@ -187,7 +187,7 @@ impl Runner<'_> {
             rustix::net::bind(&socket, &any(RESOLVER))?;
             let socket = helper::udp(socket)?;
             let port = socket.local_addr()?.port();
-            self.own.begins(&visit.pids, port);
+            self.own.begins(&visit.pids, port, RESOLVER);
             socket.connect(RESOLVER).await?;
             let question = dns::question(port, name);
             socket.send(&question).await?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    MAX_EDGES, Observed,
+    MAX_EDGES, MAX_LOOSE, Observed, Ours,
     groups::{Group, key},
     picture::{Picture, Who, Whom},
     space::{Space, is_ephemeral},
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     host::sockets::Row,
     isolation::{Edge, End},
-    model::{Protocol, Socket, SocketState},
+    model::{Protocol, ServiceKey, Socket, SocketState},
 };
 
 /// The resolver's port.
@@ -86,8 +86,8 @@ pub(super) struct Page<'s, 'l> {
     pub(super) picture: &'l Picture<'s>,
     /// Ports on which the host listens, published ones among them.
     pub(super) host_listens: &'l dyn Fn(Protocol, u16) -> bool,
-    /// Whether a socket with this address, made in the namespace of this process, is a probe of ours.
-    pub(super) ours: &'l dyn Fn(u32, SocketAddr) -> bool,
+    /// Whether a socket with this address, made in the namespace of this process to reach the other, is a probe of ours.
+    pub(super) ours: Ours<'l>,
 }
 
 /// The connections of all namespaces.
@@ -95,8 +95,8 @@ pub(super) struct Page<'s, 'l> {
 pub(super) struct Ledger {
     connections: HashMap<Connection, Known>,
     edges: HashSet<Arc<Edge>>,
-    /// How many of them lead to an address that is no service's.
-    loose: usize,
+    /// How many of them lead to an address that is no service's, by who began them: whoever knocks everywhere takes no place of others.
+    loose: HashMap<ServiceKey, usize>,
 }
 
 impl Ledger {
@@ -133,9 +133,12 @@ impl Ledger {
         let loose = &mut self.loose;
         self.edges.retain(|edge| {
             let used = Arc::strong_count(edge) > 1;
-            *loose -= usize::from(!used && is_loose(&edge.to));
+            if let Some(count) = loose.get_mut(&edge.from).filter(|_| !used && is_loose(&edge.to)) {
+                *count -= 1;
+            }
             used
         });
+        loose.retain(|_, count| *count > 0);
     }
 
     fn candidates(&self, page: &Page<'_, '_>, observed: &mut Observed) -> Vec<Candidate> {
@@ -199,9 +202,11 @@ impl Ledger {
         let Connection { protocol, client, server } = *connection;
         let seen = page.seen.get(*space)?;
         let left_out = &mut observed.left_out;
-        let is_ours = |group: &Group<'_>| group.members.iter().any(|(_, process)| (page.ours)(process.pid, client));
+        let is_ours = |group: &Group<'_>, to: Option<SocketAddr>| {
+            group.members.iter().any(|(_, process)| (page.ours)(process.pid, client, to))
+        };
         let edge = if candidate.outbound {
-            if seen.group.is_agent || is_ours(seen.group) {
+            if seen.group.is_agent || is_ours(seen.group, Some(server)) {
                 return None;
             }
             match page.picture.whom(protocol, server, || inbound.contains(connection)) {
@@ -217,7 +222,8 @@ impl Ledger {
             }
         } else {
             let peer = page.picture.space_of(client.ip()).and_then(|index| page.seen.get(index));
-            if peer.is_some_and(|peer| is_ours(peer.group)) {
+            // A published port was asked for at another address than the server has.
+            if peer.is_some_and(|peer| is_ours(peer.group, None)) {
                 return None;
             }
             let from = match page.picture.who(client.ip()) {
@@ -245,10 +251,13 @@ impl Ledger {
             return Some(Arc::clone(known));
         }
         let loose = is_loose(&edge.to);
-        if self.edges.len() >= MAX_EDGES || (loose && self.loose >= MAX_EDGES / 2) {
+        let of_source = self.loose.get(&edge.from).copied().unwrap_or_default();
+        if self.edges.len() >= MAX_EDGES || (loose && of_source >= MAX_LOOSE) {
             return None;
         }
-        self.loose += usize::from(loose);
+        if loose {
+            self.loose.insert(edge.from.clone(), of_source + 1);
+        }
         let edge = Arc::new(edge);
         self.edges.insert(Arc::clone(&edge));
         Some(edge)

@@ -29,10 +29,13 @@ use crate::model::{Protocol, ServiceKey};
 
 pub use graph::{Graph, Sighting};
 pub use space::FULL_EVERY;
-pub use sweep::{Around, Sweeper};
+pub use sweep::{Around, Ours, Sweeper};
 
-/// Edges of one sweep, and of the graph, at most; half of them to addresses that are no service's.
+/// Edges of one sweep, and of the graph, at most; of the graph half of them to addresses that are no service's.
 pub const MAX_EDGES: usize = 8192;
+
+/// Edges of one sweep from one service to addresses that are no service's, at most.
+pub const MAX_LOOSE: usize = 256;
 
 /// Sockets kept of one namespace at most.
 pub const MAX_ROWS: usize = 16_384;

@@ -18,6 +18,9 @@ use crate::{
     inventory::Snapshot,
 };
 
+/// Whether a socket with this own address, made in the namespace of this process, is a probe of the agent's, whoever or only this one is asked.
+pub type Ours<'a> = &'a dyn Fn(u32, SocketAddr, Option<SocketAddr>) -> bool;
+
 /// What a sweep has to know beside the picture.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
@@ -28,7 +31,7 @@ pub struct Around<'a> {
     /// Id or name of the agent's own container.
     pub own: Option<&'a str>,
     /// Whether a socket with this own address, made in the namespace of this process, is a probe of the agent's.
-    pub ours: &'a dyn Fn(u32, SocketAddr) -> bool,
+    pub ours: Ours<'a>,
 }
 
 /// Looks again and again, and remembers what it has seen: one owner, one sweep at a time. It blocks.

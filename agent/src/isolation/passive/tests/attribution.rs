@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{
-    super::{MAX_EDGES, Sweeper},
+    super::{MAX_EDGES, MAX_LOOSE, Sweeper},
     world::*,
 };
 use crate::{
@@ -244,9 +244,13 @@ fn addresses_without_end_do_not_push_out_services() {
     rows.push(tcp(THERE, "172.18.0.3:60900", "172.18.0.4:5432"));
     world.sockets(101, &rows);
     let seen = world.sweep();
-    assert_eq!(seen.flows.len(), MAX_EDGES / 2 + 1);
-    assert_eq!(seen.left_out.edges, (MAX_EDGES / 2) as u64);
+    assert_eq!(seen.flows.len(), MAX_LOOSE + 1);
+    assert_eq!(seen.left_out.edges, (MAX_EDGES - MAX_LOOSE) as u64);
     assert!(seen.flows.contains_key(&edge("web", End::Service(service("db")), 5432)));
+    // Nor do they push out those of others.
+    world.sockets(102, &[tcp(THERE, "172.18.0.4:40000", "203.0.113.9:443")]);
+    let outside = edge("db", End::External("203.0.113.9".parse().unwrap()), 443);
+    assert!(world.sweep().flows.contains_key(&outside));
 }
 
 proptest! {

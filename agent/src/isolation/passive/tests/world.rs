@@ -158,7 +158,8 @@ impl World {
         self.now = self.now.checked_add(SignedDuration::from_secs(10)).unwrap();
         let ours = self.ours.clone();
         let proc = self.proc();
-        let around = Around { proc: &proc, now: self.now, own: self.own.as_deref(), ours: &|_, at| ours.contains(&at) };
+        let around =
+            Around { proc: &proc, now: self.now, own: self.own.as_deref(), ours: &|_, at, _| ours.contains(&at) };
         self.sweeper.sweep(&self.snapshot, &around)
     }
 
