@@ -230,7 +230,10 @@ fn every_way_is_told_as_a_client_inside_finds_it() {
     assert_eq!(probed.untried, BTreeMap::new());
 
     let pid = web.pid();
-    assert!((32_768..=60_999).any(|port| own.is_ours(pid, ([0, 0, 0, 0], port).into())), "its ports are remembered");
+    assert!(
+        (32_768..=60_999).any(|port| own.is_ours(pid, ([0, 0, 0, 0], port).into(), None)),
+        "its ports are remembered"
+    );
     eventually("the helper is as it was", || {
         let (handles, namespace) = yard.helper.state();
         holds((handles, namespace) == (before.0 + 1, before.1), || format!("{handles}, before {before:?}"))
