@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Look, report::Coverage};
-use crate::{isolation::Tier, model::ServiceKey};
+use crate::{
+    isolation::Tier,
+    model::{NetworkMode, ServiceKey},
+};
 
 /// Of one project, by tier. A tier that has not looked has none.
 pub(super) fn of(look: &Look<'_>, project: &str) -> BTreeMap<Tier, Coverage> {
@@ -13,6 +16,7 @@ pub(super) fn of(look: &Look<'_>, project: &str) -> BTreeMap<Tier, Coverage> {
         let mut coverage = Coverage::default();
         for service in running(look, project) {
             match observed.unseen.get(service) {
+                Some(why) if is_on_host(look, service) => coverage.cannot(service.service.to_string(), why.clone()),
                 Some(why) => coverage.misses(service.service.to_string(), why.clone()),
                 None if observed.seen.contains(service) => coverage.looks(),
                 None => coverage.misses(service.service.to_string(), "it came after the last sweep"),
@@ -24,7 +28,7 @@ pub(super) fn of(look: &Look<'_>, project: &str) -> BTreeMap<Tier, Coverage> {
         let mut coverage = Coverage::default();
         for (edge, answer) in probed.edges.iter().filter(|(edge, _)| *edge.from.project == *project) {
             match answer {
-                Answer::Unknown => coverage.misses(edge.to_string(), "the answer, or its absence, says nothing"),
+                Answer::Unknown => coverage.cannot(edge.to_string(), "the answer, or its absence, says nothing"),
                 _ => coverage.looks(),
             }
         }
@@ -46,6 +50,13 @@ fn fixed(look: &Look<'_>, project: &str) -> Coverage {
         }
     }
     coverage
+}
+
+/// Whether all that runs of a service is on the host's network, where nobody can tell it from the host.
+fn is_on_host(look: &Look<'_>, service: &ServiceKey) -> bool {
+    let running = look.snapshot.containers.iter().filter(|entry| entry.container.has_processes());
+    let mut own = running.filter(|entry| entry.container.identity.key == *service);
+    own.all(|entry| entry.container.network_mode == NetworkMode::Host)
 }
 
 /// Services of a project of which a container runs.

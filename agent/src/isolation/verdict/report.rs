@@ -77,6 +77,11 @@ impl Coverage {
     /// Takes down something that was not looked at.
     pub(super) fn misses(&mut self, what: String, why: impl Into<String>) {
         self.of += 1;
+        self.cannot(what, why);
+    }
+
+    /// Takes down something that nobody can look at. It is told and counts for nothing: a host on which all is well is never without it.
+    pub(super) fn cannot(&mut self, what: String, why: impl Into<String>) {
         if self.missing.len() < super::MAX_REASONS {
             self.missing.push((what, why.into()));
         }
