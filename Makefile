@@ -23,7 +23,7 @@ DEBUG := $(CARGO_TARGET_DIR)/$(TARGET)/debug
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 # A function is copied into its callers up to this cost (LLVM's own measure; 225 is usual at opt-level 2): a tenth less binary at the same
 # rates (benches/README.md).
-RELEASE_FLAGS := $(RUSTFLAGS) -C llvm-args=-inline-threshold=40
+RELEASE_FLAGS := $(RUSTFLAGS) -C llvm-args=-inline-threshold=20
 # Both programs at a time: built one by one they would ask for different features of what they share, and build it twice.
 RELEASE_BUILD := RUSTFLAGS='$(RELEASE_FLAGS)' SPYHOP_REVISION=$(REVISION) cargo build --release $(CARGO_FLAGS) -p spyhop -p spyhop-demo
 

@@ -1,6 +1,8 @@
 //! The one task: the static tier judges each new picture at once, the others look once an interval. It costs nothing while no project
 //! of the policy has a say.
 
+mod confirm;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -15,6 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::confirm::Confirmed;
 use super::{
     Draft, Intent, Tier,
     active::Probed,
@@ -186,6 +189,8 @@ struct Watch {
     excess: Vec<Draft>,
     observed: Option<Arc<Observed>>,
     probed: Option<Probed>,
+    /// What a second round has to agree with.
+    confirmed: Confirmed,
     sweeps: BTreeMap<Tier, Sweep>,
     probes: [u64; 5],
     sweeping: Option<BoxFuture<'static, Swept>>,
@@ -217,6 +222,7 @@ impl Watch {
             excess,
             observed,
             probed,
+            confirmed: Confirmed::default(),
             sweeps,
             probes,
             sweeping,
@@ -354,13 +360,14 @@ impl Watch {
         self.judge();
     }
 
-    fn probed(&mut self, probed: Probed, took: Duration) {
+    fn probed(&mut self, mut probed: Probed, took: Duration) {
         if !self.settings.active || !self.is_awake() {
             return;
         }
         for (count, more) in self.probes.iter_mut().zip(probed.asked) {
             *count += more;
         }
+        self.confirmed.confirm(&mut probed);
         self.probed = Some(probed);
         self.sweeps.insert(Tier::Active, Sweep { at: Timestamp::now(), took });
         self.judge();
