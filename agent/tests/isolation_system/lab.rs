@@ -41,14 +41,16 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    pub(crate) fn start(system: System) -> Self {
+    /// With `strangers` the agent sees the containers of other tests as well.
+    pub(crate) fn start(system: System, strangers: bool) -> Self {
         let helper = NetnsHelper::start(&[]);
         let host_port = free_port();
         let more = format!(
-            "containers:\n  include: [\"project={project}\", \"name=spyhop-test-*\"]\nisolation:\n  interval: {}s\n  active: true\n  helper: {}\n  host_ports: [{host_port}]\n",
+            "containers:\n  include: [\"project={project}\"{strangers}]\nisolation:\n  interval: {}s\n  active: true\n  helper: {}\n  host_ports: [{host_port}]\n",
             INTERVAL.as_secs(),
             helper.path().display(),
             project = system.composed.project,
+            strangers = if strangers { ", \"name=spyhop-test-*\"" } else { "" },
         );
         let (home, agent) = system.watch_with(&more);
         Self { agent, _home: home, _helper: helper, system, host_port }

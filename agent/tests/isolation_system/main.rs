@@ -21,13 +21,13 @@ use support::{
 };
 
 /// The running system, or nothing after telling why.
-fn system(stem: &str) -> Option<Lab> {
+fn system(stem: &str, strangers: bool) -> Option<Lab> {
     if !is_root_or_skip() {
         return None;
     }
     let mut system = System::or_skip(stem, &["compose.yml"])?;
     system.composed.up();
-    let lab = Lab::start(system);
+    let lab = Lab::start(system, strangers);
     eventually("every mode has covered everything", || {
         let found = lab.coverage();
         let full = found.len() == 3 && found.values().all(|ratio| *ratio == 1.0);
@@ -38,7 +38,7 @@ fn system(stem: &str) -> Option<Lab> {
 
 #[test]
 fn as_it_should_be_it_has_no_violation_whatever_comes_and_goes() {
-    let Some(lab) = system("clean") else { return };
+    let Some(lab) = system("clean", false) else { return };
     assert_eq!(lab.violations(), BTreeMap::new());
     let page = lab.agent.scrape_path("/metrics?collect[]=isolation");
     let mine = [("project", lab.system.composed.project.as_str())];
@@ -69,7 +69,7 @@ fn as_it_should_be_it_has_no_violation_whatever_comes_and_goes() {
 
 #[test]
 fn what_is_planted_is_found_and_goes_when_repaired() {
-    let Some(lab) = system("breaches") else { return };
+    let Some(lab) = system("breaches", true) else { return };
     let baseline = lab.findings();
     let mut planted = 0;
     planted += planted::containers(&lab);
