@@ -256,6 +256,7 @@ fn half_a_page_never_looks_whole() {
     ];
     let containers = applications.iter().map(|(name, app, _)| on_host(name, app.port)).collect();
     let (_engine, _home, agent) = scene(containers, "targets:\n  timeout: 1s\n  max_body_size: 1MiB\n");
+    let idle = agent.usage().rss;
     for (name, _, word) in &applications {
         let before = outcome(&agent, word);
         let begun = Instant::now();
@@ -267,7 +268,8 @@ fn half_a_page_never_looks_whole() {
             holds(counted == 1.0, || format!("{name} {word}: {counted}"))
         });
     }
-    assert!(agent.usage().rss < 30 << 20, "{} bytes", agent.usage().rss);
+    // Above what it has while nothing happens: how large the program of a debug build is, is nobody's affair here.
+    assert!(agent.usage().rss < idle + (12 << 20), "{} bytes, {idle} before", agent.usage().rss);
 }
 
 /// Prometheus leaves at its timeout, people press Control-C: the target is let go, and nothing is said of it.
