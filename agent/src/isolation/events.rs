@@ -40,46 +40,16 @@ pub(super) fn tell(change: &Change<'_>) {
         let (port, evidence) = (finding.port_label(), finding.evidence_words());
         let (project, service) = (&*service.project, &*service.service);
         let (to, subject, port, evidence) = (&*to, &**subject, &*port, &*evidence);
+        // The level of a line is part of the program's text, and all else of these two is the same.
+        macro_rules! line {
+            ($level:ident, $said:literal) => {
+                tracing::$level!(class, severity, project, service, to, port, subject, evidence, $said)
+            };
+        }
         match (came, finding.severity) {
-            (true, Severity::Info) => {
-                tracing::info!(
-                    class,
-                    severity,
-                    project,
-                    service,
-                    to,
-                    port,
-                    subject,
-                    evidence,
-                    "isolation finding: {message}"
-                );
-            }
-            (true, _) => {
-                tracing::warn!(
-                    class,
-                    severity,
-                    project,
-                    service,
-                    to,
-                    port,
-                    subject,
-                    evidence,
-                    "isolation finding: {message}"
-                );
-            }
-            (false, _) => {
-                tracing::info!(
-                    class,
-                    severity,
-                    project,
-                    service,
-                    to,
-                    port,
-                    subject,
-                    evidence,
-                    "isolation finding is gone"
-                );
-            }
+            (true, Severity::Info) => line!(info, "isolation finding: {message}"),
+            (true, _) => line!(warn, "isolation finding: {message}"),
+            (false, _) => line!(info, "isolation finding is gone"),
         }
     }
     let more = (change.came.len() + change.went.len()).saturating_sub(MAX_LINES);

@@ -283,6 +283,7 @@ impl Watch {
         }
         if !self.settings.active {
             self.probed = None;
+            self.confirmed = Confirmed::default();
             self.sweeps.remove(&Tier::Active);
         }
         self.judge();
@@ -298,6 +299,7 @@ impl Watch {
     /// Nobody has a say any more: nothing stands.
     fn rest(&mut self) {
         (self.observed, self.probed) = (None, None);
+        self.confirmed = Confirmed::default();
         self.sweeps.clear();
         self.let_go();
         if self.said.take().is_some() {
@@ -348,6 +350,8 @@ impl Watch {
         };
         self.eyes = Ok(eyes);
         if !self.settings.passive || !self.is_awake() {
+            // It was under way when the last was told to let go.
+            self.let_go();
             return;
         }
         self.court.saw(&*self.intent, &mut observed, now);
