@@ -25,7 +25,8 @@ use rustix::{
     thread::{set_thread_res_gid, set_thread_res_uid},
 };
 use spyhop::{
-    helper::{Family, Kind, MAX_SOCKETS, Process, tcp},
+    helper::{Family, Kind, MAX_SOCKETS, tcp},
+    model::Process,
     net::handover,
 };
 use support::{

@@ -25,11 +25,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    Process,
-    protocol::{Answer, Family, Kind, MAX_SOCKETS, Request},
-};
-use crate::net::handover::Asker;
+use super::protocol::{Answer, Family, Kind, MAX_SOCKETS, Request};
+use crate::{model::Process, net::handover::Asker};
 
 /// Longest wait for an answer, the wait for those before it included. One takes some ten microseconds.
 const PATIENCE: Duration = Duration::from_secs(2);

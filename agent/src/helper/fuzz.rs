@@ -1,9 +1,7 @@
 //! What comes over the helper's socket, for fuzzers.
 
-use super::{
-    process,
-    protocol::{Answer, Request},
-};
+use super::protocol::{Answer, Request};
+use crate::model::Process;
 
 /// A request, an answer and a line of `stat`: whatever is understood is written in the one way there is.
 ///
@@ -16,5 +14,5 @@ pub fn helper(bytes: &[u8]) {
     if let Some(answer) = Answer::decode(bytes) {
         assert_eq!(answer.encode().as_slice(), bytes);
     }
-    let _any_time_will_do = process::start_time(bytes);
+    let _any_time_will_do = Process::start_time_of(bytes);
 }

@@ -18,6 +18,5 @@ mod rooms;
 mod server;
 
 pub use client::{Client, Connect, Connecting, tcp, udp};
-pub use process::Process;
 pub use protocol::{Family, Kind, MAX_SOCKETS};
 pub use server::{HelperError, Options, run};

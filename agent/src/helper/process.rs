@@ -1,4 +1,5 @@
-//! A process that cannot be taken for another: its id together with when it began.
+//! Finding a process that cannot be taken for another, and proving whose it is before anything is made in its namespace: by its cgroup
+//! alone, where a look at its sockets (`host::sockets`) does with when it began.
 
 use std::{
     fs::File,
@@ -6,20 +7,10 @@ use std::{
     path::Path,
 };
 
+use crate::model::Process;
+
 /// Largest file of `/proc` read here. A line of `stat` has some 400 bytes; a process may be in a hundred cgroups.
 const MAX_FILE: u64 = 16 << 10;
-
-/// Field 22 of `/proc/<pid>/stat` counted from the first behind the name, which is field 3 (proc(5)).
-const START_TIME: usize = 22 - 3;
-
-/// One process of the engine's machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Process {
-    /// Its id in the pid namespace of the host.
-    pub pid: u32,
-    /// When it began, in clock ticks since the boot: field 22 of its `stat`. A pid is given out again, a pair of both is not.
-    pub start_time: u64,
-}
 
 impl Process {
     /// The process that has this id now; `proc` is where the host's `/proc` is.
@@ -28,7 +19,7 @@ impl Process {
     /// What the kernel says: most often that it is gone. `InvalidData` where the file is not as proc(5) has it.
     pub fn read(proc: &Path, pid: u32) -> io::Result<Self> {
         let stat = read(&proc.join(pid.to_string()).join("stat"))?;
-        let start_time = start_time(&stat).ok_or(io::ErrorKind::InvalidData)?;
+        let start_time = Self::start_time_of(&stat).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { pid, start_time })
     }
 
@@ -46,14 +37,6 @@ impl Process {
     }
 }
 
-/// When the process of a `stat` file began.
-pub(super) fn start_time(stat: &[u8]) -> Option<u64> {
-    // The name is whatever the process wants it to be, brackets and spaces included; no field behind it has a bracket.
-    let end = memchr::memrchr(b')', stat)?;
-    let text = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    text.split_ascii_whitespace().nth(START_TIME)?.parse().ok()
-}
-
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
@@ -62,20 +45,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    #[test]
-    fn names_cannot_move_the_field() {
-        let rest = "S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 99 1";
-        for name in ["sh", "a b", ") S 1 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 666 99 1", "))", "\n"] {
-            assert_eq!(start_time(format!("7 ({name}) {rest}").as_bytes()), Some(12345), "{name:?}");
-        }
-        for broken in ["", "7", "7 (sh", "7 (sh) S 1 1", "7 (sh) S 1 1 1 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 soon 9"] {
-            assert_eq!(start_time(broken.as_bytes()), None, "{broken:?}");
-        }
-    }
 
     #[test]
     fn a_process_is_found_and_its_container_is_proven() {
@@ -94,13 +64,5 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::NotFound, "{other:?}");
         }
         assert_eq!(Process::read(folder.path(), 8).unwrap_err().kind(), io::ErrorKind::NotFound);
-    }
-
-    proptest! {
-        #[test]
-        fn bytes_of_no_form_have_no_start(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let found = start_time(&bytes);
-            prop_assert!(found.is_none() || bytes.contains(&b')'));
-        }
     }
 }

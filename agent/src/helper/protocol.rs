@@ -18,7 +18,7 @@
 
 use std::net::SocketAddr;
 
-use super::Process;
+use crate::model::Process;
 use crate::net::handover;
 
 /// Version of both.

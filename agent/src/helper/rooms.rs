@@ -13,10 +13,8 @@ use rustix::{
     thread::{LinkNameSpaceType, move_into_link_name_space},
 };
 
-use super::{
-    process,
-    protocol::{Answer, Family, Kind, Request},
-};
+use super::protocol::{Answer, Family, Kind, Request};
+use crate::model::Process;
 
 /// Most of `/proc/<pid>/stat`: some 400 bytes, and the name in it has 16 at most.
 const MAX_STAT: usize = 1024;
@@ -77,7 +75,7 @@ impl Rooms {
     }
 
     /// The namespace of a process which is the one that is meant.
-    fn namespace(&self, of: super::Process) -> Result<OwnedFd, Errno> {
+    fn namespace(&self, of: Process) -> Result<OwnedFd, Errno> {
         // One folder, which is that of one process for ever: whoever has its pid later is not found in it.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(&self.proc, of.pid.to_string(), flags, Mode::empty())?;
@@ -107,7 +105,7 @@ fn file(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
 fn began(folder: &OwnedFd, start_time: u64) -> Result<(), Errno> {
     let mut bytes = [0; MAX_STAT];
     let length = read(file(folder, "stat")?, &mut bytes)?;
-    let found = process::start_time(bytes.get(..length).unwrap_or_default());
+    let found = Process::start_time_of(bytes.get(..length).unwrap_or_default());
     if found == Some(start_time) { Ok(()) } else { Err(Errno::SRCH) }
 }
 

@@ -19,7 +19,7 @@ use super::{
     roots::{Hierarchies, Roots},
     v1, v2,
 };
-use crate::model::{ContainerSample, Spec};
+use crate::model::{ContainerSample, Process, Spec};
 
 /// How far the engine's start time and the kernel's may lie apart for one process: the engine notes it after the start, and wall
 /// clocks are set now and then. A reused pid is younger by the life of the container, usually more.
@@ -253,29 +253,11 @@ fn fresh_until(path: &str) -> Instant {
 /// Whether a process started when the engine says the container did: field 22 of `/proc/<pid>/stat`, clock ticks since boot.
 fn same_start(around: &Surroundings, process: &Path, started_at: Option<Timestamp>) -> bool {
     let Some((started_at, boot)) = started_at.zip(around.boot_seconds) else { return false };
-    let Some(ticks) = read_once(&process.join("stat"), 4096).ok().and_then(|bytes| start_ticks(&bytes)) else {
+    let Some(ticks) = read_once(&process.join("stat"), 4096).ok().and_then(|bytes| Process::start_time_of(&bytes))
+    else {
         return false;
     };
     let since_boot = ticks.saturating_mul(around.tick_ns) / 1_000_000_000;
     let started = i64::try_from(boot.saturating_add(since_boot)).unwrap_or(i64::MAX);
     started_at.as_second().saturating_sub(started).abs() <= START_TOLERANCE_SECONDS
-}
-
-/// Field 22. The second field is the program's name in parentheses and may hold anything, parentheses and blanks included.
-pub(super) fn start_ticks(stat: &[u8]) -> Option<u64> {
-    let (_, rest) = stat.split_at_checked(memchr::memrchr(b')', stat)? + 1)?;
-    parse::words(rest).nth(22 - 3).and_then(parse::number)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_start_is_found_behind_a_hostile_name() {
-        let stat = b"42 (a) b) (c) S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10";
-        assert_eq!(start_ticks(stat), Some(987_654));
-        assert_eq!(start_ticks(b"42 (sh S 1"), None);
-        assert_eq!(start_ticks(b""), None);
-    }
 }

@@ -51,8 +51,7 @@ impl Lookout {
     fn fetch(&mut self) {
         let Some((helper, runtime)) = &self.helper else { return };
         for process in self.sweeper.wanting().into_iter().take(ASKED) {
-            let of = helper::Process { pid: process.pid, start_time: process.start_time };
-            match runtime.block_on(helper.diag(of)) {
+            match runtime.block_on(helper.diag(process)) {
                 Ok(diag) => self.sweeper.give(process, diag),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {

@@ -13,6 +13,7 @@ mod host_sample;
 mod log;
 pub mod metric;
 mod network;
+mod process;
 pub mod rfc3339;
 mod sample;
 mod secret_name;
@@ -34,6 +35,7 @@ pub use host_sample::{
 };
 pub use log::{LogLevel, LogSetup, LogStream};
 pub use network::{Attachment, Gateway, LinkOptions, Network, Subnet};
+pub use process::Process;
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,
 };

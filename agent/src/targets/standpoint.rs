@@ -23,9 +23,8 @@ use super::{
     way::{NoWay, Vantage, Way},
 };
 use crate::{
-    helper::Process,
     inventory::{Entry, Snapshot},
-    model::{Attachment, Container, NetworkMode},
+    model::{Attachment, Container, NetworkMode, Process},
 };
 
 /// Largest kernel file that is read here; a host with a thousand routes has 128 KiB.

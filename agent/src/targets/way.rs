@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use crate::helper::Process;
+use crate::model::Process;
 
 /// By what right the agent reaches a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

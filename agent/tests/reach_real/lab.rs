@@ -4,8 +4,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use spyhop::{
     engine::{Address, Engine},
-    helper::{Client, Process},
+    helper::Client,
     inventory::{self, Entry, Reader, Settings, Snapshot},
+    model::Process,
     telemetry::Metrics,
 };
 use tokio::runtime::Runtime;

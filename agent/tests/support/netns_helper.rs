@@ -10,9 +10,10 @@ use std::{
 
 use spyhop::{
     config::{self, Sources},
-    helper::{Client, Process},
+    helper::Client,
     inventory::Snapshot,
     isolation::Intent,
+    model::Process,
 };
 use tempfile::TempDir;
 

@@ -23,7 +23,7 @@ pub use counts::Counts;
 pub use diag::Diag;
 pub use local::{v4_addresses, v4_gateways, v6_addresses, v6_gateways};
 pub use namespace::{Buffer, Namespace};
-pub use process::{Process, Stranger, sees_host};
+pub use process::{Stranger, sees_host};
 pub use table::{Row, Strange, Table, row};
 
 #[cfg(test)]

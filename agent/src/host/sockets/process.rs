@@ -6,22 +6,12 @@ use jiff::Timestamp;
 
 use super::super::{
     cgroup::Membership,
-    container::start_ticks,
     handle::{CGROUP_CEILING, read_once},
 };
-use crate::model::ContainerId;
+use crate::model::{ContainerId, Process};
 
 /// How far the engine's start time and the kernel's may lie apart for one process; see `host/container.rs`.
 const START_TOLERANCE_SECONDS: i64 = 30;
-
-/// A process by its number and its start: the two together are never given to another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Process {
-    /// Number in the pid namespace of the procfs it was found in.
-    pub pid: u32,
-    /// Field 22 of `/proc/<pid>/stat`: clock ticks from the start of the machine to its own.
-    pub start_time: u64,
-}
 
 /// The process is not what was looked for.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +43,7 @@ impl Process {
         let unreadable = |source| Stranger::Unreadable { pid, file: "stat", source };
         let stat = read_once(&proc.join(pid.to_string()).join("stat"), CGROUP_CEILING).map_err(unreadable)?;
         let nonsense = || unreadable(io::Error::new(io::ErrorKind::InvalidData, "it has no start time"));
-        Ok(Self { pid, start_time: start_ticks(&stat).ok_or_else(nonsense)? })
+        Ok(Self { pid, start_time: Self::start_time_of(&stat).ok_or_else(nonsense)? })
     }
 
     /// Whether the process still is the one it was.

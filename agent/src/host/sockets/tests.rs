@@ -14,7 +14,7 @@ use super::{
     diag::{ALL_STATES, LISTENING, Next, decode, request},
     *,
 };
-use crate::model::{Protocol, Socket, SocketState};
+use crate::model::{Process, Protocol, Socket, SocketState};
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()

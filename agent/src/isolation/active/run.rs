@@ -18,8 +18,8 @@ use super::{
     plan::{Question, Visit},
 };
 use crate::{
-    helper::{self, Family, Kind, MAX_SOCKETS, Process},
-    model::Protocol,
+    helper::{self, Family, Kind, MAX_SOCKETS},
+    model::{Process, Protocol},
 };
 
 /// Connections at once, with a descriptor each; what is closed holds one for the whole timeout, twice.

@@ -9,9 +9,9 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    host::sockets::{Namespace, Process, Stranger},
+    host::sockets::{Namespace, Stranger},
     inventory::Snapshot,
-    model::{Container, ContainerId, NetworkMode, ServiceKey},
+    model::{Container, ContainerId, NetworkMode, Process, ServiceKey},
     targets::network_owner,
 };
 

@@ -14,8 +14,9 @@ use super::{
     space::{FULL_EVERY, Looking, Space},
 };
 use crate::{
-    host::sockets::{Buffer, Diag, Namespace, Process, sees_host},
+    host::sockets::{Buffer, Diag, Namespace, sees_host},
     inventory::Snapshot,
+    model::Process,
 };
 
 /// Whether a socket with this own address, made in the namespace of this process, is a probe of the agent's, whoever or only this one is asked.
