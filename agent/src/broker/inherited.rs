@@ -62,12 +62,14 @@ pub fn serve(start: impl FnOnce(&Hello)) -> io::Result<()> {
 /// What a broker for this engine cannot do without.
 pub(super) fn keeps(address: &Address, tls: Option<&TlsFiles>) -> Keeps {
     let network = matches!(address, Address::Tcp { .. });
-    // Names are looked up by what these say.
-    let mut reads = if network { vec![PathBuf::from("/etc")] } else { Vec::new() };
-    for file in tls.into_iter().flat_map(|files| {
+    // Names are looked up by what these say; on many machines the first is a link to a file that a service of the machine keeps elsewhere.
+    let looked_up = ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"].map(PathBuf::from);
+    let keys = tls.into_iter().flat_map(|files| {
         let client = files.client.iter().flat_map(|(certificate, key)| [certificate, key]);
         std::iter::once(&files.ca).chain(client)
-    }) {
+    });
+    let mut reads = Vec::new();
+    for file in looked_up.iter().filter(|_| network).chain(keys) {
         // The folder, since a renewed file is another file; also that of what a link points at.
         let real = file.canonicalize().ok();
         let folders = [Some(file.as_path()), real.as_deref()].into_iter().flatten().filter_map(Path::parent);

@@ -121,7 +121,7 @@ const BROKER: &[i64] = &[
     libc::SYS_madvise,
     libc::SYS_brk,
     libc::SYS_futex,
-    libc::SYS_clone,
+    // Answered by a filter of its own.
     libc::SYS_clone3,
     libc::SYS_set_robust_list,
     libc::SYS_rseq,
@@ -160,13 +160,26 @@ const BROKER_OLD: &[i64] = &[libc::SYS_poll, libc::SYS_epoll_wait, libc::SYS_arc
 #[cfg(not(target_arch = "x86_64"))]
 const BROKER_OLD: &[i64] = &[];
 
+/// With any of these a new process gets namespaces of its own (clone(2)): in one of users it would have every capability.
+const NEW_NAMESPACES: i32 = libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET;
+
+/// Which argument of clone(2) has the flags.
+const CLONE_FLAGS: u8 = 0;
+
 /// Names a mapping in /proc/self/maps, which glibc does with heaps.
 const PR_SET_VMA: u64 = 0x5356_4d41;
 
 /// Installs the filter; `false` where the kernel has none, or will not.
 pub(super) fn limit(role: Role, keeps: &Keeps) -> bool {
-    let installed = program(role, keeps).map(|program| seccompiler::apply_filter(&program));
-    match installed {
+    // The last of them may refuse that another is installed.
+    let programs = [without_clone3(), program(role, keeps)];
+    programs.into_iter().all(|program| match program.map(|program| seccompiler::apply_filter(&program)) {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::debug!(%error, "no filter of system calls");
@@ -176,7 +189,21 @@ pub(super) fn limit(role: Role, keeps: &Keeps) -> bool {
             tracing::debug!(%error, "the filter of system calls cannot be made");
             false
         }
-    }
+    })
+}
+
+/// clone3(2) has its flags in memory, where no filter looks. Told that the kernel has no such call, the C library makes its threads with
+/// clone(2), whose flags are looked at.
+fn without_clone3() -> Result<BpfProgram, BackendError> {
+    let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let rules = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    SeccompFilter::new(rules, SeccompAction::Allow, missing, std::env::consts::ARCH.try_into()?)?.try_into()
+}
+
+/// Matches a clone(2) with one of the flags of [`NEW_NAMESPACES`], each by a rule of its own.
+fn new_namespaces() -> Result<Vec<SeccompRule>, BackendError> {
+    let flags = (0..i32::BITS).map(|bit| NEW_NAMESPACES.unsigned_abs() & (1 << bit)).filter(|flag| *flag != 0);
+    flags.map(u64::from).map(|flag| rule(&[(CLONE_FLAGS, SeccompCmpOp::MaskedEq(flag), flag)])).collect()
 }
 
 fn program(role: Role, keeps: &Keeps) -> Result<BpfProgram, BackendError> {
@@ -193,6 +220,8 @@ fn allowed(keeps: &Keeps) -> Result<Rules, BackendError> {
     // Reading only; where Landlock is, also that only below a few paths.
     let writes = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
     rules.insert(libc::SYS_openat, vec![rule(&[(2, SeccompCmpOp::MaskedEq(u64::from(writes.unsigned_abs())), 0)])?]);
+    let none = SeccompCmpOp::MaskedEq(NEW_NAMESPACES.unsigned_abs().into());
+    rules.insert(libc::SYS_clone, vec![rule(&[(CLONE_FLAGS, none, 0)])?]);
     let families = families(keeps).map(|family| rule(&[(0, SeccompCmpOp::Eq, family)]));
     rules.insert(libc::SYS_socket, families.collect::<Result<_, _>>()?);
     let requests = [libc::FIONBIO, libc::FIOCLEX, libc::TCGETS].map(|request| rule(&[(1, SeccompCmpOp::Eq, request)]));
@@ -208,6 +237,7 @@ fn denied(role: Role, keeps: &Keeps) -> Result<Rules, BackendError> {
     if role != Role::Helper {
         rules.insert(libc::SYS_setns, Vec::new());
     }
+    rules.insert(libc::SYS_clone, new_namespaces()?);
     // Every family but those that are kept; with all of these together the rule matches the others.
     let others: Vec<_> = families(keeps).map(|family| (0, SeccompCmpOp::Ne, family)).collect();
     rules.insert(libc::SYS_socket, vec![rule(&others)?]);
@@ -238,4 +268,89 @@ fn rule(comparisons: &[(u8, SeccompCmpOp, u64)]) -> Result<SeccompRule, BackendE
         SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, operator.clone(), *value)
     });
     SeccompRule::new(conditions.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use seccompiler::sock_filter;
+
+    use super::*;
+
+    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+    const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    #[cfg(target_arch = "x86_64")]
+    const ARCH: u32 = 0xc000_003e;
+    #[cfg(target_arch = "aarch64")]
+    const ARCH: u32 = 0xc000_00b7;
+
+    /// What the kernel would come to: the instructions that these programs are made of (linux/filter.h), on a `struct seccomp_data`.
+    fn run(program: &[sock_filter], call: i64, arguments: [u64; 6]) -> u32 {
+        let mut data = Vec::new();
+        data.extend(u32::try_from(call).unwrap().to_ne_bytes());
+        data.extend(ARCH.to_ne_bytes());
+        data.extend(0_u64.to_ne_bytes());
+        arguments.iter().for_each(|argument| data.extend(argument.to_ne_bytes()));
+        let (mut at, mut word) = (0, 0_u32);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            at += 1;
+            let taken = match code {
+                0x06 => return k,
+                0x20 => {
+                    let from = k as usize;
+                    word = u32::from_ne_bytes(data[from..from + 4].try_into().unwrap());
+                    continue;
+                }
+                0x54 => {
+                    word &= k;
+                    continue;
+                }
+                0x05 => {
+                    at += k as usize;
+                    continue;
+                }
+                0x15 => word == k,
+                0x25 => word > k,
+                0x35 => word >= k,
+                other => panic!("instruction {other:#x}"),
+            };
+            at += usize::from(if taken { jt } else { jf });
+        }
+    }
+
+    fn verdict(role: Role, keeps: &Keeps, call: i64, arguments: [u64; 6]) -> u32 {
+        let refusals = [without_clone3().unwrap(), program(role, keeps).unwrap()];
+        // The kernel takes the strictest of all; an error is stricter than leave.
+        let verdicts = refusals.map(|program| run(&program, call, arguments));
+        verdicts.into_iter().find(|verdict| *verdict != ALLOW).unwrap_or(ALLOW)
+    }
+
+    #[test]
+    fn threads_are_made_and_namespaces_are_not() {
+        let thread = libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_SIGHAND | libc::CLONE_THREAD;
+        for role in [Role::Agent, Role::Broker, Role::Helper] {
+            let of = |call, first: i32| verdict(role, &Keeps::of(role), call, [first as u64, 0, 0, 0, 0, 0]);
+            assert_eq!(of(libc::SYS_clone, thread), ALLOW, "{role:?}");
+            assert_eq!(of(libc::SYS_clone3, 0), ENOSYS, "{role:?}");
+            assert_eq!(of(libc::SYS_unshare, libc::CLONE_NEWNET), EPERM, "{role:?}");
+            for flag in (0..31).map(|bit| NEW_NAMESPACES & (1 << bit)).filter(|flag| *flag != 0) {
+                assert_eq!(of(libc::SYS_clone, thread | flag), EPERM, "{role:?} {flag:#x}");
+            }
+            let entered = if role == Role::Helper { ALLOW } else { EPERM };
+            assert_eq!(of(libc::SYS_setns, 3), entered, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_made_of_the_families_that_are_kept() {
+        for role in [Role::Agent, Role::Broker, Role::Helper] {
+            let keeps = Keeps::of(role);
+            let of = |family: i32| verdict(role, &keeps, libc::SYS_socket, [family as u64, 1, 0, 0, 0, 0]);
+            let allowed = |is: bool| if is { ALLOW } else { EPERM };
+            assert_eq!(of(libc::AF_UNIX), allowed(keeps.local_sockets), "{role:?}");
+            assert_eq!(of(libc::AF_INET), allowed(keeps.network), "{role:?}");
+            assert_eq!(of(libc::AF_PACKET), EPERM, "{role:?}");
+        }
+    }
 }

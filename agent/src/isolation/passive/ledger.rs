@@ -214,6 +214,11 @@ impl Ledger {
                     left_out.resolver += 1;
                     return None;
                 }
+                // A resolver in a container that is published for the whole machine is asked by the engine's on behalf of everybody.
+                Whom::End(_, DNS) if seen.space.has_resolver && page.picture.is_host(server.ip()) => {
+                    left_out.resolver += 1;
+                    return None;
+                }
                 Whom::End(to, port) => Edge { from: key(seen.group.owner).clone(), to, port, protocol },
                 Whom::Unclear => {
                     left_out.ambiguous += 1;
