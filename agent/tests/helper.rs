@@ -62,6 +62,9 @@ async fn sockets_are_where_they_were_asked_for() {
             let most = usize::from(MAX_SOCKETS);
             let sockets = client.sockets(sleeper.process(), family, kind, most).await.expect("sockets");
             assert_eq!(sockets.len(), most);
+            let any: std::net::IpAddr = if family == Family::V4 { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
+            let taken = rustix::net::bind(&sockets[0], &std::net::SocketAddr::new(any, 5432));
+            assert_eq!(taken, Err(rustix::io::Errno::INVAL), "nobody takes a port of a service's by it");
         }
     }
     let sockets = client.sockets(sleeper.process(), Family::V4, Kind::Stream, 3).await.expect("sockets");

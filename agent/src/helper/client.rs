@@ -77,7 +77,8 @@ impl Client {
         Self(Arc::new(Inner { way, channel: Mutex::new(None) }))
     }
 
-    /// Unconnected sockets of the network namespace in which a process is, non-blocking, 1 to [`MAX_SOCKETS`].
+    /// Sockets of the network namespace in which a process is, 1 to [`MAX_SOCKETS`]: non-blocking, unconnected, each bound to all addresses and a
+    /// port of the kernel's choice.
     ///
     /// # Errors
     /// `NotFound`: the process is gone. `PermissionDenied`: the helper does not do that, as for the host's own network. `TimedOut`: no

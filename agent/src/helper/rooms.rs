@@ -3,13 +3,18 @@
 //! Only the calling thread moves (setns(2)), so nothing here may run where tasks change threads. Between the two moves nothing is done but
 //! `socket()`; where the way back fails the process ends, since whatever it made next would be in somebody else's network.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::fd::OwnedFd,
+    path::Path,
+};
 
 use rustix::{
     fd::{AsFd, BorrowedFd},
     fs::{Mode, OFlags, fstat, open, openat},
     io::{Errno, read},
-    net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with},
+    net::{AddressFamily, SocketFlags, SocketType, bind, netlink, socket_with},
     thread::{LinkNameSpaceType, move_into_link_name_space},
 };
 
@@ -117,16 +122,20 @@ fn flags() -> SocketFlags {
     SocketFlags::NONBLOCK | SocketFlags::CLOEXEC
 }
 
+/// A socket that has its port already, one of the kernel's choice: engines let everybody in a container's network take any port, and whoever gets
+/// the socket could stand in for a service there that is away for a moment.
 fn socket(family: Family, kind: Kind) -> Result<OwnedFd, Errno> {
-    let domain = match family {
-        Family::V4 => AddressFamily::INET,
-        Family::V6 => AddressFamily::INET6,
+    let (domain, any) = match family {
+        Family::V4 => (AddressFamily::INET, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        Family::V6 => (AddressFamily::INET6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
     };
     let kind = match kind {
         Kind::Stream => SocketType::STREAM,
         Kind::Datagram => SocketType::DGRAM,
     };
-    socket_with(domain, kind, flags(), None)
+    let socket = socket_with(domain, kind, flags(), None)?;
+    bind(&socket, &SocketAddr::new(any, 0))?;
+    Ok(socket)
 }
 
 fn diag() -> Result<OwnedFd, Errno> {

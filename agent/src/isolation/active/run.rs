@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::fd::OwnedFd,
     path::Path,
     sync::Arc,
@@ -164,14 +164,12 @@ impl Runner<'_> {
         let socket = helper::tcp(socket);
         // Closed by a reset: nothing of it stays in either list of sockets, and whoever listens gets nothing to read.
         socket.set_zero_linger()?;
-        socket.bind(any(to))?;
         self.own.begins(&visit.pids, socket.local_addr()?.port(), to);
         socket.connect(to).await.map(drop)
     }
 
     /// An empty one, which means nothing in any protocol.
     async fn datagram(&self, visit: &Visit, socket: OwnedFd, to: SocketAddr) -> io::Result<()> {
-        rustix::net::bind(&socket, &any(to))?;
         let socket = helper::udp(socket)?;
         self.own.begins(&visit.pids, socket.local_addr()?.port(), to);
         socket.connect(to).await?;
@@ -184,7 +182,6 @@ impl Runner<'_> {
         let asking = async {
             let socket = self.helper.sockets(process, Family::V4, Kind::Datagram, 1).await?.pop();
             let socket = socket.ok_or(ErrorKind::InvalidData)?;
-            rustix::net::bind(&socket, &any(RESOLVER))?;
             let socket = helper::udp(socket)?;
             let port = socket.local_addr()?.port();
             self.own.begins(&visit.pids, port, RESOLVER);
@@ -202,14 +199,6 @@ impl Runner<'_> {
             Err(_) => Some(false),
             Ok(Err(_)) => None,
         }
-    }
-}
-
-/// Any address of that family, any port.
-const fn any(like: SocketAddr) -> SocketAddr {
-    match like {
-        SocketAddr::V4(_) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-        SocketAddr::V6(_) => SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
     }
 }
 
