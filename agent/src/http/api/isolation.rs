@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Filter;
 use crate::{
     isolation::{
-        Edge, End, Tier,
+        Edge, End, Tier, passive,
         verdict::{self, Report},
     },
     model::ServiceKey,
@@ -25,9 +25,29 @@ pub(in crate::http) struct Isolation<'a> {
     pub(in crate::http) coverage: Vec<Coverage>,
     pub(in crate::http) matrix: Vec<Cell>,
     graph: Vec<Link>,
+    /// What sweeps have seen since the start and attributed to nobody.
+    left_out: LeftOut,
     /// Projects of which not everything is here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     truncated: Vec<String>,
+}
+
+/// Connections, but for `rows` (sockets) and `strange` (lines that were not understood).
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    rows: u64,
+    edges: u64,
+    ambiguous: u64,
+    strangers: u64,
+    resolver: u64,
+    strange: u64,
+}
+
+impl From<passive::LeftOut> for LeftOut {
+    fn from(counted: passive::LeftOut) -> Self {
+        let passive::LeftOut { rows, edges, ambiguous, strangers, resolver, strange } = counted;
+        Self { rows, edges, ambiguous, strangers, resolver, strange }
+    }
 }
 
 /// One tier.
@@ -172,6 +192,7 @@ impl<'a> Isolation<'a> {
                 .collect(),
             matrix: cells.filter(|(_, cell)| asked(&cell.edge)).map(|(project, found)| cell(project, found)).collect(),
             graph: report.graph.iter().filter(|link| asked(&link.edge)).map(link).collect(),
+            left_out: report.left_out.into(),
             truncated: known.filter(|(_, known)| known.truncated).map(|(project, _)| project.to_string()).collect(),
         }
     }

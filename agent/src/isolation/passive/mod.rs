@@ -89,5 +89,21 @@ pub struct LeftOut {
     pub strange: u64,
 }
 
+impl LeftOut {
+    /// Adds what another sweep has left out.
+    pub fn add(&mut self, more: Self) {
+        let Self { rows, edges, ambiguous, strangers, resolver, strange } = more;
+        let mine = [
+            (&mut self.rows, rows),
+            (&mut self.edges, edges),
+            (&mut self.ambiguous, ambiguous),
+            (&mut self.strangers, strangers),
+            (&mut self.resolver, resolver),
+            (&mut self.strange, strange),
+        ];
+        mine.into_iter().for_each(|(mine, more)| *mine = mine.saturating_add(more));
+    }
+}
+
 #[cfg(test)]
 mod tests;

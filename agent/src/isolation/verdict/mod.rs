@@ -35,7 +35,7 @@ use super::{
     Draft, Edge, End,
     active::Probed,
     fixed::Judged,
-    passive::{self, Graph, Observed},
+    passive::{self, Graph, LeftOut, Observed},
 };
 use crate::{
     inventory::Snapshot,
@@ -98,12 +98,14 @@ pub struct Court {
     denied: BTreeMap<ServiceKey, u64>,
     /// Whose an address was last, and when. A peer that has not noticed keeps its half of a connection for long.
     addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
+    /// What sweeps have seen and attributed to nobody.
+    left_out: LeftOut,
 }
 
 impl Default for Court {
     fn default() -> Self {
-        let (known, patience, denied, addresses) = Default::default();
-        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses }
+        let (known, patience, denied, addresses, left_out) = Default::default();
+        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses, left_out }
     }
 }
 
@@ -129,6 +131,7 @@ impl Court {
             }
         }
         self.graph.note(observed, now);
+        self.left_out.add(observed.left_out);
         for (edge, count) in &observed.attempts {
             if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
                 continue;
@@ -165,6 +168,7 @@ impl Court {
             report.projects.values_mut().for_each(|project| project.truncated = true);
         }
         report.graph = self.links(look.now);
+        report.left_out = self.left_out;
         report
     }
 

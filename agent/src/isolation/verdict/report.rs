@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    isolation::{Edge, End, Evidence, Tier},
+    isolation::{Edge, End, Evidence, Tier, passive::LeftOut},
     model::{Protocol, ServiceKey},
     policy::{self, Class, Exception, Severity},
 };
@@ -205,6 +205,8 @@ pub struct Report {
     pub projects: BTreeMap<Arc<str>, Project>,
     /// Connections seen within [`super::REMEMBER`].
     pub graph: Vec<Link>,
+    /// What sweeps have seen since the start and attributed to nobody: what is not found among it nobody has looked for.
+    pub left_out: LeftOut,
     /// The newest look of each tier.
     pub sweeps: BTreeMap<Tier, Sweep>,
     /// Answers to probes since the agent started, by [`super::Answer::ALL`].
