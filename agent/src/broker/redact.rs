@@ -248,6 +248,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::engine::any_json;
 
     const CANARY: &str = "canary-3e1f";
 
@@ -342,37 +343,27 @@ mod tests {
         assert_eq!(document("[".repeat(1 << 20).as_bytes()), Err(NotJson));
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
-        let key = prop::sample::select(vec![
-            "Env",
-            "env",
-            "Environment",
-            "Cmd",
-            "Args",
-            "Path",
-            "Test",
-            "Config",
-            "Options",
-            "Labels",
-            "x",
-            "Networks",
-            "LogConfig",
-            "Output",
-        ]);
-        let leaf =
-            prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "[a-z=]{0,6}".prop_map(Value::from)];
-        leaf.prop_recursive(5, 60, 5, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::vec((key.clone(), inner), 0..5)
-                    .prop_map(|fields| Value::Object(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
-            ]
-        })
-    }
+    /// Fields that are redacted, or that others of the name stand in, and some more.
+    const KEYS: &[&str] = &[
+        "Env",
+        "env",
+        "Environment",
+        "Cmd",
+        "Args",
+        "Path",
+        "Test",
+        "Config",
+        "Options",
+        "Labels",
+        "x",
+        "Networks",
+        "LogConfig",
+        "Output",
+    ];
 
     proptest! {
         #[test]
-        fn no_environment_gets_through_wherever_it_stands(value in any_json(), depth in 0..4_usize) {
+        fn no_environment_gets_through_wherever_it_stands(value in any_json(KEYS), depth in 0..4_usize) {
             let env = json!({ "Env": [format!("SECRET={CANARY}")], "rest": value });
             let whole = (0..depth).fold(env, |inner, _| json!([{ "Config": inner }]));
             let seen = redacted(&whole).to_string();
@@ -381,7 +372,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_redacted_is_not_changed_again(value in any_json()) {
+        fn what_was_redacted_is_not_changed_again(value in any_json(KEYS)) {
             prop_assume!(value.is_object() || value.is_array());
             let once = redacted(&value);
             prop_assert_eq!(redacted(&once), once);

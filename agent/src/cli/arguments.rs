@@ -1,143 +1,22 @@
 //! What may stand on the command line, and its help.
 
+mod help;
+mod render;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{Exit, complain};
-use crate::{
-    config::{self, Config, Environment, Flag, Sources},
-    render::Scale,
+use self::help::{
+    BROKER_HELP, CHECK_HELP, COMPLETIONS_HELP, EXAMPLES, EXIT_CODES, HEALTH_HELP, HELPER_NETNS_HELP, INIT_HELP,
+    RUN_HELP, STATUS_HELP,
 };
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   as hoped
-  1   health: not ready; check: something is not as it should be
-  2   check --require: not everything could be looked at
-  3   the configuration is wrong, or something failed
-  64  the command line cannot be understood";
-
-const EXAMPLES: &str = "\
-Examples:
-  spyhop run                              look at the local engine, serve on 127.0.0.1:9477
-  spyhop run --listen 0.0.0.0:9477        serve on every address
-  spyhop config print > spyhop.yml        a file with every key, its default and what it does
-  spyhop config check --config spyhop.yml every mistake in it, with line and column
-  spyhop status                           what the running agent sees";
-
-const RUN_HELP: &str = "\
-Signals:
-  SIGTERM, SIGINT  finish what is in flight, save the counters, end
-  SIGHUP           read the configuration again; the log names what waits for a restart
-
-Examples:
-  spyhop run --config /etc/spyhop/spyhop.yml
-  spyhop run --engine unix:///run/user/1000/docker.sock
-  spyhop run --set metrics.collect=container,service --log-level debug
-  SPYHOP__HTTP__LISTEN=0.0.0.0:9477 spyhop run";
-
-const STATUS_HELP: &str = "\
-It asks the agent which runs with the same configuration, and finds it by http.listen. Where that speaks TLS and wants
-credentials, so does and has this command, if it may read the same files.
-
-Examples:
-  spyhop status
-  spyhop status --listen 10.0.0.5:9477
-  spyhop status --listen 10.0.0.5:9477 --ca-file ca.pem --server-name node5 --credentials-file token
-  spyhop status --json | jq '.containers[].name'";
-
-const HEALTH_HELP: &str = "\
-It asks /health/ready of the agent which runs with the same configuration, by TLS where that speaks it. The answer takes no
-credentials, and none are shown.
-
-Exit codes:
-  0  ready
-  1  not ready, or no answer within 2 s
-  3  the configuration is wrong
-
-Made for HEALTHCHECK in an image without a shell:
-  HEALTHCHECK CMD [\"/spyhop\", \"health\"]";
-
-const CHECK_HELP: &str = "\
-It asks the engine itself, once; no agent has to run. What is wrong with what is answered in docs/findings.md.
-With --isolation it holds networks and flows against the policy (docs/isolation.md): what the engine
-tells, the kernel's lists of sockets where /proc shows the containers, and with --active connections
-of its own. Services that only share a network change no exit code.
-
-Exit codes:
-  0  nothing is worse than worth knowing
-  1  something is
-  2  nothing is, but with --require: not everything could be looked at
-  3  the configuration or the policy is wrong, or the engine does not answer
-  64 the command line cannot be understood
-
-Examples:
-  spyhop check
-  spyhop check --set policy.file=$PWD/policy.yml --profile development
-  spyhop check --format junit > findings.xml
-  spyhop check --format sarif --require > findings.sarif
-  spyhop check --isolation
-  spyhop check --isolation --active --require --set isolation.helper=/run/spyhop/netns.sock";
-
-const INIT_HELP: &str = "\
-It asks the engine itself, once, and writes what it sees as if it were meant: a tier for each set of limits, services with what they
-publish and the networks they are on, and for what is not as it should be an exception of ninety days. Read it before you believe it.
-With --observe it also says who may talk to whom: what it saw. What happens seldom is not in it; watch for as long as it takes.
-
-Examples:
-  spyhop init > policy.yml
-  spyhop init --observe 10m > policy.yml
-  spyhop init --out /etc/spyhop/policy.yml && spyhop check";
-
-const RENDER_ALERTS_HELP: &str = "\
-It asks nobody: the same policy gives the same files. Without --out they come one after another on standard output, each below its
-name. docs/alerts.md says what fires when; docs/objectives.md how objectives become rules.
-
-Examples:
-  spyhop render alerts --out /etc/prometheus/rules
-  spyhop render alerts --set policy.file=$PWD/policy.yml --out rules --dashboard-base https://grafana.example
-  spyhop render alerts --out rules --time-scale 0.01      a hundred times faster, for drills";
-
-const RENDER_PROMETHEUS_HELP: &str = "\
-Its head says how long Prometheus has to keep samples for the objectives of the policy. Agents which ask for credentials
-need them added (docs/security.md).
-
-Examples:
-  spyhop render prometheus --target host1:9477 --target host2:9477 --out /etc/prometheus
-  spyhop render prometheus --rules rules --compat-jobs";
-
-const HELPER_NETNS_HELP: &str = "\
-It needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, keeps these two alone, and says so when they are missing. It reads no configuration and
-asks no engine; docs/security.md says what whoever may ask it can do.
-
-Examples:
-  spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
-  spyhop run --set isolation.helper=/run/spyhop/netns.sock";
-
-const RENDER_K8S_HELP: &str = "\
-It asks nobody: services are those that the policy names without a pattern. What has no place in a NetworkPolicy is told in comments;
-docs/policy.md lists it. Nothing is read back.
-
-Examples:
-  spyhop render k8s --set policy.file=$PWD/policy.yml | kubectl apply --dry-run=server -f -
-  spyhop render k8s --out networkpolicies --pod-label io.kompose.service";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  spyhop completions bash > /etc/bash_completion.d/spyhop
-  spyhop completions zsh > ~/.zfunc/_spyhop
-  spyhop completions fish > ~/.config/fish/completions/spyhop.fish";
-
-const BROKER_HELP: &str = "\
-It answers GET of a list (docs/security.md) and nothing else: no environment's value, no command line, no file. For programs which want
-to see containers and should not own the host. `spyhop run` starts one for itself and needs none of this.
-
-Examples:
-  spyhop broker --listen /run/spyhop/engine.sock
-  spyhop broker --listen /run/spyhop/engine.sock --mode 0666 --engine unix:///run/podman/podman.sock
-  spyhop broker --check /run/spyhop/engine.sock       for HEALTHCHECK in an image without a shell
-  DOCKER_HOST=unix:///run/spyhop/engine.sock docker ps";
+pub(super) use self::render::{
+    CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderK8sArguments,
+    RenderPrometheusArguments,
+};
+use super::{Exit, complain};
+use crate::config::{self, Config, Environment, Flag, Sources};
 
 /// See a Docker host: every container and the host itself on one Prometheus page.
 #[derive(Debug, Parser)]
@@ -381,99 +260,6 @@ pub(super) enum ConfigCommand {
     Check(ConfigArguments),
     /// Print the configuration in use as a file, with where each value came from
     Print(ConfigArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RenderCommandArguments {
-    #[command(subcommand)]
-    pub(super) command: RenderCommand,
-}
-
-/// What to write.
-#[derive(Debug, Subcommand)]
-pub(super) enum RenderCommand {
-    /// Write alert and recording rules, those of the policy's objectives among them
-    #[command(after_help = RENDER_ALERTS_HELP)]
-    Alerts(RenderAlertsArguments),
-    /// Write the configuration of a Prometheus that scrapes agents and loads these rules
-    #[command(after_help = RENDER_PROMETHEUS_HELP)]
-    Prometheus(RenderPrometheusArguments),
-    /// Write NetworkPolicies for Kubernetes from the flows of the policy
-    #[command(after_help = RENDER_K8S_HELP)]
-    K8s(RenderK8sArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RenderK8sArguments {
-    /// Folder to write a file for each project to, which is made. Otherwise standard output
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// Label of pods that has the name of the service
-    #[arg(long, value_name = "KEY", default_value = crate::render::POD_LABEL)]
-    pub(super) pod_label: String,
-    #[command(flatten)]
-    pub(super) config: ConfigArguments,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RenderPrometheusArguments {
-    /// Folder to write prometheus.yml to, which is made. Otherwise standard output
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// Name of the scrape job that has the agents
-    #[arg(long, value_name = "NAME", default_value = "spyhop")]
-    pub(super) job: String,
-    /// An agent; may be given several times
-    #[arg(long, value_name = "HOST:PORT", default_value = "spyhop:9477")]
-    pub(super) target: Vec<String>,
-    /// An Alertmanager; may be given several times
-    #[arg(long, value_name = "HOST:PORT", default_value = "alertmanager:9093")]
-    pub(super) alertmanager: Vec<String>,
-    /// Folder of the rule files as Prometheus sees it; otherwise beside prometheus.yml
-    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
-    pub(super) rules: String,
-    /// Also as the jobs cadvisor, node and blackbox, for dashboards that ask for those
-    #[arg(long)]
-    pub(super) compat_jobs: bool,
-    #[command(flatten)]
-    pub(super) config: ConfigArguments,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RenderAlertsArguments {
-    /// Folder to write to, which is made; files of these names are written anew. Otherwise standard output
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
-    /// Name of the scrape job that has the agents
-    #[arg(long, value_name = "NAME", default_value = "spyhop")]
-    pub(super) job: String,
-    /// Multiply every duration in the rules, 0.001 to 10
-    #[arg(long, value_name = "FACTOR", value_parser = scale, default_value = "1")]
-    pub(super) time_scale: Scale,
-    /// Record objectives under these names as well
-    #[arg(long, value_enum)]
-    pub(super) compat: Vec<CompatNames>,
-    /// Where the runbooks are
-    #[arg(long, value_name = "URL", default_value = "docs/runbooks")]
-    pub(super) runbook_base: String,
-    /// Where Grafana is; otherwise links have no host
-    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
-    pub(super) dashboard_base: String,
-    #[command(flatten)]
-    pub(super) config: ConfigArguments,
-}
-
-/// Other generators whose names are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum CompatNames {
-    /// Sloth's recording rules
-    Sloth,
-    /// Pyrra's generic series
-    PyrraGeneric,
-}
-
-fn scale(text: &str) -> Result<Scale, &'static str> {
-    text.parse().ok().and_then(Scale::new).ok_or("write a factor from 0.001 to 10, such as 0.01")
 }
 
 #[derive(Debug, Args)]

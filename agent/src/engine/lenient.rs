@@ -100,7 +100,7 @@ mod tests {
     use serde::Deserialize;
     use serde_json::json;
 
-    use super::*;
+    use super::{super::any_json, *};
 
     fn inspect(text: &Value) -> ContainerInspectResponse {
         assert!(ContainerInspectResponse::deserialize(text).is_err(), "the strict reading must refuse it: {text}");
@@ -172,32 +172,12 @@ mod tests {
         assert!(read::<SystemInfo>("\"text\"").is_none());
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
-        let key = prop::sample::select(vec![
-            "State",
-            "Status",
-            "Id",
-            "Health",
-            "Log",
-            "Mounts",
-            "Config",
-            "HostConfig",
-            "Ports",
-        ]);
-        let leaf =
-            prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "[a-z]{0,6}".prop_map(Value::from)];
-        leaf.prop_recursive(4, 40, 5, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::vec((key.clone(), inner), 0..5)
-                    .prop_map(|fields| Value::Object(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
-            ]
-        })
-    }
+    /// Fields that are read in ways of their own.
+    const KEYS: &[&str] = &["State", "Status", "Id", "Health", "Log", "Mounts", "Config", "HostConfig", "Ports"];
 
     proptest! {
         #[test]
-        fn what_the_strict_reading_takes_is_left_alone(value in any_json()) {
+        fn what_the_strict_reading_takes_is_left_alone(value in any_json(KEYS)) {
             if let Ok(strict) = ContainerInspectResponse::deserialize(&value) {
                 prop_assume!(value.pointer("/State/Status").is_none());
                 prop_assert_eq!(mend::<ContainerInspectResponse>(value), Some(strict));
@@ -205,7 +185,7 @@ mod tests {
         }
 
         #[test]
-        fn every_object_can_be_mended(value in any_json()) {
+        fn every_object_can_be_mended(value in any_json(KEYS)) {
             if value.is_object() {
                 prop_assert!(mend::<ContainerInspectResponse>(value).is_some());
             }

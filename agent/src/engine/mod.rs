@@ -32,6 +32,8 @@
 //! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
 
 mod address;
+#[cfg(test)]
+mod any_json;
 mod client;
 mod context;
 mod convert;
@@ -51,6 +53,8 @@ mod version;
 mod wire;
 
 pub use address::{Address, AddressError};
+#[cfg(test)]
+pub(crate) use any_json::any_json;
 pub use client::{Deadlines, Engine, MAX_CONTAINERS};
 pub use context::ContextError;
 pub use endpoint::{Around, Endpoint, EndpointError, Found, Sought, Wish, find, search};

@@ -8,7 +8,10 @@ use std::sync::{
 use super::*;
 use crate::{
     isolation::{
+        Tier,
         active::Answer,
+        settings::Enabled,
+        verdict::Report,
         verdict::tests::{at, edge, picture, sweep as seen},
     },
     policy::RootFiles,
