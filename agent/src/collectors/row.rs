@@ -108,45 +108,19 @@ pub(super) mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, RestartPolicy};
+    use crate::model::{Container, ContainerState, Labels};
 
     /// A running container of no project, made from `image:1`.
     pub(in super::super) fn entry(name: &str, pid: u32) -> Entry {
-        let labels = Labels::default();
         let container = Container {
-            id: ContainerId::new(format!("{pid:064x}")),
-            name: name.into(),
             image: "image:1".into(),
-            image_id: None,
-            identity: Identity::from_labels(&labels, name),
-            labels,
-            created: None,
             state: ContainerState::Running,
             pid: Some(pid),
             started_at: Timestamp::from_second(1_700_000_000).ok(),
-            finished_at: None,
-            exit_code: None,
-            oom_killed: None,
-            restart_count: None,
-            health: None,
-            limits: Limits::default(),
-            restart_policy: RestartPolicy::No,
             network_mode: NetworkMode::Own("bridge".into()),
-            networks: Vec::new(),
-            ports: Vec::new(),
-            exposed_ports: None,
-            mounts: Vec::new(),
-            log: LogSetup::default(),
-            confinement: Default::default(),
+            ..Container::bare(format!("{pid:064x}"), name, Labels::default())
         };
-        Entry {
-            container,
-            replica: "1".into(),
-            stopped_by_person: false,
-            oom_events: 0,
-            image_created: None,
-            inspected_at: Timestamp::UNIX_EPOCH,
-        }
+        Entry::bare(container, Timestamp::UNIX_EPOCH)
     }
 
     fn row(entry: Entry) -> Row {

@@ -17,10 +17,7 @@ use super::{
 use crate::{
     engine::{self, Request},
     inventory::{EngineStatus, Entry, Reader, Snapshot},
-    model::{
-        Container, ContainerId, ContainerSample, ContainerState, Identity, Labels, Limits, LogSetup, NetworkMode,
-        RestartPolicy,
-    },
+    model::{Container, ContainerId, ContainerSample, ContainerState, Labels},
     telemetry::EngineCall,
 };
 
@@ -46,41 +43,14 @@ impl Source for Script {
 }
 
 fn entry(name: &str, state: ContainerState) -> Arc<Entry> {
-    let labels = Labels::default();
     let container = Container {
-        id: ContainerId::new(name),
-        name: name.into(),
         image: "image:1".into(),
-        image_id: None,
-        identity: Identity::from_labels(&labels, name),
-        labels,
-        created: None,
         state,
         pid: (state == ContainerState::Running).then_some(7),
         started_at: Timestamp::from_second(1_700_000_000).ok(),
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
-        restart_count: None,
-        health: None,
-        limits: Limits::default(),
-        restart_policy: RestartPolicy::No,
-        network_mode: NetworkMode::None,
-        networks: Vec::new(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
-        confinement: Default::default(),
+        ..Container::bare(name, name, Labels::default())
     };
-    Arc::new(Entry {
-        container,
-        replica: "1".into(),
-        stopped_by_person: false,
-        oom_events: 0,
-        image_created: None,
-        inspected_at: Timestamp::UNIX_EPOCH,
-    })
+    Arc::new(Entry::bare(container, Timestamp::UNIX_EPOCH))
 }
 
 fn reader(containers: Vec<Arc<Entry>>, connected: bool) -> Reader {

@@ -48,6 +48,13 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A container as the engine describes it, of which the agent knows nothing more.
+    pub fn bare(container: Container, inspected_at: Timestamp) -> Self {
+        let replica = Arc::clone(&container.identity.replica);
+        let (stopped_by_person, oom_events, image_created) = Default::default();
+        Self { container, replica, stopped_by_person, oom_events, image_created, inspected_at }
+    }
+
     /// It has done what it was started for, and nobody ended it.
     pub fn completed(&self) -> bool {
         self.container.completed() && !self.stopped_by_person

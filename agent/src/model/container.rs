@@ -93,6 +93,36 @@ pub struct Container {
 }
 
 impl Container {
+    /// One of which nothing is known but its id, its name and its labels: for those who know more to add to.
+    pub fn bare(id: impl Into<Arc<str>>, name: &str, labels: Labels) -> Self {
+        Self {
+            id: ContainerId::new(id),
+            name: name.into(),
+            image: Arc::default(),
+            image_id: None,
+            identity: Identity::from_labels(&labels, name),
+            labels,
+            created: None,
+            state: ContainerState::Unknown,
+            pid: None,
+            started_at: None,
+            finished_at: None,
+            exit_code: None,
+            oom_killed: None,
+            restart_count: None,
+            health: None,
+            limits: Limits::default(),
+            restart_policy: RestartPolicy::No,
+            network_mode: NetworkMode::None,
+            networks: Vec::new(),
+            ports: Vec::new(),
+            exposed_ports: None,
+            mounts: Vec::new(),
+            log: LogSetup::default(),
+            confinement: Confinement::default(),
+        }
+    }
+
     /// Whether the kernel has processes of it to account: running or paused, with a pid.
     pub fn has_processes(&self) -> bool {
         self.pid.is_some() && matches!(self.state, ContainerState::Running | ContainerState::Paused)

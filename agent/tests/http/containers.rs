@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use spyhop::{
     inventory::{Entry, Snapshot},
-    model::{
-        Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, NetworkMode, RestartPolicy,
-        ServiceKey,
-    },
+    model::{Container, ContainerState, Identity, Labels, NetworkMode, ServiceKey},
 };
 
 use crate::support::Server;
@@ -15,44 +12,20 @@ use crate::support::Server;
 const HOSTILE: &str = "</td><script>alert(\"x\")</script>&amp;\u{202e}'\\\u{0}\u{7f}\u{1f40b}";
 
 fn entry(project: &str, service: &str) -> Arc<Entry> {
+    let labels = Labels::new([("secret".into(), "hunter2".into())]);
     let container = Container {
-        id: ContainerId::new("0".repeat(64)),
-        name: service.into(),
         image: service.into(),
-        image_id: None,
-        labels: Labels::new([("secret".into(), "hunter2".into())]),
         identity: Identity {
             key: ServiceKey { project: project.into(), service: service.into() },
             replica: "1".into(),
             one_off: false,
         },
-        created: None,
         state: ContainerState::Running,
         pid: Some(1),
-        started_at: None,
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
-        restart_count: None,
-        health: None,
-        limits: Limits::default(),
-        restart_policy: RestartPolicy::No,
         network_mode: NetworkMode::Host,
-        networks: Vec::new(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
-        confinement: Default::default(),
+        ..Container::bare("0".repeat(64), service, labels)
     };
-    Arc::new(Entry {
-        container,
-        replica: "1".into(),
-        stopped_by_person: false,
-        oom_events: 0,
-        image_created: None,
-        inspected_at: "2026-03-01T09:30:00Z".parse().unwrap(),
-    })
+    Arc::new(Entry::bare(container, "2026-03-01T09:30:00Z".parse().unwrap()))
 }
 
 async fn server(containers: impl IntoIterator<Item = Arc<Entry>>) -> Server {

@@ -1,12 +1,12 @@
 //! The containers of the synthetic host, as the inventory has them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use spyhop::{
     inventory::Entry,
     model::{
-        Container, ContainerId, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Identity, Labels,
-        Limits, LogSetup, NetworkMode, PublishedPort, RestartPolicy,
+        Container, ContainerState, Health, HealthCheck, HealthResult, HealthStatus, Labels, Limits, NetworkMode,
+        PublishedPort, RestartPolicy,
     },
 };
 
@@ -15,40 +15,20 @@ use super::synthetic::at;
 /// A container with the defaults of `docker run`, running as process `pid`; its id begins with the pid.
 fn entry(pid: u32, name: &str, labels: &[(&str, &str)]) -> Entry {
     let labels = Labels::new(labels.iter().map(|(key, value)| ((*key).into(), (*value).into())));
-    let identity = Identity::from_labels(&labels, name);
-    Entry {
-        replica: Arc::clone(&identity.replica),
-        container: Container {
-            id: ContainerId::new(format!("{pid}{:0>61}", "cafe")),
-            name: name.into(),
-            image: "registry.example/app:1.2".into(),
-            image_id: Some("sha256:feed".into()),
-            labels,
-            identity,
-            created: Some(at(-100)),
-            state: ContainerState::Running,
-            pid: Some(pid),
-            started_at: Some(at(10)),
-            finished_at: None,
-            exit_code: None,
-            oom_killed: Some(false),
-            restart_count: Some(0),
-            health: None,
-            limits: Limits::default(),
-            restart_policy: RestartPolicy::UnlessStopped,
-            network_mode: NetworkMode::Own("bridge".into()),
-            networks: Vec::new(),
-            ports: Vec::new(),
-            exposed_ports: None,
-            mounts: Vec::new(),
-            log: LogSetup::default(),
-            confinement: Default::default(),
-        },
-        stopped_by_person: false,
-        oom_events: 0,
-        image_created: Some(at(-86_400)),
-        inspected_at: at(3610),
-    }
+    let container = Container {
+        image: "registry.example/app:1.2".into(),
+        image_id: Some("sha256:feed".into()),
+        created: Some(at(-100)),
+        state: ContainerState::Running,
+        pid: Some(pid),
+        started_at: Some(at(10)),
+        oom_killed: Some(false),
+        restart_count: Some(0),
+        restart_policy: RestartPolicy::UnlessStopped,
+        network_mode: NetworkMode::Own("bridge".into()),
+        ..Container::bare(format!("{pid}{:0>61}", "cafe"), name, labels)
+    };
+    Entry { image_created: Some(at(-86_400)), ..Entry::bare(container, at(3610)) }
 }
 
 /// A Compose service with everything: health check, limits, ports, cgroup v2.

@@ -34,16 +34,7 @@ pub fn picture(socket: &Path, ids: &[&str]) -> Snapshot {
         let mut containers = Vec::new();
         for id in ids {
             let container = engine.container(&ContainerId::new(*id)).await.expect("an answer");
-            containers.extend(container.map(|container| {
-                Arc::new(Entry {
-                    replica: container.identity.replica.clone(),
-                    container,
-                    stopped_by_person: false,
-                    oom_events: 0,
-                    image_created: None,
-                    inspected_at: Timestamp::now(),
-                })
-            }));
+            containers.extend(container.map(|container| Arc::new(Entry::bare(container, Timestamp::now()))));
         }
         let networks = engine.networks().await.expect("networks").into_iter().map(Arc::new).collect();
         Snapshot { containers, networks, ..Snapshot::default() }

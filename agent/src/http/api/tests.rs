@@ -15,8 +15,8 @@ use crate::{
     logs::board::{Dropped, Outcome, Reading, Trouble, TroubleKind},
     model::{
         Attachment, Container, ContainerId, ContainerState, Durations, EngineInfo, EngineVersion, Health, HealthCheck,
-        HealthResult, HealthStatus, Identity, Labels, Limits, LogSetup, Mount, NetworkMode, PublishedPort,
-        RestartPolicy, ServiceCounters,
+        HealthResult, HealthStatus, Identity, Labels, Limits, Mount, NetworkMode, PublishedPort, RestartPolicy,
+        ServiceCounters,
     },
     telemetry::Sandboxed,
 };
@@ -32,39 +32,11 @@ fn key(project: &str, service: &str) -> ServiceKey {
 /// A container of which nothing but the obligatory is known.
 pub(in crate::http) fn bare(name: &str) -> Entry {
     let container = Container {
-        id: ContainerId::new("0".repeat(64)),
-        name: name.into(),
         image: "busybox".into(),
-        image_id: None,
         labels: Labels::default(),
-        identity: Identity { key: key("", name), replica: "1".into(), one_off: false },
-        created: None,
-        state: ContainerState::Unknown,
-        pid: None,
-        started_at: None,
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
-        restart_count: None,
-        health: None,
-        limits: Limits::default(),
-        restart_policy: RestartPolicy::No,
-        network_mode: NetworkMode::None,
-        networks: Vec::new(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
-        confinement: Default::default(),
+        ..Container::bare("0".repeat(64), name, Labels::default())
     };
-    Entry {
-        container,
-        replica: "1".into(),
-        stopped_by_person: false,
-        oom_events: 0,
-        image_created: None,
-        inspected_at: time("2026-03-01T12:00:00Z"),
-    }
+    Entry::bare(container, time("2026-03-01T12:00:00Z"))
 }
 
 /// A container of which everything is known.

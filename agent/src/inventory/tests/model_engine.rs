@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Container, ContainerId, ContainerState, Event, EventKind, ExitClass, Health, HealthCheck, HealthResult,
-    HealthStatus, Identity, Labels, Limits, LogSetup, NetworkMode, RestartPolicy, ServiceCounters, ServiceKey,
+    HealthStatus, Labels, NetworkMode, RestartPolicy, ServiceCounters, ServiceKey,
 };
 
 /// What moby keeps.
@@ -266,30 +266,13 @@ pub(crate) fn time(nanoseconds: i64) -> Timestamp {
 /// A container that was created and never started.
 pub(crate) fn container(id: &str, name: &str, labels: Labels) -> Container {
     Container {
-        id: ContainerId::new(id),
-        name: name.into(),
         image: "app:1".into(),
         image_id: Some("sha256:1".into()),
-        identity: Identity::from_labels(&labels, name),
-        labels,
         created: Some(time(0)),
         state: ContainerState::Created,
-        pid: None,
-        started_at: None,
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
         restart_count: Some(0),
-        health: None,
-        limits: Limits::default(),
-        restart_policy: RestartPolicy::No,
         network_mode: NetworkMode::Own("bridge".into()),
-        networks: Vec::new(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
-        confinement: Default::default(),
+        ..Container::bare(id, name, labels)
     }
 }
 

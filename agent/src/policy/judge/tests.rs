@@ -11,7 +11,7 @@ use crate::{
     inventory::{EngineStatus, Entry, Snapshot},
     model::{
         Confinement, Container, ContainerFilter, ContainerId, ContainerState, EngineInfo, Glob, Health, HealthCheck,
-        HealthStatus, Identity, Labels, Limits as Given, LogSetup, Mount, NetworkMode, PublishedPort, RestartPolicy,
+        HealthStatus, Labels, Limits as Given, Mount, NetworkMode, PublishedPort, RestartPolicy,
     },
     policy::{
         Amount, CLASSES, Class, Exception, Layer, Limits, Policy, Profile, Project, Publish, SecretFiles, ServiceRule,
@@ -46,49 +46,25 @@ pub(crate) fn sound(project: &str, service: &str) -> Container {
         retries: 3,
     };
     Container {
-        id: ContainerId::new(name.as_str()),
-        identity: Identity::from_labels(&labels, &name),
-        name: name.into(),
         image: "registry.example/shop/web:1.2".into(),
-        image_id: None,
-        labels,
-        created: None,
         state: ContainerState::Running,
         pid: Some(7),
-        started_at: None,
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
-        restart_count: None,
         health: Some(Health { status: HealthStatus::Healthy, failing_streak: None, results: Vec::new(), check }),
         limits: Given { memory_bytes: Some(1 << 30), cpu_cores: Some(1.0), ..Given::default() },
         restart_policy: RestartPolicy::UnlessStopped,
         network_mode: NetworkMode::Own("shop".into()),
-        networks: Vec::new(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
         confinement: Confinement {
             user: Some("1000".into()),
             read_only_root: Some(true),
             privileged: Some(false),
             ..Confinement::default()
         },
+        ..Container::bare(name.as_str(), &name, labels)
     }
 }
 
 pub(crate) fn snapshot(containers: Vec<Container>) -> Snapshot {
-    let entry = |container: Container| {
-        Arc::new(Entry {
-            replica: container.identity.replica.clone(),
-            container,
-            stopped_by_person: false,
-            oom_events: 0,
-            image_created: None,
-            inspected_at: now(),
-        })
-    };
+    let entry = |container: Container| Arc::new(Entry::bare(container, now()));
     let mut containers: Vec<_> = containers.into_iter().map(entry).collect();
     containers.sort_by(|a, b| a.container.identity.key.cmp(&b.container.identity.key));
     let info = EngineInfo { cpus: Some(4), memory_bytes: Some(8 << 30), ..EngineInfo::default() };

@@ -6,10 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{
-        Attachment, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Network, NetworkMode,
-        RestartPolicy,
-    },
+    model::{Attachment, Container, ContainerState, Labels, Network, NetworkMode},
 };
 
 /// Id of a network by its name.
@@ -26,48 +23,21 @@ pub(super) fn id(name: &str) -> String {
 /// A running container: name, labels, and networks with the address in each.
 pub(super) fn container(name: &str, labels: &[(&str, &str)], networks: &[(&str, &str)]) -> Entry {
     let labels = Labels::new(labels.iter().map(|(k, v)| ((*k).into(), (*v).into())));
-    let identity = Identity::from_labels(&labels, name);
     let attachment = |(network, address): &(&str, &str)| Attachment {
         network: (*network).into(),
         network_id: Some(network_id(network)),
         addresses: address.split(' ').filter_map(|address| address.parse().ok()).collect(),
         aliases: Vec::new(),
     };
-    let replica = identity.replica.clone();
     let container = Container {
-        id: ContainerId::new(id(name)),
-        name: name.into(),
         image: "image:1".into(),
-        image_id: None,
-        labels,
-        identity,
-        created: None,
         state: ContainerState::Running,
         pid: Some(1),
-        started_at: None,
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
-        restart_count: None,
-        health: None,
-        limits: Limits::default(),
-        restart_policy: RestartPolicy::No,
         network_mode: NetworkMode::Own(networks.first().map_or("none", |(network, _)| network).into()),
         networks: networks.iter().map(attachment).collect(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
-        confinement: Default::default(),
+        ..Container::bare(id(name), name, labels)
     };
-    Entry {
-        container,
-        replica,
-        stopped_by_person: false,
-        oom_events: 0,
-        image_created: None,
-        inspected_at: Timestamp::UNIX_EPOCH,
-    }
+    Entry::bare(container, Timestamp::UNIX_EPOCH)
 }
 
 /// The same container with another mode of network.

@@ -8,10 +8,7 @@ use super::super::{Around, Observed, Sweeper};
 use crate::{
     inventory::{Entry, Snapshot},
     isolation::{Edge, End},
-    model::{
-        Attachment, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Network, NetworkMode,
-        Protocol, PublishedPort, RestartPolicy, ServiceKey,
-    },
+    model::{Attachment, Container, ContainerState, Labels, Network, NetworkMode, Protocol, PublishedPort, ServiceKey},
 };
 
 /// Established, in the kernel's number; and the other states of which tests speak.
@@ -208,43 +205,18 @@ fn network(name: &str, subnet: &str) -> Network {
 }
 
 fn entry(container: Container) -> Entry {
-    Entry {
-        replica: container.identity.replica.clone(),
-        container,
-        stopped_by_person: false,
-        oom_events: 0,
-        image_created: None,
-        inspected_at: Timestamp::UNIX_EPOCH,
-    }
+    Entry::bare(container, Timestamp::UNIX_EPOCH)
 }
 
 fn container(id: &str, name: &str, pid: u32, started_at: Timestamp) -> Container {
     let labels = [("com.docker.compose.project", "shop"), ("com.docker.compose.service", name)];
     let labels = Labels::new(labels.map(|(key, value)| (key.into(), value.into())));
     Container {
-        id: ContainerId::new(id),
-        name: name.into(),
         image: "image:1".into(),
-        image_id: None,
-        identity: Identity::from_labels(&labels, name),
-        labels,
-        created: None,
         state: ContainerState::Running,
         pid: Some(pid),
         started_at: Some(started_at),
-        finished_at: None,
-        exit_code: None,
-        oom_killed: None,
-        restart_count: None,
-        health: None,
-        limits: Limits::default(),
-        restart_policy: RestartPolicy::No,
         network_mode: NetworkMode::Own("front".into()),
-        networks: Vec::new(),
-        ports: Vec::new(),
-        exposed_ports: None,
-        mounts: Vec::new(),
-        log: LogSetup::default(),
-        confinement: Default::default(),
+        ..Container::bare(id, name, labels)
     }
 }
