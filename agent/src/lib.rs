@@ -10,11 +10,12 @@
 //!  labels, policy file --------------------------------> probes ----^ <--asks--> containers, targets elsewhere
 //!  policy, kernel's sockets, helper's sockets -> isolation --------^
 //!  containers' log files, engine's logs -> logs -> delivery -> Loki
+//!  applications' OTLP, inventory's events -> traces -> delivery -> OTLP back ends
 //! ```
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` > `broker` `inventory` > `delivery` `engine` `helper` `host` `exposition` > `model` `telemetry` `memory` `net` `sandbox` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` `traces` > `broker` `inventory` > `delivery` `engine` `helper` `host` `exposition` `otlp` > `model` `telemetry` `memory` `net` `sandbox` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -38,6 +39,7 @@ pub mod logs;
 pub mod memory;
 pub mod model;
 pub mod net;
+pub mod otlp;
 pub mod policy;
 pub mod probes;
 pub mod render;
@@ -45,3 +47,4 @@ pub mod sandbox;
 pub mod secret;
 pub mod targets;
 pub mod telemetry;
+pub mod traces;

@@ -16,9 +16,9 @@ const RANKS: &[&[&str]] = &[
     &["http", "config"],
     &["collectors", "render"],
     &["isolation", "probes"],
-    &["figures", "logs", "policy", "targets"],
+    &["figures", "logs", "policy", "targets", "traces"],
     &["broker", "inventory"],
-    &["delivery", "engine", "helper", "host", "exposition"],
+    &["delivery", "engine", "helper", "host", "exposition", "otlp"],
     &["model", "telemetry", "memory", "net", "sandbox", "secret"],
 ];
 

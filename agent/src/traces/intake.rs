@@ -1,0 +1,47 @@
+//! What a receiver does with a request: the seam between sockets and everything behind them.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::caller::Caller;
+use crate::otlp::Signal;
+
+/// Takes requests. One for all receivers.
+pub trait Intake: Send + Sync + 'static {
+    /// Called once for each connection, when it is accepted: who it is from is bound then and there. Must not block.
+    fn greet(&self, caller: Caller) -> Bound;
+
+    /// Takes the protobuf bytes of one `Export*ServiceRequest`, decompressed. Ready when the request is acknowledged or refused; dropping the
+    /// future refuses it.
+    fn take<'a>(&'a self, from: &'a Bound, signal: Signal, request: Bytes) -> BoxFuture<'a, Answer>;
+}
+
+/// What an [`Intake`] has bound to a connection; its own affair.
+pub type Bound = Arc<dyn Any + Send + Sync>;
+
+/// What a request is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Acknowledged: it is in the queue of every destination. With 0 rejected and no message it is a full success.
+    Taken {
+        /// Spans, data points or log records that were not taken.
+        rejected: u64,
+        /// Why, in English; alone it is a warning.
+        message: String,
+    },
+    /// It is no request of this signal: never sent again. gRPC INVALID_ARGUMENT, HTTP 400.
+    Malformed(String),
+    /// No room at present: to be sent again after this. gRPC UNAVAILABLE with RetryInfo, HTTP 503 with Retry-After.
+    Busy(Duration),
+    /// Not taken here at all, such as a signal for which there is no destination. gRPC UNIMPLEMENTED, HTTP 404.
+    Unwanted(String),
+}
+
+impl Answer {
+    /// All of it was taken.
+    pub const fn taken() -> Self {
+        Self::Taken { rejected: 0, message: String::new() }
+    }
+}
