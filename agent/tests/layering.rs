@@ -52,14 +52,6 @@ fn every_part_has_a_rank_and_stands_in_the_drawing() {
 }
 
 #[test]
-fn bollard_stays_in_the_engine_edge() {
-    for file in sources().iter().filter(|file| part_of(file) != "engine") {
-        let text = fs::read_to_string(file).unwrap();
-        assert!(!text.contains("bollard::"), "{}: bollard belongs to engine/ alone", file.display());
-    }
-}
-
-#[test]
 fn unsafe_code_stays_in_its_corner() {
     for file in sources().iter().filter(|file| part_of(file) != "memory") {
         let text = fs::read_to_string(file).unwrap();

@@ -5,10 +5,9 @@
 //!
 //! ```text
 //!  endpoint, context: which engine is meant
-//!  Engine ---- bollard ---- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
-//!    |  \                  (GET only, the paths of `routes`, byte ceilings, version in the path)
-//!    |   events, logs -----/
-//!    convert, lenient: bollard types -> model types
+//!  Engine, events, logs ---- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
+//!    |                      (GET only, the paths of `routes`, byte ceilings, version in the path)
+//!    answers, lenient, convert: JSON -> what is looked at of it -> model types
 //! ```
 //!
 //! # Why the socket can be held by a process of its own
@@ -32,6 +31,7 @@
 //! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
 
 mod address;
+mod answers;
 #[cfg(test)]
 mod any_json;
 mod client;

@@ -1,8 +1,6 @@
 //! `GET /version`, `GET /info`, `GET /images/{id}/json`.
 
-use bollard::models as api;
-
-use super::{positive, time, word};
+use super::{api, positive, time, word};
 use crate::{
     engine::version::ApiVersion,
     model::{EngineInfo, EngineVersion, Firewall, Image},
@@ -18,17 +16,20 @@ pub(in crate::engine) fn version(answer: &api::SystemVersion, negotiated: ApiVer
         os: word(answer.os.as_deref()),
         arch: word(answer.arch.as_deref()),
         kernel: word(answer.kernel_version.as_deref()),
-        podman: answer.components.iter().flatten().any(|component| component.name.contains("Podman")),
+        podman: answer
+            .components
+            .iter()
+            .flatten()
+            .any(|part| part.name.as_ref().is_some_and(|name| name.contains("Podman"))),
     }
 }
 
 /// Facts of the host as the engine knows them.
 pub(in crate::engine) fn info(answer: &api::SystemInfo) -> EngineInfo {
-    let enumerated = |text: Option<String>| word(text.as_deref());
     EngineInfo {
         name: word(answer.name.as_deref()).unwrap_or_default(),
-        cgroup_driver: enumerated(answer.cgroup_driver.map(|driver| driver.to_string())),
-        cgroup_version: enumerated(answer.cgroup_version.map(|version| version.to_string())),
+        cgroup_driver: word(answer.cgroup_driver.as_deref()),
+        cgroup_version: word(answer.cgroup_version.as_deref()),
         operating_system: word(answer.operating_system.as_deref()),
         storage_driver: word(answer.driver.as_deref()),
         root_dir: word(answer.docker_root_dir.as_deref()),
@@ -38,7 +39,7 @@ pub(in crate::engine) fn info(answer: &api::SystemInfo) -> EngineInfo {
         firewall: firewall(answer),
         rootless: has_option(answer, "rootless"),
         userns: has_option(answer, "userns"),
-        swarm: answer.swarm.as_ref().and_then(|swarm| swarm.local_node_state) == Some(api::LocalNodeState::ACTIVE),
+        swarm: answer.swarm.as_ref().and_then(|swarm| swarm.local_node_state.as_deref()) == Some("active"),
     }
 }
 
