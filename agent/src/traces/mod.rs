@@ -9,6 +9,7 @@
 //! A request is acknowledged when it is in the queue of every destination, and refused with a delay when there is no room. Requests stay
 //! bytes from the socket to the back end: resources are spliced, spans are looked at where they lie.
 
+pub mod attribute;
 pub mod caller;
 pub mod intake;
 mod settings;

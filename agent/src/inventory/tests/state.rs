@@ -363,3 +363,24 @@ fn what_is_saved_comes_back() {
     assert_eq!(again.containers, saved.containers);
     assert_eq!(again.last_event, saved.last_event);
 }
+
+#[test]
+fn a_description_says_which_events_it_cannot_know_of() {
+    let mut state = state();
+    let (web, db) = (compose("a", "web", "1"), compose("b", "db", "1"));
+    let asked_after = |state: &mut State| {
+        let entries = state.picture().containers;
+        entries.iter().find(|entry| entry.container.id == web.id).map(|entry| entry.asked_after)
+    };
+    look(&mut state, &web);
+    assert_eq!(asked_after(&mut state), Some(0), "it was not known when it was asked about");
+    state.apply(&event(&web, 10, EventKind::Changed(web.id.clone())));
+    state.asked(&web.id);
+    state.apply(&event(&db, 11, EventKind::Created(db.id.clone())));
+    state.inspected(web.clone(), Sight { at: at(100), horizon: at(70) }, at(100));
+    assert_eq!(asked_after(&mut state), Some(1), "the second one came while the answer was on its way");
+    // One that is told again, or late, is heard as any other.
+    state.apply(&event(&web, 9, EventKind::Changed(web.id.clone())));
+    look(&mut state, &web);
+    assert_eq!(asked_after(&mut state), Some(3));
+}
