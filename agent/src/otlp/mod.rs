@@ -7,6 +7,8 @@
 //! Source: the OTLP specification 1.11.0 and opentelemetry-proto of the same version.
 
 mod signal;
+mod verdict;
 pub mod wire;
 
 pub use signal::Signal;
+pub use verdict::{MAX_WAIT, Sorted, grpc, http};
