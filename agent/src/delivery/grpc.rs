@@ -122,6 +122,8 @@ impl Client {
     /// The connection in use, or a new one.
     async fn channel(&self, material: &Arc<Material>, deadline: Instant) -> Result<Arc<Channel>, SendError> {
         let late = || self.late("have the answer of", self.request_timeout);
+        // One turn of the runtime for the connection to notice that the other side has left: what is written to it then is lost.
+        tokio::task::yield_now().await;
         let mut kept = timeout_at(deadline, self.channel.lock()).await.map_err(|_| late())?;
         if let Some(channel) = kept.as_ref().filter(|channel| channel.is_usable(material, IDLE)) {
             return Ok(Arc::clone(channel));
