@@ -107,10 +107,8 @@ impl Watch {
         self.settings = self.isolation.settings();
         self.snapshot = self.reader.load();
         let policy = self.policy.policy();
-        let known = self
-            .of
-            .as_ref()
-            .is_some_and(|(of, generation)| Arc::ptr_eq(of, &policy) && *generation == self.snapshot.generation);
+        let known =
+            self.of.as_ref().is_some_and(|(of, shape)| Arc::ptr_eq(of, &policy) && *shape == self.snapshot.shape);
         if !known {
             let began = Instant::now();
             self.intent = match self.settings.enabled {
@@ -122,7 +120,7 @@ impl Watch {
             };
             self.fixed = fixed::look(&self.intent, &self.snapshot);
             self.crowd();
-            self.of = Some((policy, self.snapshot.generation));
+            self.of = Some((policy, self.snapshot.shape));
             self.sweeps.insert(Tier::Static, Sweep { at: Timestamp::now(), took: began.elapsed() });
         }
         if self.settings.enabled == Enabled::Never {
