@@ -8,7 +8,9 @@
 
 mod signal;
 mod status;
+mod verdict;
 pub mod wire;
 
 pub use signal::Signal;
 pub use status::{Code, Status};
+pub use verdict::{MAX_WAIT, Sorted, grpc, http};
