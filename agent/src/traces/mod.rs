@@ -12,6 +12,8 @@
 pub mod attribute;
 pub mod caller;
 pub mod intake;
+pub mod receive;
+pub mod red;
 mod settings;
 
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};

@@ -12,7 +12,6 @@
 //! nobody's. What cannot be told for sure is passed on as it came and counted by its reason.
 
 mod binding;
-mod change;
 mod image;
 mod judge;
 mod kernel;
@@ -42,7 +41,6 @@ use tokio::{
 
 use self::{
     binding::State,
-    change::Change,
     judge::Sight,
     kernel::{Files, Kernel},
     names::Index,
@@ -58,7 +56,7 @@ use super::caller::Caller;
 use crate::{
     inventory::Reader,
     model::{Event, Glob},
-    otlp::wire::Group,
+    otlp::wire::{Group, splice::Change},
 };
 
 /// Questions to the kernel at a time: each is one thread.

@@ -1,11 +1,10 @@
 //! What a resource says of itself, as far as it matters here: one walk over its attributes.
 
 use super::{
-    change::Change,
     pieces::{Key, LABEL, Pieces},
     who::Who,
 };
-use crate::otlp::wire::{Group, Malformed};
+use crate::otlp::wire::{Group, Malformed, splice::Change};
 
 /// What SDKs call a service that nobody has given a name, alone or with `:` and the program.
 const UNKNOWN: &[u8] = b"unknown_service";
