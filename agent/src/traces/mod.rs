@@ -11,6 +11,7 @@
 
 pub mod caller;
 pub mod intake;
+pub mod lifecycle;
 mod settings;
 
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};
