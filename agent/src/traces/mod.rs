@@ -14,6 +14,7 @@ pub mod caller;
 pub mod intake;
 pub mod receive;
 pub mod red;
+pub mod lifecycle;
 mod settings;
 
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};
