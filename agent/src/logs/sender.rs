@@ -12,14 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::fate::{first_line, lost, refused, trouble, unanswered};
 use super::{
-    blocking::blocking,
     board::Outcome,
     loki::{self, Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
 use crate::{
     delivery::{
-        Verdict,
+        Verdict, blocking,
         http::{Answer, Client, SendError},
     },
     net::Backoff,
