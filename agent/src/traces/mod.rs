@@ -11,6 +11,7 @@
 
 pub mod attribute;
 pub mod caller;
+pub mod forward;
 pub mod intake;
 pub mod receive;
 pub mod red;
