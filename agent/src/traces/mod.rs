@@ -12,6 +12,7 @@
 pub mod caller;
 pub mod intake;
 pub mod red;
+pub mod sample;
 mod settings;
 
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};
