@@ -16,6 +16,7 @@ pub mod intake;
 pub mod receive;
 pub mod red;
 pub mod lifecycle;
+pub mod sample;
 mod settings;
 
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};
