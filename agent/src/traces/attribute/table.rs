@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{ContainerId, Event, EventKind, Glob, Identity, NetworkMode, ServiceKey},
+    model::{Attachment, ContainerId, Event, EventKind, Glob, Identity, NetworkMode, ServiceKey},
 };
 
 /// How long a container that the engine does not describe makes others wait.
@@ -31,6 +31,9 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 
 /// After so long a description is believed although it is not known when it was asked for.
 const OLD_DOUBT: Duration = Duration::from_secs(30);
+
+/// How long before a start its networks are joined at most.
+const BEFORE_START: SignedDuration = SignedDuration::from_secs(5);
 
 /// Containers that have been heard of at most.
 const MAX_RECORDS: usize = 2 * crate::inventory::MAX_CONTAINERS;
@@ -79,7 +82,7 @@ struct Record {
     due: Option<Doubt>,
     /// It has joined or left a network and is not described yet.
     moved: Option<Doubt>,
-    /// When it last got or lost an address of which no description has told yet, by the engine's clock.
+    /// When it last got or lost an address, by the engine's clock; `None` if no event has told of any.
     moved_at: Option<Timestamp>,
     /// It is destroyed, and no picture can bring it back.
     gone: bool,
@@ -87,8 +90,6 @@ struct Record {
     bound: Vec<IpAddr>,
     /// Since when it has them, as far as is known here.
     since: Option<Instant>,
-    /// Since when by the engine's clock; `None` if no event has told of it.
-    got_at: Option<Timestamp>,
     /// The last picture it was in.
     picture: u64,
 }
@@ -111,6 +112,8 @@ pub(super) struct Candidate {
     pub(super) members: Vec<Arc<Life>>,
     /// Another container belongs into the namespace and may start at any moment.
     pub(super) dormant: bool,
+    /// The address lies in a network that the agent is on as well, or the agent is on the host, where addresses lead to one place alone.
+    pub(super) near: bool,
     /// Since when the address is known to be its.
     pub(super) since: Instant,
     /// When it got it at the latest, by the engine's clock: an event told, or its run began then.
@@ -235,7 +238,6 @@ impl Table {
         }
         record.bound = addresses;
         record.since = Some(now);
-        record.got_at = record.moved_at.take();
     }
 
     fn unbind(&mut self, id: &ContainerId) {
@@ -319,7 +321,23 @@ impl Table {
     /// Who has an address.
     pub(super) fn holders(&self, address: IpAddr) -> Vec<Candidate> {
         let holders = self.addresses.get(&address).map(Vec::as_slice).unwrap_or_default();
-        holders.iter().filter_map(|id| self.space(id)).collect()
+        let near = |id| match self.spaces.place() {
+            Place::Host => true,
+            Place::Of(own) => self.on(own, None).any(|ours| self.on(id, Some(address)).any(|theirs| ours == theirs)),
+            Place::Unknown => false,
+        };
+        let space = |id| Some(Candidate { near: near(id), ..self.space(id)? });
+        holders.iter().filter_map(space).collect()
+    }
+
+    /// Networks of a container by id, or by name where there is none; those in which it has this address.
+    fn on(&self, id: &ContainerId, address: Option<IpAddr>) -> impl Iterator<Item = &str> {
+        let entry = self.records.get(id).and_then(|record| record.entry.as_ref());
+        let attachments = entry.into_iter().flat_map(|entry| &entry.container.networks);
+        let has = move |attachment: &&Attachment| {
+            address.is_none_or(|address| attachment.addresses.iter().any(|own| own.to_canonical() == address))
+        };
+        attachments.filter(has).map(|attachment| attachment.network_id.as_deref().unwrap_or(&attachment.network))
     }
 
     /// Who runs in the namespace of a container; `None` where that does not run.
@@ -332,8 +350,11 @@ impl Table {
         let members: Vec<_> = ids().filter_map(running).collect();
         let dormant = members.len() < ids().count();
         let since = record.since.unwrap_or_else(Instant::now);
-        let got_at = record.got_at.or(life.started_at);
-        Some(Candidate { owner: Arc::clone(life), members, dormant, since, got_at })
+        // Docker tells of networks shortly before a start. Podman does not: there the start itself is what gave the address.
+        let of_this_run =
+            |moved: &Timestamp| life.started_at.is_none_or(|started| started.duration_since(*moved) < BEFORE_START);
+        let got_at = record.moved_at.filter(of_this_run).or(life.started_at);
+        Some(Candidate { owner: Arc::clone(life), members, dormant, near: false, since, got_at })
     }
 
     /// The run of a container.

@@ -332,6 +332,8 @@ async fn who_passes_an_address_on_is_believed_as_far_as_that() {
         bench.describe(web());
         bench.kernel.world().addresses.insert((ContainerId::new(id(1)), ip("172.20.0.2")));
         assert_eq!(told(&bench, &bench.accept(end("172.20.0.2", 0), local())).await, (Some(1), Ok(Rule::Address)));
+        // Whose loopback that is nobody says.
+        assert_eq!(told(&bench, &bench.accept(end("127.0.0.1", 0), local())).await, (None, Err(Miss::Loopback)));
     }
 }
 
@@ -352,4 +354,21 @@ async fn addresses_of_another_machine_mean_nothing_here() {
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::RemoteEngine)));
     let named = bench.named(&binding, &resource(&[("container.id", &id(1))])).await;
     assert_eq!((number(&named), named.by), (Some(1), Ok(Rule::ContainerId)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_in_a_network_that_the_agent_is_not_on_may_be_somebody_elses() {
+    for sees_host in [true, false] {
+        let mut bench = Bench::new(sees_host, Some(9));
+        let mut far = web();
+        far.networks.iter_mut().for_each(|attachment| attachment.network_id = Some("another".into()));
+        bench.describe(far);
+        bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
+        bench.kernel.world().addresses.insert((ContainerId::new(id(1)), ip("172.20.0.2")));
+        advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (None, Err(Miss::UnknownIp)));
+        bench.describe(web());
+        advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (Some(1), Ok(Rule::Address)));
+    }
 }
