@@ -20,6 +20,7 @@ const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
+const PADDED: u8 = 8;
 const END_HEADERS: u8 = 4;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -171,15 +172,26 @@ async fn a_client_that_asks_and_never_reads_is_held_and_let_go() {
 async fn a_call_in_small_pieces_is_one_call() {
     let scene = Scene::new();
     let mut stream = open(&scene).await;
-    let body = framed(0, &[7; 3000]);
     let mut all = frame(HEADERS, END_HEADERS, 1, &head());
     // Nothing in between, padding, one byte at a time: all of it is allowed.
-    for byte in &body {
+    for byte in &framed(0, &[7; 80]) {
         all.extend(frame(DATA, 0, 1, &[]));
-        all.extend(frame(DATA, 8, 1, &[3, *byte, 0, 0, 0]));
+        all.extend(frame(DATA, PADDED, 1, &[3, *byte, 0, 0, 0]));
     }
     all.extend(frame(DATA, END_STREAM, 1, &[]));
     stream.write_all(&all).await.unwrap();
     eventually("it is taken", || scene.intake.bodies().len() == 1).await;
-    assert_eq!(scene.intake.bodies(), [(Signal::Traces, vec![7; 3000])]);
+    assert_eq!(scene.intake.bodies(), [(Signal::Traces, vec![7; 80])]);
+}
+
+#[tokio::test]
+async fn a_call_of_nothing_without_end_ends_the_connection() {
+    let scene = Scene::new();
+    let mut stream = open(&scene).await;
+    let mut all = frame(HEADERS, END_HEADERS, 1, &head());
+    all.extend(frame(DATA, 0, 1, &[]).repeat(1000));
+    drop(stream.write_all(&all).await);
+    assert_eq!(goaway(&rest(&mut stream).await), Some(11), "calm");
+    eventually("it is counted", || scene.counts.refused(Reason::Protocol) == 1).await;
+    still_serves(&scene).await;
 }
