@@ -6,6 +6,9 @@
 //!
 //! Source: the OTLP specification 1.11.0 and opentelemetry-proto of the same version.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+pub mod json;
 mod signal;
 mod status;
 mod verdict;

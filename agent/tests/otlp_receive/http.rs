@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http_body_util::Full;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
 use spyhop::{
@@ -11,9 +12,13 @@ use spyhop::{
         receive::{Reason, Transport},
     },
 };
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
-use super::support::{Scene, gzip, hear, post, request};
+use super::support::{SOON, Scene, connect, gzip, hear, post, request};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -142,4 +147,54 @@ async fn refusals_in_json_are_a_status_in_json() {
     let status: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
     assert_eq!(status["code"], 3);
     assert!(!status["message"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn http2_carries_it_as_well() {
+    let scene = Scene::new();
+    let mut client = connect(scene.http).await;
+    let ask = |path: &str| http::Request::post(format!("http://a{path}")).header(PROTOBUF.0, PROTOBUF.1);
+    let response = client.send_request(ask("/v1/logs").body(Full::new("x".into())).unwrap()).await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &PROTOBUF.1.parse().unwrap()));
+    scene.intake.answer(Answer::Busy(Duration::from_secs(1)));
+    let response = client.send_request(ask("/v1/logs").body(Full::new("x".into())).unwrap()).await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    assert_eq!(scene.counts.requests(Signal::Logs, Transport::Http, Code::Ok), 1);
+    assert_eq!(scene.intake.bodies().len(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_a_word_before_its_body_gets_it() {
+    let scene = Scene::new();
+    let mut stream = TcpStream::connect(scene.http).await.unwrap();
+    let bytes = request("/v1/traces", &[PROTOBUF, ("expect", "100-continue")], b"body");
+    stream.write_all(&bytes[..bytes.len() - 4]).await.unwrap();
+    let mut word = [0; 25];
+    timeout(SOON, stream.read_exact(&mut word)).await.unwrap().unwrap();
+    assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"body").await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_is_still_answered() {
+    let scene = Scene::new();
+    let mut stream = TcpStream::connect(scene.http).await.unwrap();
+    stream.write_all(&request("/v1/traces", &[PROTOBUF], b"one")).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_sent_without_waiting_are_answered_in_order() {
+    let scene = Scene::new();
+    let mut stream = TcpStream::connect(scene.http).await.unwrap();
+    let both = [request("/v1/traces", &[PROTOBUF], b"one"), request("/v1/nothing", &[PROTOBUF], b"two")].concat();
+    stream.write_all(&both).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut all = Vec::new();
+    timeout(SOON, stream.read_to_end(&mut all)).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&all);
+    let statuses: Vec<_> = text.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "404"]);
 }
