@@ -2,11 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::{
-    delivery::http,
-    model::Glob,
-    otlp::Signal,
-};
+use crate::{delivery::http, model::Glob, otlp::Signal};
 
 /// Sections `traces`, `otlp`, `otlp_2`, `otlp_3`.
 #[derive(Clone, Debug, PartialEq)]

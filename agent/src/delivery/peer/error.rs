@@ -62,6 +62,12 @@ pub enum SendError {
         #[source]
         source: hyper::Error,
     },
+    /// The answer ended before it said how it went.
+    #[error("{server} broke off its answer")]
+    Cut {
+        /// Host and port.
+        server: String,
+    },
     /// What came back is not HTTP.
     #[error("{server} does not answer in HTTP")]
     Protocol {
@@ -75,7 +81,7 @@ pub enum SendError {
 
 impl SendError {
     /// Sorts what the HTTP library says.
-    pub(super) fn broken(server: &str, source: hyper::Error) -> Self {
+    pub(in crate::delivery) fn broken(server: &str, source: hyper::Error) -> Self {
         let server = server.to_owned();
         if is_tls(&source) {
             Self::Tls { server, source: Box::new(source) }
@@ -91,7 +97,11 @@ impl SendError {
         match self {
             Self::Material { .. } | Self::Resolve { .. } | Self::Connect { .. } => true,
             // With TLS 1.3 the server's refusal may come after the request.
-            Self::Tls { .. } | Self::Timeout { .. } | Self::Closed { .. } | Self::Protocol { .. } => false,
+            Self::Tls { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Cut { .. }
+            | Self::Protocol { .. } => false,
         }
     }
 
@@ -103,7 +113,7 @@ impl SendError {
             Self::Connect { .. } => "connect",
             Self::Tls { .. } => "tls",
             Self::Timeout { .. } => "timeout",
-            Self::Closed { .. } => "closed",
+            Self::Closed { .. } | Self::Cut { .. } => "closed",
             Self::Protocol { .. } => "protocol",
         }
     }

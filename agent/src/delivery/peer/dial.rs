@@ -1,15 +1,10 @@
-//! The way to a server: its name, a connection, TLS where it is spoken, HTTP on top.
+//! The way to a server: its name, a connection, TLS where it is spoken.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    client::conn::http1,
-    rt::{Read, Write},
-};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     task::AbortHandle,
     time::{Instant, timeout_at},
@@ -21,24 +16,23 @@ use crate::net::server_name;
 /// Addresses tried, of all that a name has.
 const MAX_ADDRESSES: usize = 8;
 
-/// Buffer of one connection, and with it the largest head of an answer.
-const BUFFER: usize = 32 << 10;
+/// What requests go over.
+pub(in crate::delivery) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-/// Header fields of an answer.
-const MAX_HEADERS: usize = 64;
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Wire for T {}
 
-/// A connection that can carry a request.
-pub(super) struct Connection {
-    pub(super) sender: http1::SendRequest<Full<Bytes>>,
-    /// Whom it was opened for: new certificates want a new connection.
-    pub(super) material: Arc<Material>,
-    /// When its last answer was read.
-    pub(super) since: Instant,
-    _driver: Driver,
+/// Plain or TLS behind one type, so that what speaks over it is built once.
+pub(in crate::delivery) type Stream = TokioIo<Box<dyn Wire>>;
+
+/// Ends the task of a connection, and with it the socket, together with its last user.
+pub(in crate::delivery) struct Driver(AbortHandle);
+
+impl Driver {
+    /// Runs the connection. What breaks it off is also what those get who wait for an answer.
+    pub(in crate::delivery) fn spawn<T>(connection: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(async move { drop(connection.await) }).abort_handle())
+    }
 }
-
-/// Ends the connection's task, and with it the socket, together with its last user.
-struct Driver(AbortHandle);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -47,21 +41,21 @@ impl Drop for Driver {
 }
 
 /// Connects until `deadline`; who calls waits no longer than that.
-pub(super) async fn connect(
+pub(in crate::delivery) async fn dial(
     server: &Server,
-    material: Arc<Material>,
+    material: &Arc<Material>,
     deadline: Instant,
-) -> Result<Connection, SendError> {
-    let stream = dial(server, deadline).await?;
-    let Some(tls) = &material.tls else { return speak(server, TokioIo::new(stream), material).await };
+) -> Result<Stream, SendError> {
+    let stream = connect(server, deadline).await?;
+    let Some(tls) = &material.tls else { return Ok(TokioIo::new(Box::new(stream))) };
     let failed = |source| SendError::Tls { server: server.name.clone(), source };
     let name = server_name(&server.host).map_err(|error| failed(error.into()))?;
     let stream = tls.connect(name, stream).await.map_err(|error| failed(error.into()))?;
-    speak(server, TokioIo::new(stream), material).await
+    Ok(TokioIo::new(Box::new(stream)))
 }
 
 /// The first address that answers. Each has its share of the time that is left, so that one which is silent does not take all.
-async fn dial(server: &Server, deadline: Instant) -> Result<TcpStream, SendError> {
+async fn connect(server: &Server, deadline: Instant) -> Result<TcpStream, SendError> {
     let unresolved = |source| SendError::Resolve { server: server.name.clone(), source };
     let found = lookup_host((server.host.as_str(), server.port)).await.map_err(unresolved)?;
     let addresses: Vec<SocketAddr> = found.take(MAX_ADDRESSES).collect();
@@ -79,18 +73,4 @@ async fn dial(server: &Server, deadline: Instant) -> Result<TcpStream, SendError
         };
     }
     Err(SendError::Connect { server: server.name.clone(), source: last })
-}
-
-async fn speak(
-    server: &Server,
-    stream: impl Read + Write + Unpin + Send + 'static,
-    material: Arc<Material>,
-) -> Result<Connection, SendError> {
-    let mut client = http1::Builder::new();
-    client.max_buf_size(BUFFER).max_headers(MAX_HEADERS);
-    let (sender, connection) =
-        client.handshake(stream).await.map_err(|error| SendError::broken(&server.name, error))?;
-    // What breaks it off is also what the one waiting for the answer gets.
-    let driver = Driver(tokio::spawn(async move { drop(connection.await) }).abort_handle());
-    Ok(Connection { sender, material, since: Instant::now(), _driver: driver })
 }

@@ -34,15 +34,17 @@ pub enum MaterialError {
 }
 
 /// What one state of the files gives.
-pub(super) struct Material {
-    pub(super) authorization: Option<HeaderValue>,
-    pub(super) tls: Option<TlsConnector>,
+pub(in crate::delivery) struct Material {
+    pub(in crate::delivery) authorization: Option<HeaderValue>,
+    pub(in crate::delivery) tls: Option<TlsConnector>,
 }
 
 /// Reads the files when they have changed, and keeps what worked last.
-pub(super) struct Keeper {
+pub(in crate::delivery) struct Keeper {
     auth: Auth,
     tls: Option<Tls>,
+    /// What is to be spoken over TLS, where the server is to be asked for it.
+    alpn: &'static [&'static [u8]],
     kept: Mutex<Option<Kept>>,
 }
 
@@ -56,12 +58,12 @@ type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Keeper {
     /// `tls` is `None` for servers without.
-    pub(super) fn new(auth: Auth, tls: Option<Tls>) -> Self {
-        Self { auth, tls, kept: Mutex::new(None) }
+    pub(in crate::delivery) fn new(auth: Auth, tls: Option<Tls>, alpn: &'static [&'static [u8]]) -> Self {
+        Self { auth, tls, alpn, kept: Mutex::new(None) }
     }
 
     /// The material as of now. Looks at the files on a thread where waiting for a disk is allowed.
-    pub(super) async fn get(self: &Arc<Self>) -> Result<Arc<Material>, MaterialError> {
+    pub(in crate::delivery) async fn get(self: &Arc<Self>) -> Result<Arc<Material>, MaterialError> {
         if self.files().next().is_none()
             && let Some(kept) = &*self.kept.lock().unwrap_or_else(PoisonError::into_inner)
         {
@@ -112,7 +114,11 @@ impl Keeper {
             Ok::<_, MaterialError>(value)
         };
         let tls = match &self.tls {
-            Some(files) => Some(Arc::new(client_config(files.ca.as_ref(), files.client.as_ref())?).into()),
+            Some(files) => {
+                let mut config = client_config(files.ca.as_ref(), files.client.as_ref())?;
+                config.alpn_protocols = self.alpn.iter().map(|name| name.to_vec()).collect();
+                Some(Arc::new(config).into())
+            }
             None => None,
         };
         Ok(Material { authorization: authorization.map(header).transpose()?, tls })

@@ -8,7 +8,7 @@ use http::{
         ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE,
         TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
     },
-    uri::PathAndQuery,
+    uri::{Authority, PathAndQuery},
 };
 
 use crate::secret::Secret;
@@ -97,6 +97,9 @@ pub enum SettingsError {
     /// A user with a colon would end early.
     #[error("the user holds a colon")]
     User,
+    /// A path where there can be none.
+    #[error("the address of a gRPC server has no path")]
+    Path,
     /// A header that cannot be sent, or that the client writes itself.
     #[error("header {0} cannot be set")]
     Header(String),
@@ -104,22 +107,24 @@ pub enum SettingsError {
 
 /// Where requests go.
 #[derive(Clone, Debug)]
-pub(super) struct Server {
+pub(in crate::delivery) struct Server {
     /// As the resolver and TLS want it: an IPv6 address without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: bool,
+    pub(in crate::delivery) host: String,
+    pub(in crate::delivery) port: u16,
+    pub(in crate::delivery) tls: bool,
+    /// Host, and the port where one was given: as the server is told.
+    pub(in crate::delivery) authority: Authority,
     /// Host and port, for people.
-    pub(super) name: String,
+    pub(in crate::delivery) name: String,
     /// Path and query.
-    pub(super) target: PathAndQuery,
+    pub(in crate::delivery) target: PathAndQuery,
 }
 
 impl Server {
     /// Takes the address apart, and gives the headers which every request has.
-    pub(super) fn of(settings: &Settings) -> Result<(Self, HeaderMap), SettingsError> {
+    pub(in crate::delivery) fn of(settings: &Settings) -> Result<(Self, HeaderMap), SettingsError> {
         let uri: Uri = settings.url.parse().map_err(|_| SettingsError::Address)?;
-        let authority = uri.authority().ok_or(SettingsError::Address)?;
+        let authority = uri.authority().cloned().ok_or(SettingsError::Address)?;
         if authority.as_str().contains('@') {
             return Err(SettingsError::Credentials);
         }
@@ -143,7 +148,7 @@ impl Server {
         let name = format!("{}:{port}", authority.host());
         let target = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         let headers = headers(settings, authority.as_str())?;
-        Ok((Self { host, port, tls, name, target }, headers))
+        Ok((Self { host, port, tls, authority, name, target }, headers))
     }
 }
 
