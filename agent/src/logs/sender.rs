@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use self::fate::{first_line, lost, refused, trouble, unanswered};
 use super::{
@@ -22,6 +23,7 @@ use crate::{
         http::{Answer, Client, SendError},
     },
     net::Backoff,
+    telemetry::spans,
 };
 
 /// Pushes on their way at a time.
@@ -92,7 +94,8 @@ impl Sender<'_> {
             if may_send {
                 match self.beside_disk(|queue| queue.take(now)) {
                     Next::Send(items) => {
-                        pushes.push(push(self.client, self.body(&items), items));
+                        let span = spans::push(&self.queue.log().name);
+                        pushes.push(push(self.client, self.body(&items), items).instrument(span));
                         continue;
                     }
                     Next::Wait(until) => wake = until,

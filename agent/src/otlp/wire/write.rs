@@ -112,7 +112,8 @@ impl Writer {
         self.number(u64::from(number) << 3 | wire_type);
     }
 
-    fn number(&mut self, mut value: u64) {
+    /// A varint without a tag, as they stand in packed lists.
+    pub fn number(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push((value & 0x7f) as u8 | 0x80);
             value >>= 7;
