@@ -13,9 +13,9 @@ pub mod attribute;
 pub mod caller;
 pub mod forward;
 pub mod intake;
+pub mod lifecycle;
 pub mod receive;
 pub mod red;
-pub mod lifecycle;
 pub mod sample;
 mod settings;
 

@@ -118,13 +118,7 @@ fn of_host(table: &Table, sight: Sight, miss: Miss, now: Instant) -> Judged {
     }
 }
 
-fn held(
-    table: &Table,
-    connection: &Connection,
-    sight: Sight,
-    candidates: Vec<Candidate>,
-    now: Instant,
-) -> Judged {
+fn held(table: &Table, connection: &Connection, sight: Sight, candidates: Vec<Candidate>, now: Instant) -> Judged {
     // Whoever is not described yet may be in the namespace of any of them.
     if table.has_due(now) {
         return Judged::Wait(Miss::NotDescribed);

@@ -115,9 +115,7 @@ impl Attributor {
                 Attempt::Settled(state.unwrap_or_else(|miss| State::Missed(miss, self.of_host(miss))))
             }
             Some(Owner::Agent) => Attempt::Settled(State::Missed(Miss::AgentItself, None)),
-            Some(Owner::Process | Owner::Unknown) | None => {
-                Attempt::Settled(State::Missed(miss, self.of_host(miss)))
-            }
+            Some(Owner::Process | Owner::Unknown) | None => Attempt::Settled(State::Missed(miss, self.of_host(miss))),
         }
     }
 

@@ -304,7 +304,8 @@ impl Table {
     fn index_of(&self, picture: &Snapshot) -> Index {
         let rows = picture.containers.iter().filter_map(|entry| {
             let record = self.records.get(&entry.container.id)?;
-            let alone = !self.spaces.is_shared(&entry.container.id) && entry.container.network_mode != NetworkMode::Host;
+            let alone =
+                !self.spaces.is_shared(&entry.container.id) && entry.container.network_mode != NetworkMode::Host;
             Some(Row { who: Arc::clone(record.who.as_ref()?), life: record.life.clone(), alone })
         });
         Index::new(rows.collect(), self.spaces.own().cloned())

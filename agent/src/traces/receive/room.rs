@@ -95,6 +95,17 @@ impl Place {
         self.bytes += more;
         Ok(())
     }
+
+    /// So many fewer.
+    pub(super) fn give_back(&mut self, less: usize) {
+        let less = less.min(self.bytes);
+        let mut held = self.room.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.all = held.all.saturating_sub(less);
+        if let Some(share) = held.by.get_mut(&self.origin) {
+            share.bytes = share.bytes.saturating_sub(less);
+        }
+        self.bytes -= less;
+    }
 }
 
 impl Drop for Place {
@@ -147,6 +158,7 @@ mod tests {
                 match room.enter(Origin::User(user)) {
                     Ok(mut place) => {
                         let grown = place.grow(bytes);
+                        place.give_back(bytes / 3);
                         if grown.is_ok() || bytes % 2 == 0 {
                             places.push(place);
                         }

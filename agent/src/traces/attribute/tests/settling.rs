@@ -189,7 +189,8 @@ async fn without_the_kernel_late_events_are_waited_for() {
     // What an engine does that is not heard nobody knows.
     bench.picture.engine.connected = false;
     bench.publish();
-    let binding = bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
+    let binding =
+        bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::NotDescribed)));
     bench.picture.engine.connected = true;
     bench.publish();
@@ -197,7 +198,8 @@ async fn without_the_kernel_late_events_are_waited_for() {
     assert_eq!(told(&bench, &binding).await, (Some(2), Ok(Rule::Address)));
     // Two of one address.
     bench.describe(at(compose(3, "x"), &["172.20.0.2"]));
-    let binding = bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
+    let binding =
+        bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::Ambiguous)));
 }
 
@@ -243,7 +245,8 @@ async fn who_comes_from_the_host_is_asked_for_by_its_socket() {
     owner(Owner::Process);
     let named = bench.named(&bench.accept(loopback, here), &resource(&[("host.id", "own")])).await;
     let said = changed(&resource(&[("host.id", "own")]), &named);
-    let expected = [("host.id", "own"), ("deployment.environment.name", "test"), ("host.name", "box"), ("os.type", "linux")];
+    let expected =
+        [("host.id", "own"), ("deployment.environment.name", "test"), ("host.name", "box"), ("os.type", "linux")];
     assert_eq!(said, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     // An address of the host to itself, and the host's end of a network.
     assert_eq!(told(&bench, &bench.accept(end("192.0.2.1", 1), end("192.0.2.1", DOOR))).await.1, Err(Miss::HostNet));
@@ -265,7 +268,10 @@ async fn the_agent_is_nobody_in_its_own_namespace() {
     assert_eq!(told(&bench, &bench.accept(loopback, here)).await, (None, Err(Miss::Loopback)));
     bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
     for peer in [loopback, peer(LOCAL)] {
-        assert_eq!(told(&bench, &bench.accept(peer, end(&peer.ip().to_string(), DOOR))).await, (None, Err(Miss::AgentItself)));
+        assert_eq!(
+            told(&bench, &bench.accept(peer, end(&peer.ip().to_string(), DOOR))).await,
+            (None, Err(Miss::AgentItself))
+        );
     }
     // Somebody has joined it.
     bench.describe(joining(compose(1, "web"), 9));
@@ -289,7 +295,14 @@ async fn a_unix_socket_leads_to_a_process_and_its_container() {
     bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
     let ended = Container { state: ContainerState::Exited, pid: None, ..compose(3, "ended") };
     bench.describe(ended);
-    for (pid, ids) in [(10, vec![id(1)]), (11, vec![id(1), id(88)]), (12, vec![id(88)]), (13, vec![]), (14, vec![id(9)]), (15, vec![id(3)])] {
+    for (pid, ids) in [
+        (10, vec![id(1)]),
+        (11, vec![id(1), id(88)]),
+        (12, vec![id(88)]),
+        (13, vec![]),
+        (14, vec![id(9)]),
+        (15, vec![id(3)]),
+    ] {
         bench.kernel.world().processes.insert(pid, ids);
     }
     for (pid, expected) in [
