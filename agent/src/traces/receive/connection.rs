@@ -28,8 +28,9 @@ const MAX_HEADERS: usize = 64;
 /// Bytes of the fields of a head of HTTP/2: what gRPC suggests.
 const MAX_HEADER_LIST: u32 = 8 << 10;
 
-/// Requests at a time on a connection of HTTP/2: what the protocol calls the least that should be allowed.
-const MAX_STREAMS: u32 = 100;
+/// Requests at a time on a connection of HTTP/2. The protocol would like a hundred; senders of OTLP have one to ten under way, and what
+/// hyper keeps of streams that are refused at once is most of what a hostile connection costs.
+const MAX_STREAMS: u32 = 32;
 
 /// Bytes a client may send ahead of what was read, for a request and for a connection. They are what a connection costs beside the room of
 /// its requests, and enough for gigabytes a second within one host.

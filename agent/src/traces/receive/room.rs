@@ -60,7 +60,7 @@ impl Room {
     }
 
     /// Bytes held at present.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).all
     }
