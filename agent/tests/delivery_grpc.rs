@@ -92,27 +92,36 @@ async fn one_connection_serves_many_calls_at_a_time() {
     });
 }
 
-#[tokio::test]
+/// Waits until every connection has ended, here and, as far as that can be told, there.
+async fn ended(backend: &Backend) {
+    eventually("it has ended", || holds(backend.connections().1 == 0, || "it is open".to_owned()));
+    tokio::time::sleep(wait::STEP).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_the_server_ends_between_calls_loses_none() {
     let backend = Backend::start(Speaks::Grpc);
     let client = client(&backend);
     for number in 0..20 {
         if number % 3 == 2 {
             backend.cut();
-            eventually("it is cut", || holds(backend.connections().1 == 0, || "it is open".to_owned()));
+            ended(&backend).await;
         }
         assert_eq!(call(&client, number).await.unwrap().code, 0, "call {number}");
     }
     backend.is_content();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_connection_that_is_told_to_end_is_left() {
     let backend = Backend::start(Speaks::Grpc);
     let client = client(&backend);
     backend.fail(3, Fault::GoAway);
     for number in 0..5 {
         assert_eq!(call(&client, number).await.unwrap().code, 0, "call {number}");
+        if number < 3 {
+            ended(&backend).await;
+        }
     }
     let connections: Vec<_> = backend.asked().iter().map(|asked| asked.connection).collect();
     assert_eq!(connections, [1, 2, 3, 4, 4]);

@@ -1,5 +1,6 @@
 //! Bringing bytes to a server that may be away: keep them, send them, sort its answers. Knows nothing of what it carries.
 
+mod blocking;
 pub(crate) mod disk;
 pub mod grpc;
 pub mod http;
@@ -8,4 +9,5 @@ mod peer;
 pub mod spool;
 mod verdict;
 
+pub(crate) use blocking::blocking;
 pub use verdict::Verdict;

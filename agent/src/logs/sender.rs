@@ -13,14 +13,13 @@ use tracing::Instrument as _;
 
 use self::fate::{first_line, lost, refused, trouble, unanswered};
 use super::{
-    blocking::blocking,
     board::Outcome,
     loki::{self, Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
 use crate::{
     delivery::{
-        Verdict,
+        Verdict, blocking,
         http::{Answer, Client, SendError},
     },
     net::Backoff,

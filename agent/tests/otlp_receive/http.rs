@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use http_body_util::Full;
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
 use spyhop::{
     otlp::{Code, Signal},
@@ -11,9 +12,13 @@ use spyhop::{
         receive::{Reason, Transport},
     },
 };
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
-use super::support::{Scene, gzip, hear, post, request};
+use super::support::{SOON, Scene, Told, connect, gzip, hear, post, request};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -135,11 +140,108 @@ async fn answers_of_the_intake_have_their_statuses() {
 }
 
 #[tokio::test]
-async fn refusals_in_json_are_a_status_in_json() {
+async fn json_is_taken_as_the_protobuf_it_stands_for() {
     let scene = Scene::new();
-    let told = post(scene.http, "/v1/traces", &[JSON], b"{").await;
-    assert_eq!((told.status, told.header("content-type")), (400, Some("application/json")));
-    let status: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
-    assert_eq!(status["code"], 3);
-    assert!(!status["message"].as_str().unwrap().is_empty());
+    // Ids are hexadecimal in either case, enums numbers, 64 bits strings or numbers, what nobody knows is ignored.
+    let text = r#"{"resourceSpans":[{"newer":[{}],"scopeSpans":[{"spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C",
+        "spanId":"eee19b7ec3c1b174","name":"a","kind":2,"startTimeUnixNano":"1544712660000000000",
+        "endTimeUnixNano":1544712661000000000,"trace_state":"not a key","status":{"code":2}}]}]}]}"#;
+    let value = "application/json; charset=utf-8";
+    let told = post(scene.http, "/v1/traces", &[("content-type", value)], text.as_bytes()).await;
+    assert_eq!(
+        (told.status, told.header("content-type"), told.body.as_slice()),
+        (200, Some("application/json"), &b"{}"[..])
+    );
+    let packed = [JSON, ("content-encoding", "gzip")];
+    assert_eq!(post(scene.http, "/v1/traces", &packed, &gzip(text.as_bytes())).await.status, 200);
+    for (_, bytes) in scene.intake.bodies() {
+        let request = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
+        let span = &request.resource_spans[0].scope_spans[0].spans[0];
+        assert_eq!(span.trace_id, 0x5b8e_fff7_9803_8103_d269_b633_813f_c60c_u128.to_be_bytes());
+        assert_eq!(span.span_id, 0xeee1_9b7e_c3c1_b174_u64.to_be_bytes());
+        assert_eq!((span.kind, span.end_time_unix_nano - span.start_time_unix_nano), (2, 1_000_000_000));
+        assert_eq!((span.trace_state.as_str(), span.status.as_ref().unwrap().code), ("", 2));
+    }
+    assert_eq!(scene.intake.bodies().len(), 2);
+    for signal in Signal::ALL {
+        assert_eq!(post(scene.http, signal.http_path(), &[JSON], b"{}").await.status, 200, "empty is a success");
+    }
+}
+
+#[tokio::test]
+async fn answers_in_json_are_of_the_same_form() {
+    let scene = Scene::new();
+    let body = |told: &Told| serde_json::from_slice::<serde_json::Value>(&told.body).unwrap();
+    for (signal, key) in [
+        (Signal::Traces, "rejectedSpans"),
+        (Signal::Metrics, "rejectedDataPoints"),
+        (Signal::Logs, "rejectedLogRecords"),
+    ] {
+        scene.intake.answer(Answer::Taken { rejected: 3, message: "no".to_owned() });
+        let told = post(scene.http, signal.http_path(), &[JSON], b"{}").await;
+        let expected = serde_json::json!({ "partialSuccess": { key: "3", "errorMessage": "no" } });
+        assert_eq!((told.status, body(&told)), (200, expected));
+    }
+    for (bytes, code) in [(&b"{"[..], 3), (b"", 3), (b"[]", 3), (b"\xff", 3)] {
+        let told = post(scene.http, "/v1/traces", &[JSON], bytes).await;
+        assert_eq!((told.status, told.header("content-type")), (400, Some("application/json")));
+        let status = body(&told);
+        assert_eq!(status["code"], code, "{bytes:?}");
+        assert!(!status["message"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(scene.counts.refused(Reason::Json), 4);
+    scene.intake.answer(Answer::Busy(Duration::from_secs(2)));
+    let told = post(scene.http, "/v1/traces", &[JSON], b"{}").await;
+    assert_eq!((told.status, told.header("retry-after")), (503, Some("2")));
+    assert_eq!(body(&told)["details"][0]["retryDelay"], "2s");
+}
+
+#[tokio::test]
+async fn http2_carries_it_as_well() {
+    let scene = Scene::new();
+    let mut client = connect(scene.http).await;
+    let ask = |path: &str| http::Request::post(format!("http://a{path}")).header(PROTOBUF.0, PROTOBUF.1);
+    let response = client.send_request(ask("/v1/logs").body(Full::new("x".into())).unwrap()).await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &PROTOBUF.1.parse().unwrap()));
+    scene.intake.answer(Answer::Busy(Duration::from_secs(1)));
+    let response = client.send_request(ask("/v1/logs").body(Full::new("x".into())).unwrap()).await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    assert_eq!(scene.counts.requests(Signal::Logs, Transport::Http, Code::Ok), 1);
+    assert_eq!(scene.intake.bodies().len(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_a_word_before_its_body_gets_it() {
+    let scene = Scene::new();
+    let mut stream = TcpStream::connect(scene.http).await.unwrap();
+    let bytes = request("/v1/traces", &[PROTOBUF, ("expect", "100-continue")], b"body");
+    stream.write_all(&bytes[..bytes.len() - 4]).await.unwrap();
+    let mut word = [0; 25];
+    timeout(SOON, stream.read_exact(&mut word)).await.unwrap().unwrap();
+    assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"body").await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_is_still_answered() {
+    let scene = Scene::new();
+    let mut stream = TcpStream::connect(scene.http).await.unwrap();
+    stream.write_all(&request("/v1/traces", &[PROTOBUF], b"one")).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_sent_without_waiting_are_answered_in_order() {
+    let scene = Scene::new();
+    let mut stream = TcpStream::connect(scene.http).await.unwrap();
+    let both = [request("/v1/traces", &[PROTOBUF], b"one"), request("/v1/nothing", &[PROTOBUF], b"two")].concat();
+    stream.write_all(&both).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut all = Vec::new();
+    timeout(SOON, stream.read_to_end(&mut all)).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&all);
+    let statuses: Vec<_> = text.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "404"]);
 }

@@ -8,7 +8,9 @@
     reason = "a panic is how a test says no"
 )]
 
+mod attacks;
 mod doors;
+mod frames;
 mod grpc;
 mod http;
 mod limits;

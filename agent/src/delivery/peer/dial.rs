@@ -17,9 +17,9 @@ use crate::net::server_name;
 const MAX_ADDRESSES: usize = 8;
 
 /// What requests go over.
-pub(in crate::delivery) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(in crate::delivery) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Wire for T {}
 
 /// Plain or TLS behind one type, so that what speaks over it is built once.
 pub(in crate::delivery) type Stream = TokioIo<Box<dyn Wire>>;

@@ -39,6 +39,11 @@ use tokio::{
     time::Instant,
 };
 
+pub use self::{
+    binding::Binding,
+    reason::{Counts, Miss, Rule},
+    who::Who,
+};
 use self::{
     binding::State,
     judge::Sight,
@@ -46,11 +51,6 @@ use self::{
     names::Index,
     said::Said,
     table::{Table, Telling},
-};
-pub use self::{
-    binding::Binding,
-    reason::{Counts, Miss, Rule},
-    who::Who,
 };
 use super::caller::Caller;
 use crate::{

@@ -150,7 +150,8 @@ impl Pieces {
     pub(super) fn new(list: Vec<Piece>) -> Self {
         let (mut bytes, mut pieces) = (Vec::new(), Self::default());
         for Piece { key, label, field } in list {
-            let next = u32::try_from(pieces.labels.len()).ok().map(|at| FIRST_LABEL + at).filter(|bit| *bit < u64::BITS);
+            let next =
+                u32::try_from(pieces.labels.len()).ok().map(|at| FIRST_LABEL + at).filter(|bit| *bit < u64::BITS);
             let bit = match (key, next) {
                 (Some(key), _) => key.bit(),
                 (None, Some(next)) => {

@@ -89,13 +89,13 @@ impl Line {
         let Shared { intake, receiver, patience, room, .. } = &*self.shared;
         let deadline = head.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let origin = Origin::of(behind.as_ref().unwrap_or(&self.caller));
-        let place = room.enter(origin).map_err(|full| Refusal::no_room(full, receiver.max_request))?;
+        let place = room.enter(origin).map_err(Refusal::no_room)?;
         let payload = Payload::new(place, receiver.max_request);
         let read = read(head, body, payload, patience, tally);
         let (message, mut place) = until(deadline, read).await??;
         request.is_whole();
         let message = match head.voice {
-            Voice::Json => from_json(head.signal, message, &mut place, receiver.max_request)?,
+            Voice::Json => json::convert(head.signal, message, &mut place, receiver.max_request)?,
             _ => message,
         };
         let proxied = behind.map(|caller| intake.greet(caller));
@@ -185,14 +185,6 @@ fn frame_part(part: Part, gzip: bool, payload: &mut Payload) -> Result<(), Refus
         }
         Part::Bytes(bytes) => payload.push(bytes),
     }
-}
-
-/// What JSON says, as protobuf. Both are there for a moment, and both are paid for.
-fn from_json(signal: Signal, request: Bytes, place: &mut Place, limit: usize) -> Result<Bytes, Refusal> {
-    place.grow(request.len()).map_err(|full| Refusal::no_room(full, limit))?;
-    let message = json::to_protobuf(signal, &request)?;
-    // Numbers may be written in fewer digits than they have bytes.
-    if message.len() > limit { Err(Refusal::too_long(limit)) } else { Ok(message.into()) }
 }
 
 /// Counts a request once it is over, however it ends.

@@ -18,7 +18,9 @@ mod crowd;
 mod doors;
 mod exchange;
 mod forwarded;
-pub(crate) mod framing;
+mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod head;
 mod json;
 mod origin;

@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{
-    refusal::Refusal,
-    room::{Full, Place},
-};
+use super::{refusal::Refusal, room::Place};
 
 /// Least that a buffer grows by.
 const GROWTH: usize = 8 << 10;
@@ -173,8 +170,7 @@ impl Payload {
     }
 
     fn grow_place(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let limit = self.limit;
-        self.place.grow(bytes).map_err(|full: Full| Refusal::no_room(full, limit))
+        self.place.grow(bytes).map_err(Refusal::no_room)
     }
 }
 

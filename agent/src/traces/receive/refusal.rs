@@ -44,9 +44,12 @@ impl Refusal {
     }
 
     /// No room beside others, or none at all.
-    pub(super) fn no_room(full: Full, limit: usize) -> Self {
+    pub(super) fn no_room(full: Full) -> Self {
         match full {
-            Full::Ever => Self::too_long(limit),
+            Full::Ever => {
+                let message = "the request needs more room than there is for all requests together";
+                Self::of(Reason::TooLong, Code::ResourceExhausted, message).over_http(StatusCode::PAYLOAD_TOO_LARGE)
+            }
             Full::Now => {
                 let status = Status::new(Code::Unavailable, "there is no room at present").after(COME_AGAIN);
                 Self::new(Some(Reason::NoRoom), status)

@@ -45,7 +45,11 @@ enum Act {
     Answer(u32, Option<Box<Container>>, u64),
     /// The container connects, and may be accepted later.
     Connect(u32),
-    Accept { container: u32, address: IpAddr, port: u16 },
+    Accept {
+        container: u32,
+        address: IpAddr,
+        port: u16,
+    },
     /// A request on a connection.
     Send(usize),
 }

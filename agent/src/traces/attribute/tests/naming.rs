@@ -74,7 +74,11 @@ async fn a_service_is_named_by_what_is_nearest() {
         ("com.docker.swarm.task.name", "stack_api.2.abc"),
     ];
     let swarm = container(1, "stack_api.2.abc", &task);
-    let said = container(1, "x", &[("resource.opentelemetry.io/service.name", "checkout"), ("com.docker.compose.service", "web")]);
+    let said = container(
+        1,
+        "x",
+        &[("resource.opentelemetry.io/service.name", "checkout"), ("com.docker.compose.service", "web")],
+    );
     let mut imaged = container(1, "x", &[]);
     imaged.image = "reg.example/team/app:3".into();
     let mut bare = container(1, "eager_fermi", &[]);
@@ -129,11 +133,8 @@ async fn the_container_is_told_in_the_order_of_the_rules() {
     bench.describe(joining(compose(6, "sidecar"), 5));
     bench.describe(at(container(9, "spyhop", &[]), &["172.20.0.9"]));
     let [web, relay, pod] = [(1, "172.20.0.2"), (3, "172.20.0.4"), (5, "172.20.0.5")];
-    let [web, relay, pod] = [
-        bound(&bench, web.0, web.1).await,
-        bound(&bench, relay.0, relay.1).await,
-        bound(&bench, pod.0, pod.1).await,
-    ];
+    let [web, relay, pod] =
+        [bound(&bench, web.0, web.1).await, bound(&bench, relay.0, relay.1).await, bound(&bench, pod.0, pod.1).await];
     let [one, two, six, nine] = [1, 2, 6, 9].map(id);
     let [short_two, short_five, short_nine] = [2, 5, 9].map(|number| id(number)[..12].to_owned());
     let foreign = "f".repeat(64);

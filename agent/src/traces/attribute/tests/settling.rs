@@ -189,7 +189,8 @@ async fn without_the_kernel_late_events_are_waited_for() {
     // What an engine does that is not heard nobody knows.
     bench.picture.engine.connected = false;
     bench.publish();
-    let binding = bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
+    let binding =
+        bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::NotDescribed)));
     bench.picture.engine.connected = true;
     bench.publish();
@@ -197,7 +198,8 @@ async fn without_the_kernel_late_events_are_waited_for() {
     assert_eq!(told(&bench, &binding).await, (Some(2), Ok(Rule::Address)));
     // Two of one address.
     bench.describe(at(compose(3, "x"), &["172.20.0.2"]));
-    let binding = bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
+    let binding =
+        bench.attributor.bind_at(&Caller { way: Way::Tcp { peer: peer("172.20.0.2"), local: local() } }, time(9));
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::Ambiguous)));
 }
 
@@ -243,11 +245,16 @@ async fn who_comes_from_the_host_is_asked_for_by_its_socket() {
     owner(Owner::Process);
     let named = bench.named(&bench.accept(loopback, here), &resource(&[("host.id", "own")])).await;
     let said = changed(&resource(&[("host.id", "own")]), &named);
-    let expected = [("host.id", "own"), ("deployment.environment.name", "test"), ("host.name", "box"), ("os.type", "linux")];
+    let expected =
+        [("host.id", "own"), ("deployment.environment.name", "test"), ("host.name", "box"), ("os.type", "linux")];
     assert_eq!(said, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     // An address of the host to itself, and the host's end of a network.
     assert_eq!(told(&bench, &bench.accept(end("192.0.2.1", 1), end("192.0.2.1", DOOR))).await.1, Err(Miss::HostNet));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (None, Err(Miss::GatewayIp)));
+    // Ends that the engine has chosen and does not say.
+    for chosen in ["172.21.0.1", "fd00:7::1"] {
+        assert_eq!(told(&bench, &bench.accept(end(chosen, 1), local())).await.1, Err(Miss::GatewayIp));
+    }
     bench.kernel.world().owners.insert(gateway, Owner::Container(vec![id(1)]));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (Some(1), Ok(Rule::HostSocket)));
 
@@ -265,7 +272,10 @@ async fn the_agent_is_nobody_in_its_own_namespace() {
     assert_eq!(told(&bench, &bench.accept(loopback, here)).await, (None, Err(Miss::Loopback)));
     bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
     for peer in [loopback, peer(LOCAL)] {
-        assert_eq!(told(&bench, &bench.accept(peer, end(&peer.ip().to_string(), DOOR))).await, (None, Err(Miss::AgentItself)));
+        assert_eq!(
+            told(&bench, &bench.accept(peer, end(&peer.ip().to_string(), DOOR))).await,
+            (None, Err(Miss::AgentItself))
+        );
     }
     // Somebody has joined it.
     bench.describe(joining(compose(1, "web"), 9));
@@ -289,7 +299,14 @@ async fn a_unix_socket_leads_to_a_process_and_its_container() {
     bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
     let ended = Container { state: ContainerState::Exited, pid: None, ..compose(3, "ended") };
     bench.describe(ended);
-    for (pid, ids) in [(10, vec![id(1)]), (11, vec![id(1), id(88)]), (12, vec![id(88)]), (13, vec![]), (14, vec![id(9)]), (15, vec![id(3)])] {
+    for (pid, ids) in [
+        (10, vec![id(1)]),
+        (11, vec![id(1), id(88)]),
+        (12, vec![id(88)]),
+        (13, vec![]),
+        (14, vec![id(9)]),
+        (15, vec![id(3)]),
+    ] {
         bench.kernel.world().processes.insert(pid, ids);
     }
     for (pid, expected) in [
@@ -319,6 +336,8 @@ async fn who_passes_an_address_on_is_believed_as_far_as_that() {
         bench.describe(web());
         bench.kernel.world().addresses.insert((ContainerId::new(id(1)), ip("172.20.0.2")));
         assert_eq!(told(&bench, &bench.accept(end("172.20.0.2", 0), local())).await, (Some(1), Ok(Rule::Address)));
+        // Whose loopback that is nobody says.
+        assert_eq!(told(&bench, &bench.accept(end("127.0.0.1", 0), local())).await, (None, Err(Miss::Loopback)));
     }
 }
 
@@ -339,4 +358,35 @@ async fn addresses_of_another_machine_mean_nothing_here() {
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::RemoteEngine)));
     let named = bench.named(&binding, &resource(&[("container.id", &id(1))])).await;
     assert_eq!((number(&named), named.by), (Some(1), Ok(Rule::ContainerId)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_in_a_network_that_the_agent_is_not_on_may_be_somebody_elses() {
+    for sees_host in [true, false] {
+        let mut bench = Bench::new(sees_host, Some(9));
+        let mut far = web();
+        far.networks.iter_mut().for_each(|attachment| attachment.network_id = Some("another".into()));
+        bench.describe(far);
+        bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
+        bench.kernel.world().addresses.insert((ContainerId::new(id(1)), ip("172.20.0.2")));
+        advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (None, Err(Miss::UnknownIp)));
+        bench.describe(web());
+        advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (Some(1), Ok(Rule::Address)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_before_the_first_inventory_waits_for_it() {
+    let mut bench = Bench::new(true, None);
+    bench.connects(1, peer("172.20.0.2"), local());
+    let binding = bench.accept(peer("172.20.0.2"), local());
+    let (attributor, waiting) = (bench.attributor.clone(), binding.clone());
+    let settled = tokio::spawn(async move { attributor.settle(&waiting).await });
+    advance(Duration::from_millis(700)).await;
+    assert!(!settled.is_finished());
+    bench.describe(web());
+    settled.await.unwrap();
+    assert_eq!(told(&bench, &binding).await, (Some(1), Ok(Rule::Address)));
 }
