@@ -14,9 +14,11 @@ pub mod caller;
 pub mod forward;
 pub mod intake;
 pub mod lifecycle;
+mod pipeline;
 pub mod receive;
 pub mod red;
 pub mod sample;
 mod settings;
 
+pub use pipeline::{Outcome, Pipeline, Records};
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};

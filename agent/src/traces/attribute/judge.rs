@@ -22,7 +22,7 @@ use super::{
 pub(super) const GRACE: Duration = Duration::from_millis(100);
 
 /// Who has had an address for so long before a connection was accepted need not show that very connection: none waits for so long to be
-/// accepted.
+/// accepted. Over a network that the agent is not on somebody else may have the same address, however long.
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// A connection.
@@ -80,8 +80,13 @@ pub(super) fn judge(table: &Table, connection: &Connection, sight: Sight, now: I
     if !sight.local_engine {
         return Judged::Missed(Miss::RemoteEngine);
     }
+    // An address alone, without a connection: somebody who is trusted says where it came from.
+    let told = connection.peer.port() == 0;
+    if told && connection.peer_ip().is_loopback() {
+        return Judged::Missed(Miss::Loopback);
+    }
     if connection.is_inside() {
-        return inside(table, sight, now);
+        return inside(table, connection, sight, now);
     }
     let candidates = table.holders(connection.peer_ip());
     if !candidates.is_empty() {
@@ -95,7 +100,7 @@ pub(super) fn judge(table: &Table, connection: &Connection, sight: Sight, now: I
 }
 
 /// From the namespace which the agent is in.
-fn inside(table: &Table, sight: Sight, now: Instant) -> Judged {
+fn inside(table: &Table, connection: &Connection, sight: Sight, now: Instant) -> Judged {
     match table.place() {
         Place::Host => of_host(table, sight, Miss::HostNet, now),
         Place::Unknown if table.has_doubts(now) => Judged::Wait(Miss::Loopback),
@@ -103,6 +108,7 @@ fn inside(table: &Table, sight: Sight, now: Instant) -> Judged {
         // Whoever has joined it or is about to.
         Place::Of(_) if table.has_due(now) => Judged::Wait(Miss::NotDescribed),
         Place::Of(owner) => match table.space(owner) {
+            Some(candidate) if candidate.dormant && now < connection.at + GRACE => Judged::Later(connection.at + GRACE),
             Some(candidate) if !candidate.members.is_empty() => Judged::Take(candidate),
             _ => Judged::Missed(Miss::AgentItself),
         },
@@ -128,10 +134,9 @@ fn held(table: &Table, connection: &Connection, sight: Sight, candidates: Vec<Ca
     if candidates.iter().any(|candidate| candidate.dormant) && now < settled {
         return Judged::Later(settled);
     }
-    // An address alone, without a connection: somebody who is trusted says where it came from.
     let told = connection.peer.port() == 0;
     if sight.kernel && !told {
-        let old = |candidate: &Candidate| candidate.since + SETTLED <= connection.at;
+        let old = |candidate: &Candidate| candidate.near && candidate.since + SETTLED <= connection.at;
         let settled = matches!(&*candidates, [candidate] if old(candidate));
         return Judged::Prove { candidates, connection: !settled };
     }
@@ -142,8 +147,8 @@ fn held(table: &Table, connection: &Connection, sight: Sight, candidates: Vec<Ca
         _ if now < settled => Judged::Later(settled),
         // What has happened since nobody knows.
         _ if !table.connected => Judged::Wait(Miss::NotDescribed),
-        // He got the address after the connection was there.
-        [candidate] if !had_it(candidate, connection) => Judged::Missed(Miss::UnknownIp),
+        // Somebody else has it in a network that leads here, or he got it after the connection was there.
+        [candidate] if !(candidate.near || told) || !had_it(candidate, connection) => Judged::Missed(Miss::UnknownIp),
         [_] if sight.kernel => Judged::Prove { candidates, connection: false },
         [candidate] => Judged::Take(candidate.clone()),
         _ => Judged::Missed(Miss::Ambiguous),

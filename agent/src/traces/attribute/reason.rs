@@ -155,4 +155,16 @@ mod tests {
         assert_eq!(missed, (1..=14).collect::<Vec<_>>());
         assert_eq!(counts.get(Signal::Metrics, Ok(Rule::Socket)), 0);
     }
+
+    #[test]
+    fn the_documentation_has_every_word() {
+        let page = include_str!("../../../../docs/traces-topologies.md");
+        let words = |table: &str| -> Vec<&str> {
+            let rest = page.split_once(&format!("<!-- {table} -->")).unwrap().1;
+            let rows = rest.lines().skip_while(|line| line.is_empty()).take_while(|line| line.starts_with('|'));
+            rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`')).map(|(word, _)| word).collect()
+        };
+        assert_eq!(words("rules"), Rule::ALL.map(Rule::as_str));
+        assert_eq!(words("reasons"), Miss::ALL.map(Miss::as_str));
+    }
 }

@@ -6,12 +6,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{ContainerId, Event, EventKind, Glob, Identity, NetworkMode, ServiceKey},
+    model::{Attachment, ContainerId, Event, EventKind, Glob, Identity, Network, NetworkMode, ServiceKey},
 };
 
 /// How long a container that the engine does not describe makes others wait.
@@ -31,6 +31,9 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 
 /// After so long a description is believed although it is not known when it was asked for.
 const OLD_DOUBT: Duration = Duration::from_secs(30);
+
+/// How long before a start its networks are joined at most.
+const BEFORE_START: SignedDuration = SignedDuration::from_secs(5);
 
 /// Containers that have been heard of at most.
 const MAX_RECORDS: usize = 2 * crate::inventory::MAX_CONTAINERS;
@@ -61,6 +64,8 @@ pub(super) struct Table {
     pub(super) of_host: Arc<Pieces>,
     /// The engine is heard.
     pub(super) connected: bool,
+    /// It has described everybody once.
+    ready: bool,
     /// Events heard.
     heard: u64,
     pictures: u64,
@@ -79,7 +84,7 @@ struct Record {
     due: Option<Doubt>,
     /// It has joined or left a network and is not described yet.
     moved: Option<Doubt>,
-    /// When it last got or lost an address of which no description has told yet, by the engine's clock.
+    /// When it last got or lost an address, by the engine's clock; `None` if no event has told of any.
     moved_at: Option<Timestamp>,
     /// It is destroyed, and no picture can bring it back.
     gone: bool,
@@ -87,8 +92,6 @@ struct Record {
     bound: Vec<IpAddr>,
     /// Since when it has them, as far as is known here.
     since: Option<Instant>,
-    /// Since when by the engine's clock; `None` if no event has told of it.
-    got_at: Option<Timestamp>,
     /// The last picture it was in.
     picture: u64,
 }
@@ -111,6 +114,8 @@ pub(super) struct Candidate {
     pub(super) members: Vec<Arc<Life>>,
     /// Another container belongs into the namespace and may start at any moment.
     pub(super) dormant: bool,
+    /// The address lies in a network that the agent is on as well, or the agent is on the host, where addresses lead to one place alone.
+    pub(super) near: bool,
     /// Since when the address is known to be its.
     pub(super) since: Instant,
     /// When it got it at the latest, by the engine's clock: an event told, or its run began then.
@@ -164,14 +169,14 @@ impl Table {
     /// Takes a picture.
     pub(super) fn see(&mut self, picture: &Snapshot, now: Instant) {
         self.pictures += 1;
-        self.connected = picture.engine.connected;
+        (self.connected, self.ready) = (picture.engine.connected, picture.engine.ready_since.is_some());
         let common = self.common_of(picture);
         let renewed = common != self.common;
         if renewed || self.pictures == 1 {
             self.of_host = Arc::new(common.of_host());
             self.common = common;
         }
-        let mut changed = renewed;
+        let mut changed = renewed || self.pictures == 1;
         for entry in &picture.containers {
             changed |= self.describe(entry, renewed, now);
         }
@@ -180,7 +185,7 @@ impl Table {
             self.spaces = Spaces::of(picture, self.telling.own.as_deref());
             self.index = Arc::new(self.index_of(picture));
         }
-        self.gateways = picture.networks.iter().flat_map(|network| &network.gateways).copied().collect();
+        self.gateways = picture.networks.iter().flat_map(|network| gateways(network)).collect();
     }
 
     /// Whether there is news in it.
@@ -235,7 +240,6 @@ impl Table {
         }
         record.bound = addresses;
         record.since = Some(now);
-        record.got_at = record.moved_at.take();
     }
 
     fn unbind(&mut self, id: &ContainerId) {
@@ -319,7 +323,23 @@ impl Table {
     /// Who has an address.
     pub(super) fn holders(&self, address: IpAddr) -> Vec<Candidate> {
         let holders = self.addresses.get(&address).map(Vec::as_slice).unwrap_or_default();
-        holders.iter().filter_map(|id| self.space(id)).collect()
+        let near = |id| match self.spaces.place() {
+            Place::Host => true,
+            Place::Of(own) => self.on(own, None).any(|ours| self.on(id, Some(address)).any(|theirs| ours == theirs)),
+            Place::Unknown => false,
+        };
+        let space = |id| Some(Candidate { near: near(id), ..self.space(id)? });
+        holders.iter().filter_map(space).collect()
+    }
+
+    /// Networks of a container by id, or by name where there is none; those in which it has this address.
+    fn on(&self, id: &ContainerId, address: Option<IpAddr>) -> impl Iterator<Item = &str> {
+        let entry = self.records.get(id).and_then(|record| record.entry.as_ref());
+        let attachments = entry.into_iter().flat_map(|entry| &entry.container.networks);
+        let has = move |attachment: &&Attachment| {
+            address.is_none_or(|address| attachment.addresses.iter().any(|own| own.to_canonical() == address))
+        };
+        attachments.filter(has).map(|attachment| attachment.network_id.as_deref().unwrap_or(&attachment.network))
     }
 
     /// Who runs in the namespace of a container; `None` where that does not run.
@@ -332,8 +352,11 @@ impl Table {
         let members: Vec<_> = ids().filter_map(running).collect();
         let dormant = members.len() < ids().count();
         let since = record.since.unwrap_or_else(Instant::now);
-        let got_at = record.got_at.or(life.started_at);
-        Some(Candidate { owner: Arc::clone(life), members, dormant, since, got_at })
+        // Docker tells of networks shortly before a start. Podman does not: there the start itself is what gave the address.
+        let of_this_run =
+            |moved: &Timestamp| life.started_at.is_none_or(|started| started.duration_since(*moved) < BEFORE_START);
+        let got_at = record.moved_at.filter(of_this_run).or(life.started_at);
+        Some(Candidate { owner: Arc::clone(life), members, dormant, near: false, since, got_at })
     }
 
     /// The run of a container.
@@ -354,13 +377,13 @@ impl Table {
     /// Whether a container was made or started that is not described yet: it may be in anybody's namespace.
     pub(super) fn has_due(&self, now: Instant) -> bool {
         let waits = |doubt: &Doubt| now.duration_since(doubt.at) <= GIVEN_UP;
-        self.records.values().any(|record| record.due.as_ref().is_some_and(waits))
+        !self.ready || self.records.values().any(|record| record.due.as_ref().is_some_and(waits))
     }
 
     /// Whether anybody may just have got any address.
     pub(super) fn has_doubts(&self, now: Instant) -> bool {
         let waits = |doubt: &Doubt| now.duration_since(doubt.at) <= GIVEN_UP;
-        self.records.values().any(|record| [&record.due, &record.moved].into_iter().flatten().any(waits))
+        !self.ready || self.records.values().any(|record| [&record.due, &record.moved].into_iter().flatten().any(waits))
     }
 
     /// Whether it is the host's end of a network.
@@ -372,6 +395,18 @@ impl Table {
     pub(super) const fn place(&self) -> &Place {
         self.spaces.place()
     }
+}
+
+/// The host's ends of a network. Engines do not say one that they have chosen themselves, which is the first address of the subnet.
+fn gateways(network: &Network) -> impl Iterator<Item = IpAddr> {
+    let first = |subnet: &Arc<str>| -> Option<IpAddr> {
+        Some(match subnet.split_once('/')?.0.parse().ok()? {
+            IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits().checked_add(1)?)),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits().checked_add(1)?)),
+        })
+    };
+    let chosen = network.subnets.iter().filter(|_| network.is_bridge()).filter_map(first);
+    network.gateways.iter().copied().chain(chosen)
 }
 
 impl Record {

@@ -13,8 +13,6 @@ mod client;
 mod queue;
 mod sender;
 pub(crate) mod split;
-#[cfg(test)]
-mod tests;
 
 use std::{
     path::{Path, PathBuf},

@@ -251,6 +251,10 @@ async fn who_comes_from_the_host_is_asked_for_by_its_socket() {
     // An address of the host to itself, and the host's end of a network.
     assert_eq!(told(&bench, &bench.accept(end("192.0.2.1", 1), end("192.0.2.1", DOOR))).await.1, Err(Miss::HostNet));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (None, Err(Miss::GatewayIp)));
+    // Ends that the engine has chosen and does not say.
+    for chosen in ["172.21.0.1", "fd00:7::1"] {
+        assert_eq!(told(&bench, &bench.accept(end(chosen, 1), local())).await.1, Err(Miss::GatewayIp));
+    }
     bench.kernel.world().owners.insert(gateway, Owner::Container(vec![id(1)]));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (Some(1), Ok(Rule::HostSocket)));
 
@@ -332,6 +336,8 @@ async fn who_passes_an_address_on_is_believed_as_far_as_that() {
         bench.describe(web());
         bench.kernel.world().addresses.insert((ContainerId::new(id(1)), ip("172.20.0.2")));
         assert_eq!(told(&bench, &bench.accept(end("172.20.0.2", 0), local())).await, (Some(1), Ok(Rule::Address)));
+        // Whose loopback that is nobody says.
+        assert_eq!(told(&bench, &bench.accept(end("127.0.0.1", 0), local())).await, (None, Err(Miss::Loopback)));
     }
 }
 
@@ -352,4 +358,35 @@ async fn addresses_of_another_machine_mean_nothing_here() {
     assert_eq!(told(&bench, &binding).await, (None, Err(Miss::RemoteEngine)));
     let named = bench.named(&binding, &resource(&[("container.id", &id(1))])).await;
     assert_eq!((number(&named), named.by), (Some(1), Ok(Rule::ContainerId)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_in_a_network_that_the_agent_is_not_on_may_be_somebody_elses() {
+    for sees_host in [true, false] {
+        let mut bench = Bench::new(sees_host, Some(9));
+        let mut far = web();
+        far.networks.iter_mut().for_each(|attachment| attachment.network_id = Some("another".into()));
+        bench.describe(far);
+        bench.describe(at(container(9, "spyhop", &[]), &[LOCAL]));
+        bench.kernel.world().addresses.insert((ContainerId::new(id(1)), ip("172.20.0.2")));
+        advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (None, Err(Miss::UnknownIp)));
+        bench.describe(web());
+        advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (Some(1), Ok(Rule::Address)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_before_the_first_inventory_waits_for_it() {
+    let mut bench = Bench::new(true, None);
+    bench.connects(1, peer("172.20.0.2"), local());
+    let binding = bench.accept(peer("172.20.0.2"), local());
+    let (attributor, waiting) = (bench.attributor.clone(), binding.clone());
+    let settled = tokio::spawn(async move { attributor.settle(&waiting).await });
+    advance(Duration::from_millis(700)).await;
+    assert!(!settled.is_finished());
+    bench.describe(web());
+    settled.await.unwrap();
+    assert_eq!(told(&bench, &binding).await, (Some(1), Ok(Rule::Address)));
 }
