@@ -10,6 +10,7 @@
 //! bytes from the socket to the back end: resources are spliced, spans are looked at where they lie.
 
 pub mod caller;
+pub mod figures;
 pub mod intake;
 pub mod red;
 pub mod sample;
