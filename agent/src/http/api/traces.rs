@@ -109,7 +109,7 @@ impl<'a> Traces<'a> {
     pub(super) fn new(view: &View<'a>, filter: &Filter<'_>) -> Self {
         let figures = view.traces.map(figures::Board::figures).unwrap_or_default();
         let Figures { requests, refused, records, attributed, unattributed, lifecycle, .. } = &figures;
-        let edges = figures.red.map(|red| red.edges).unwrap_or_default();
+        let edges: &[red::Edge] = figures.red.as_ref().map_or(&[], |red| &red.edges);
         let mut calls: Vec<Call> = edges.iter().map(Call::new).filter(|call| call.matches(filter)).collect();
         calls.sort_by(|one, two| one.ends().cmp(&two.ends()));
         Self {
