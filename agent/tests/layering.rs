@@ -18,7 +18,8 @@ const RANKS: &[&[&str]] = &[
     &["isolation", "probes"],
     &["figures", "logs", "policy", "targets", "traces"],
     &["broker", "inventory"],
-    &["delivery", "engine", "helper", "host", "exposition", "otlp"],
+    &["engine", "helper", "host", "exposition", "otlp"],
+    &["delivery"],
     &["model", "telemetry", "memory", "net", "sandbox", "secret"],
 ];
 

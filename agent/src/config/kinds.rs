@@ -8,6 +8,7 @@ mod isolation;
 mod logs;
 mod loki;
 mod policy;
+mod traces;
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -28,6 +29,10 @@ pub(super) use isolation::{ISOLATION, OUTSIDE_NAME, PORTS};
 pub(super) use logs::{LINE_LEVEL, MATCHERS, OWN_PATTERNS, REDACT, SAMPLES, rate_lines, rate_size};
 pub(super) use loki::{LOG_SOURCE, LOKI_URL, TENANT, USERNAME};
 pub(super) use policy::{POLICY_FILE, PROFILES};
+pub(super) use traces::{
+    ADDRESSES, AUTO_SWITCH, COMPRESSION, DURATION_OR_OFF, ENVIRONMENT, GLOBS, LISTEN_OR_OFF, OTLP_URL, PROTOCOL, RATIO,
+    RED, SIGNALS, SYNC,
+};
 
 /// Items a list may have: far more than anybody writes by hand.
 const MAX_ITEMS: usize = 256;

@@ -14,6 +14,7 @@ use super::{
     keys,
     layers::{Setting, Values},
     loki::Loki,
+    otlp::Otlp,
 };
 use crate::{
     model::{ContainerFilter, metric::Group},
@@ -51,6 +52,10 @@ pub struct Config {
     pub log: Log,
     /// Who reaches whom.
     pub isolation: crate::isolation::Settings,
+    /// Where OTLP goes.
+    pub otlp: Vec<Otlp>,
+    /// What is taken as OTLP, and what is made of it.
+    pub traces: crate::traces::Settings,
     /// What the host should look like.
     pub policy: Arc<Policy>,
     /// It stood in the configuration file itself.
@@ -172,6 +177,7 @@ impl Config {
     /// Takes every key once. Where a value is wrong its default stands in, so that the next mistake is found too; the caller throws
     /// the result away then.
     pub(super) fn assemble(values: &mut Values, file: Option<PathBuf>, policy: Policy) -> Self {
+        let otlp = Otlp::take_all(values);
         Self {
             http: Http {
                 listen: values.take(&keys::HTTP_LISTEN),
@@ -215,6 +221,8 @@ impl Config {
                 exclude: values.take(&keys::CONTAINERS_EXCLUDE),
             },
             loki: Loki::take_all(values),
+            traces: super::traces::take(values, !otlp.is_empty()),
+            otlp,
             logs: super::logs::take(values),
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
             state: State { directory: values.take(&keys::STATE_DIRECTORY) },

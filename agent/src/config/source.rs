@@ -21,7 +21,8 @@ const ENGINE_COMPANIONS: [&str; 7] = [
 /// Where secret files with relative names are looked up.
 pub const SECRETS_VARIABLE: &str = "SECRETS_DIR";
 /// Short names of the product for single keys; the long name of the same key wins.
-pub(super) const SHORT: [(&str, &str); 2] = [("SPYHOP_LOKI_URL", "loki.url"), ("SPYHOP_PROFILE", "policy.profiles")];
+pub(super) const SHORT: [(&str, &str); 3] =
+    [("SPYHOP_LOKI_URL", "loki.url"), ("SPYHOP_OTLP_ENDPOINT", "otlp.endpoint"), ("SPYHOP_PROFILE", "policy.profiles")];
 /// Begins the variable of every key.
 pub(super) const KEY_PREFIX: &str = "SPYHOP__";
 

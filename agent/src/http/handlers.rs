@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::{
     App, Scrape,
@@ -28,7 +29,7 @@ use crate::{
     exposition::{self, Format},
     inventory::Snapshot,
     model::metric::Group,
-    telemetry::{HttpAnswer, Reason},
+    telemetry::{HttpAnswer, Reason, spans},
 };
 
 /// No route takes a body. One up to this size is thrown away and the connection kept; a larger one is refused.
@@ -211,7 +212,7 @@ async fn metrics<S: Scrape>(shared: &Shared<S>, request: &Parts, caller: &Caller
         return page_of_metrics(format, false, Bytes::new());
     }
     let asked = collectors::Request { format, groups, gzip };
-    match scrape(shared, asked, &request.headers, caller).await {
+    match scrape(shared, asked, &request.headers, caller).instrument(spans::scrape()).await {
         Ok(page) => page_of_metrics(format, page.gzip, page.bytes),
         Err(ScrapeError::Busy) => Answer::busy("too many scrapes are waiting"),
         Err(error @ ScrapeError::Failed) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),

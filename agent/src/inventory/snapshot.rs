@@ -14,6 +14,9 @@ use crate::model::{
 pub struct Snapshot {
     /// Grows by one with every published change; the same while only [`EngineStatus::heard_at`] moves.
     pub generation: u64,
+    /// Grows with the generation, but for changes that are none but in results of health checks, their failing streaks, and the time of an
+    /// inspection: a hundred containers have one a second.
+    pub shape: u64,
     /// `host` of every identity: the configured name, else the engine's; `None` until it has told one.
     pub host: Option<Arc<str>>,
     /// Containers of every state, sorted by (project, service, replica, id).
@@ -45,14 +48,31 @@ pub struct Entry {
     pub image_created: Option<Timestamp>,
     /// When the engine last described it.
     pub inspected_at: Timestamp,
+    /// How many events, of whatever, the inventory had heard when that description was asked for: what later ones say may not be in here
+    /// yet. 0 where that is not known. A [`super::Listener`] that counts counts the same.
+    pub asked_after: u64,
 }
 
 impl Entry {
     /// A container as the engine describes it, of which the agent knows nothing more.
     pub fn bare(container: Container, inspected_at: Timestamp) -> Self {
         let replica = Arc::clone(&container.identity.replica);
-        let (stopped_by_person, oom_events, image_created) = Default::default();
-        Self { container, replica, stopped_by_person, oom_events, image_created, inspected_at }
+        let (stopped_by_person, oom_events, image_created, asked_after) = Default::default();
+        Self { container, replica, stopped_by_person, oom_events, image_created, inspected_at, asked_after }
+    }
+
+    /// Whether the two are alike but for results of a health check, its failing streak, and when they were looked at.
+    pub fn differs_in_results_alone(&self, other: &Self) -> bool {
+        let told = |entry: &Self| (entry.stopped_by_person, entry.oom_events, entry.image_created);
+        if told(self) != told(other) {
+            return false;
+        }
+        let mut twin = other.container.clone();
+        if let (Some(ours), Some(theirs)) = (&self.container.health, &mut twin.health) {
+            theirs.results.clone_from(&ours.results);
+            theirs.failing_streak = ours.failing_streak;
+        }
+        twin == self.container
     }
 
     /// It has done what it was started for, and nobody ended it.

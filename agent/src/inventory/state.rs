@@ -54,13 +54,35 @@ pub(super) struct State {
     images: Images,
     /// The engine and how well it is heard; the watch keeps it.
     pub(super) engine: EngineStatus,
+    /// Events heard, of whatever and however old.
+    heard: u64,
     /// Time of the newest event heard.
     last_event: Option<Timestamp>,
     /// The engine's clock when a whole list was last begun after a gap: what started before and is unknown was not missed.
     listed_at: Option<Timestamp>,
     generation: u64,
-    changed: bool,
+    shape: u64,
+    news: News,
     unsaved: Unsaved,
+}
+
+/// What the next picture has that the last one had not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    #[default]
+    Nothing,
+    /// Results of health checks, and when containers were looked at.
+    Results,
+    /// Something else.
+    All,
+}
+
+impl News {
+    fn note(&mut self, news: bool) {
+        if news {
+            *self = Self::All;
+        }
+    }
 }
 
 impl State {
@@ -84,10 +106,12 @@ impl State {
             networks: Vec::new(),
             images: Images::default(),
             engine: EngineStatus::default(),
+            heard: 0,
             last_event: saved.last_event,
             listed_at: saved.listed_at,
             generation: 0,
-            changed: true,
+            shape: 0,
+            news: News::All,
             unsaved: Unsaved::Nothing,
         };
         for SavedContainer { id, key, one_off, ledger } in saved.containers.into_iter().take(MAX_CONTAINERS) {
@@ -99,6 +123,7 @@ impl State {
 
     /// Applies one event.
     pub(super) fn apply(&mut self, event: &Event) -> Reaction {
+        self.heard += 1;
         // A container that is unknown though its event is not new was destroyed before: heard again, not seen anew.
         let news = self.known_until().is_none_or(|until| event.time > until);
         self.last_event = self.last_event.max(Some(event.time));
@@ -140,12 +165,13 @@ impl State {
     pub(super) fn asked(&mut self, id: &ContainerId) {
         if let Some(tracked) = self.containers.get_mut(id) {
             tracked.ledger.asked();
+            tracked.asked_after = self.heard;
         }
     }
 
     /// Takes the answer to an inspection. `now` is the agent's own clock.
     pub(super) fn inspected(&mut self, container: Container, sight: Sight, now: Timestamp) -> Verdict {
-        self.changed |= self.undescribed.remove(&container.id);
+        self.news.note(self.undescribed.remove(&container.id));
         if self.is_excluded(&container.labels, &container.identity, &container.name) {
             self.remove(&container.id, sight.at);
             self.exclude(container.id, container.identity.key);
@@ -176,15 +202,18 @@ impl State {
         self.unsaved = self.unsaved.max(loss(&before, &tracked.ledger.kept()));
         tracked.touched = tracked.touched.max(Some(sight.at));
         let image_created = image_created.or(tracked.entry.as_ref().and_then(|entry| entry.image_created));
-        tracked.entry = Some(Arc::new(Entry {
+        let entry = Entry {
             replica: container.identity.replica.clone(),
             stopped_by_person: tracked.ledger.stopped,
             oom_events: tracked.ledger.oom_events,
             image_created,
             inspected_at: now,
+            asked_after: tracked.asked_after,
             container,
-        }));
-        self.changed = true;
+        };
+        let alike = tracked.entry.as_ref().is_some_and(|known| known.differs_in_results_alone(&entry));
+        tracked.entry = Some(Arc::new(entry));
+        self.news = self.news.max(if alike { News::Results } else { News::All });
         self.settle_seen(&id, sight.at);
         Verdict { kept: true, unsettled, image, unknown_network }
     }
@@ -192,14 +221,14 @@ impl State {
     /// The engine does not know a container any more; its `destroy` event, or the next list, takes it out for good.
     pub(super) fn vanished(&mut self, id: &ContainerId) {
         if let Some(tracked) = self.containers.get_mut(id) {
-            self.changed |= tracked.entry.take().is_some();
+            self.news.note(tracked.entry.take().is_some());
         }
     }
 
     /// The engine has told of it and does not describe it.
     pub(super) fn not_described(&mut self, id: &ContainerId) {
         if self.undescribed.len() < MAX_CONTAINERS {
-            self.changed |= self.undescribed.insert(id.clone());
+            self.news.note(self.undescribed.insert(id.clone()));
         }
     }
 
@@ -249,7 +278,7 @@ impl State {
         networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         if !networks.iter().eq(self.networks.iter().map(Arc::as_ref)) {
             self.networks = networks.into_iter().map(Arc::new).collect();
-            self.changed = true;
+            self.news = News::All;
         }
     }
 
@@ -263,7 +292,7 @@ impl State {
         for tracked in self.containers.values_mut().filter(|tracked| tracked.is_of_image(&id)) {
             let Some(entry) = tracked.entry.as_mut().filter(|entry| entry.image_created != created) else { continue };
             Arc::make_mut(entry).image_created = created;
-            self.changed = true;
+            self.news = News::All;
         }
         let entries = self.containers.values().filter_map(|tracked| tracked.entry.as_ref());
         self.images.insert(id, created, || entries.filter_map(|entry| entry.container.image_id.clone()).collect());
@@ -272,31 +301,33 @@ impl State {
     /// Drops services which are expected no longer.
     pub(super) fn forget(&mut self, now: Timestamp) {
         let version = self.expect.as_ref().map(Expect::version);
-        self.changed |= version != self.expected_by;
+        self.news.note(version != self.expected_by);
         self.expected_by = version;
         if self.services.forget(now, self.forget_after) {
-            self.changed = true;
+            self.news = News::All;
             self.unsaved = Unsaved::Major;
         }
     }
 
     /// Whether the picture differs from the last one taken.
-    pub(super) const fn changed(&self) -> bool {
-        self.changed
+    pub(super) fn changed(&self) -> bool {
+        self.news > News::Nothing
     }
 
     /// Marks the picture as changed: [`Self::engine`] says something new.
     pub(super) const fn engine_changed(&mut self) {
-        self.changed = true;
+        self.news = News::All;
     }
 
     /// The picture as of now. Before the first complete inventory it names nothing: half of a host looks like a broken one.
     pub(super) fn picture(&mut self) -> Snapshot {
-        self.generation += u64::from(std::mem::take(&mut self.changed));
+        let news = std::mem::take(&mut self.news);
+        self.generation += u64::from(news > News::Nothing);
+        self.shape += u64::from(news == News::All);
         let engine = self.engine.clone();
         let host = self.host.clone().or_else(|| engine.info.as_ref().map(|info| info.name.clone()));
         if engine.ready_since.is_none() {
-            return Snapshot { generation: self.generation, host, engine, ..Snapshot::default() };
+            return Snapshot { generation: self.generation, shape: self.shape, host, engine, ..Snapshot::default() };
         }
         let containers = picture::containers(&mut self.containers);
         let entries = || containers.iter().map(|placed| Arc::clone(&placed.entry)).collect::<Vec<_>>();
@@ -314,8 +345,8 @@ impl State {
         let mut undescribed: Vec<_> = unseen.map(|id| (id.clone(), key(id))).collect();
         undescribed.sort();
         let excluded = excluded.into_iter().collect();
-        let generation = self.generation;
-        Snapshot { generation, host, containers, undescribed, excluded, services, networks, engine }
+        let Self { generation, shape, .. } = *self;
+        Snapshot { generation, shape, host, containers, undescribed, excluded, services, networks, engine }
     }
 
     /// What the state file has to keep, if it differs from what was last taken.
@@ -362,7 +393,7 @@ impl State {
         if !tracked.ledger.apply(event.time, &event.kind, counters) {
             return;
         }
-        self.changed = true;
+        self.news = News::All;
         self.unsaved = Unsaved::Major;
         if let Some(entry) = tracked.entry.as_mut() {
             let told = (tracked.ledger.stopped, tracked.ledger.oom_events);
@@ -389,20 +420,20 @@ impl State {
         let Identity { key, one_off, .. } = identity.clone();
         let member = !one_off && self.services.join(&key);
         self.containers.insert(id, Tracked::new(key, one_off, member, Ledger::default()));
-        self.changed = true;
+        self.news = News::All;
         true
     }
 
     fn exclude(&mut self, id: ContainerId, key: ServiceKey) {
         if self.containers.len() + self.excluded.len() < MAX_CONTAINERS {
-            self.changed |= self.excluded.insert(id, key).is_none();
+            self.news.note(self.excluded.insert(id, key).is_none());
         }
     }
 
     fn remove(&mut self, id: &ContainerId, at: Timestamp) {
-        self.changed |= self.excluded.remove(id).is_some() | self.undescribed.remove(id);
+        self.news.note(self.excluded.remove(id).is_some() | self.undescribed.remove(id));
         let Some(tracked) = self.containers.remove(id) else { return };
-        self.changed = true;
+        self.news = News::All;
         self.unsaved = Unsaved::Major;
         if tracked.member {
             let end = match () {

@@ -11,7 +11,6 @@
 pub mod ansi;
 pub mod assemble;
 mod bell;
-mod blocking;
 pub mod board;
 mod chunk;
 pub mod declare;

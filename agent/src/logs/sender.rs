@@ -9,20 +9,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use self::fate::{first_line, lost, refused, trouble, unanswered};
 use super::{
-    blocking::blocking,
     board::Outcome,
     loki::{self, Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
 use crate::{
     delivery::{
-        Verdict,
+        Verdict, blocking,
         http::{Answer, Client, SendError},
     },
     net::Backoff,
+    telemetry::spans,
 };
 
 /// Pushes on their way at a time.
@@ -93,7 +94,8 @@ impl Sender<'_> {
             if may_send {
                 match self.beside_disk(|queue| queue.take(now)) {
                     Next::Send(items) => {
-                        pushes.push(push(self.client, self.body(&items), items));
+                        let span = spans::push(&self.queue.log().name);
+                        pushes.push(push(self.client, self.body(&items), items).instrument(span));
                         continue;
                     }
                     Next::Wait(until) => wake = until,
@@ -135,7 +137,7 @@ impl Sender<'_> {
             self.queue.log().sent_bytes.add(bytes);
         }
         let mut sorted = match &answer {
-            Ok(answer) => loki::sort(answer.status, &answer.body, items.len()),
+            Ok(answer) => loki::sort(answer.status, &answer.text(), items.len()),
             Err(error) => unanswered(error),
         };
         if matches!(sorted.reason, Some(Reason::StreamRateLimit | Reason::StreamLimit)) {
@@ -187,7 +189,8 @@ impl Sender<'_> {
             _ => None,
         };
         if sorted.verdict == Verdict::Drop || !sorted.refusals.is_empty() {
-            let words = answer.as_ref().map_or("", |answer| first_line(&answer.body));
+            let text = answer.as_ref().map(Answer::text).unwrap_or_default();
+            let words = first_line(&text);
             tracing::warn!(target: TARGET, destination = log.name, words, "log lines are refused");
         }
         let Some(wait) = wait else {
@@ -225,7 +228,7 @@ async fn push(client: &Client, body: Option<bytes::Bytes>, items: Vec<Item>) -> 
     let bytes = body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
     let answer = match body {
         Some(body) => client.post(body, loki::CONTENT_TYPE, Some(loki::CONTENT_ENCODING)).await,
-        None => Ok(Answer { status: 413, retry_after: None, body: String::new() }),
+        None => Ok(Answer { status: 413, retry_after: None, body: Vec::new() }),
     };
     Ended { items, answer, bytes }
 }

@@ -6,7 +6,14 @@
 //!
 //! Source: the OTLP specification 1.11.0 and opentelemetry-proto of the same version.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+pub mod json;
 mod signal;
+mod status;
+mod verdict;
 pub mod wire;
 
 pub use signal::Signal;
+pub use status::{Code, Status};
+pub use verdict::{MAX_WAIT, Sorted, grpc, http};

@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use jiff::Timestamp;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     Parts, Probes,
@@ -20,7 +21,10 @@ use super::{
     schedule::Schedule,
     tls::Greeter,
 };
-use crate::policy::probe::Kind;
+use crate::{
+    policy::{Policy, probe::Kind},
+    telemetry::spans,
+};
 
 /// Pictures come in bursts; a plan is made of the last one.
 const GAP: Duration = Duration::from_millis(100);
@@ -37,7 +41,7 @@ pub(super) async fn run(probes: Probes, parts: Parts, greeter: Greeter, shutdown
         let wake = wake.map(|wake| sleep_until((runner.began + wake).into()));
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = runner.probes.0.bell.notified() => runner.rung = true,
+            () = runner.probes.0.bell.notified() => runner.rung |= runner.has_news(),
             Some(ended) = runner.running.next() => runner.ended(ended),
             // Never, while there is nothing to wake up for.
             () = async { match wake { Some(wake) => wake.await, None => std::future::pending().await } } => {}
@@ -59,6 +63,8 @@ struct Runner {
     began: Instant,
     /// When the plan was made.
     planned: Option<Duration>,
+    /// Of what: this policy, and pictures of this shape.
+    of: Option<(Arc<Policy>, u64)>,
     /// There is a new picture, or a new policy.
     rung: bool,
     /// Somebody is remembered whose container is gone.
@@ -78,6 +84,7 @@ impl Runner {
             running: FuturesUnordered::new(),
             began: Instant::now(),
             planned: None,
+            of: None,
             rung: true,
             remembers: false,
         }
@@ -100,10 +107,17 @@ impl Runner {
         wait.into_iter().flatten().min().map(|wait| planned + wait)
     }
 
+    /// Whether another plan may come of what there is now: pictures change with each result of a health check, of which plans know nothing.
+    fn has_news(&self) -> bool {
+        let policy = self.parts.policy.policy();
+        self.of.as_ref().is_none_or(|(of, shape)| !Arc::ptr_eq(of, &policy) || *shape != self.parts.reader.load().shape)
+    }
+
     fn replan(&mut self, now: Duration) {
         (self.planned, self.rung) = (Some(now), false);
-        let snapshot = self.parts.reader.load();
-        self.plan = Plan::new(&snapshot, &self.parts.policy.policy(), &self.parts.standpoint);
+        let (snapshot, policy) = (self.parts.reader.load(), self.parts.policy.policy());
+        self.plan = Plan::new(&snapshot, &policy, &self.parts.standpoint);
+        self.of = Some((policy, snapshot.shape));
         self.schedule.replace(&self.plan.intervals(), now);
         let exists = |id: &Id| {
             snapshot.containers.iter().any(|entry| {
@@ -141,7 +155,9 @@ impl Runner {
             let life = wanted.life.clone();
             let asker = Arc::clone(&self.asker);
             // Whatever goes wrong with one ends that one: what they share is behind locks that recover.
-            let asking = AssertUnwindSafe(async move { asker.ask(&task).await }).catch_unwind();
+            let asking =
+                AssertUnwindSafe(async move { asker.ask(&task).await }.instrument(spans::probe(&wanted.target)))
+                    .catch_unwind();
             let ended = |asked: Result<Outcome, _>| asked.unwrap_or_else(|_| Outcome::without(Reason::Internal));
             self.running.push(asking.map(move |asked| (id, life, extra, ended(asked))).boxed());
         }

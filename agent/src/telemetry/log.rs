@@ -32,7 +32,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::Metrics;
+use super::{
+    Metrics,
+    spans::{self, Late, Spans, SpansError},
+};
 
 /// Targets below this are our own code.
 const OWN_TARGET: &str = "spyhop";
@@ -148,6 +151,16 @@ impl Handle {
         self.shared.tap.set(Box::new(take)).ok();
     }
 
+    /// Makes spans of a share of the agent's own operations, above 0, from now on. It starts a thread.
+    ///
+    /// # Errors
+    /// See [`Spans::new`].
+    pub fn make_spans(&self, ratio: f64) -> Result<Spans, SpansError> {
+        let (layer, spans) = Spans::new(ratio)?;
+        self.shared.spans.set(layer);
+        Ok(spans)
+    }
+
     /// Writes the summaries of all windows, also of those which have not ended. For the end of the process.
     pub fn flush(&self) {
         let summaries = self.shared.lock().drain();
@@ -178,6 +191,7 @@ where
         sweeper: Once::new(),
         metrics: metrics.clone(),
         tap: OnceLock::new(),
+        spans: Late::default(),
     });
     let tapped = tracing_subscriber::fmt::layer().with_writer(tap::Writer(Arc::clone(&shared))).with_ansi(false);
     let tapped = tapped.json().flatten_event(true).with_current_span(false).with_span_list(false);
@@ -187,7 +201,7 @@ where
         false => lines.compact().boxed(),
     };
     let gate = Gate(Arc::clone(&shared));
-    (Registry::default().with(lines).with(tapped).with(gate), Handle { shared })
+    (Registry::default().with(shared.spans.clone()).with(lines).with(tapped).with(gate), Handle { shared })
 }
 
 struct Shared {
@@ -198,6 +212,7 @@ struct Shared {
     sweeper: Once,
     metrics: Metrics,
     tap: OnceLock<tap::Take>,
+    spans: Late,
 }
 
 impl std::fmt::Debug for Shared {
@@ -273,6 +288,9 @@ impl Gate {
     fn passes(&self, metadata: &Metadata<'_>) -> bool {
         if metadata.target() == SUMMARY_TARGET {
             return true;
+        }
+        if metadata.target() == spans::TARGET {
+            return self.0.spans.is_there();
         }
         let own =
             metadata.target().strip_prefix(OWN_TARGET).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));

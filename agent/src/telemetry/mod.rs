@@ -3,6 +3,7 @@
 mod families;
 pub mod log;
 mod metrics;
+pub mod spans;
 
 pub use families::SELF_FAMILIES;
 pub use metrics::{EngineCall, HttpAnswer, HttpRefusal, Metrics, Outcome, Reason, Sandboxed, TargetOutcome};

@@ -162,6 +162,17 @@ pub struct Settings {
     #[arg(long, env = "DEMO_CALL_TIMEOUT", value_parser = units::duration, default_value = "2s", help_heading = "Neighbours")]
     pub call_timeout: Duration,
 
+    /// Neighbours to ask while / and /api are answered, with the trace of the request passed on; one that fails makes it 502
+    #[arg(long, env = "DEMO_RELAY", value_delimiter = ',', value_name = "URL", value_parser = neighbour, help_heading = "Neighbours")]
+    pub relay: Vec<Uri>,
+
+    /// Where spans of answers and calls go: an endpoint of OTLP over HTTP, such as http://agent:4318; without it there are none
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = endpoint, help_heading = "Traces")]
+    pub otlp_endpoint: Option<Uri>,
+    /// Name of the service in them [default: unknown_service:spyhop-demo, as of any program that was given none]
+    #[arg(long, env = "OTEL_SERVICE_NAME", help_heading = "Traces")]
+    pub service_name: Option<String>,
+
     /// Generated lines a second
     #[arg(long, env = "DEMO_LOG_RATE", value_parser = units::rate, default_value = "0", help_heading = "Logs")]
     pub log_rate: f64,
@@ -241,6 +252,14 @@ fn neighbour(text: &str) -> Result<Uri, units::Malformed> {
     } else {
         Err(malformed())
     }
+}
+
+/// A URL to which `client` can post.
+fn endpoint(text: &str) -> Result<Uri, units::Malformed> {
+    neighbour(text)
+        .ok()
+        .filter(|url| url.scheme_str() == Some("http"))
+        .ok_or_else(|| units::Malformed::new(text, "an http:// URL"))
 }
 
 #[cfg(test)]

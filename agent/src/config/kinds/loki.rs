@@ -14,7 +14,7 @@ pub(in crate::config) const LOKI_URL: Kind<Option<String>> = Kind {
     name: "a URL or off",
     range: || "http://host:3100, https://host/prefix".into(),
     list: false,
-    read: |raw| one(raw, |text| if text == OFF { Ok(None) } else { read_url(text).map(Some) }),
+    read: |raw| one(raw, |text| if text == OFF { Ok(None) } else { read_url(text, &LOKI).map(Some) }),
     show: |url| Raw::One(url.clone().unwrap_or_else(|| OFF.to_owned())),
 };
 
@@ -50,10 +50,24 @@ pub(in crate::config) const LOG_SOURCE: Kind<SourceChoice> = Kind {
     show: |choice| Raw::One(choice.as_str().to_owned()),
 };
 
+/// A kind of server, for what is said of a URL that is none of it.
+pub(super) struct Server {
+    pub(super) wrong: &'static str,
+    pub(super) hint: &'static str,
+    /// Paths of its own, which people paste with the rest.
+    pub(super) paths: &'static [&'static str],
+}
+
+const LOKI: Server = Server {
+    wrong: "is not a URL of Loki",
+    hint: "write http://loki:3100 or https://logs.example/prefix",
+    paths: &["/loki/api/v1/push"],
+};
+
 /// URLs are not quoted back: one with a password in it may have been given by mistake.
-fn read_url(text: &str) -> Result<String, Wrong> {
-    let hint = "write http://loki:3100 or https://logs.example/prefix";
-    let wrong = || Err(Wrong::new("is not a URL of Loki").hint(hint));
+pub(super) fn read_url(text: &str, server: &Server) -> Result<String, Wrong> {
+    let hint = server.hint;
+    let wrong = || Err(Wrong::new(server.wrong).hint(hint));
     let Ok(uri) = text.parse::<http::Uri>() else { return wrong() };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return wrong() };
     if text.len() > MAX_TEXT || !matches!(scheme, "http" | "https") || authority.host().is_empty() {
@@ -67,7 +81,7 @@ fn read_url(text: &str) -> Result<String, Wrong> {
     }
     // People paste what they know from elsewhere.
     let path = uri.path().trim_end_matches('/');
-    let path = path.strip_suffix("/loki/api/v1/push").unwrap_or(path);
+    let path = server.paths.iter().find_map(|own| path.strip_suffix(own)).unwrap_or(path);
     Ok(format!("{scheme}://{authority}{path}"))
 }
 

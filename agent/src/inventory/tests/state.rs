@@ -15,8 +15,8 @@ use crate::{
         state::State,
     },
     model::{
-        Container, ContainerFilter, ContainerId, ContainerState, Event, EventKind, HealthStatus, Labels, Pattern,
-        RestartPolicy, ServiceKey,
+        Container, ContainerFilter, ContainerId, ContainerState, Event, EventKind, Health, HealthResult, HealthStatus,
+        Labels, Pattern, RestartPolicy, ServiceKey,
     },
     telemetry::Metrics,
 };
@@ -362,4 +362,57 @@ fn what_is_saved_comes_back() {
     assert_eq!(again.services, saved.services);
     assert_eq!(again.containers, saved.containers);
     assert_eq!(again.last_event, saved.last_event);
+}
+
+#[test]
+fn a_description_says_which_events_it_cannot_know_of() {
+    let mut state = state();
+    let (web, db) = (compose("a", "web", "1"), compose("b", "db", "1"));
+    let asked_after = |state: &mut State| {
+        let entries = state.picture().containers;
+        entries.iter().find(|entry| entry.container.id == web.id).map(|entry| entry.asked_after)
+    };
+    look(&mut state, &web);
+    assert_eq!(asked_after(&mut state), Some(0), "it was not known when it was asked about");
+    state.apply(&event(&web, 10, EventKind::Changed(web.id.clone())));
+    state.asked(&web.id);
+    state.apply(&event(&db, 11, EventKind::Created(db.id.clone())));
+    state.inspected(web.clone(), Sight { at: at(100), horizon: at(70) }, at(100));
+    assert_eq!(asked_after(&mut state), Some(1), "the second one came while the answer was on its way");
+    // One that is told again, or late, is heard as any other.
+    state.apply(&event(&web, 9, EventKind::Changed(web.id.clone())));
+    look(&mut state, &web);
+    assert_eq!(asked_after(&mut state), Some(3));
+}
+
+#[test]
+fn results_of_checks_leave_the_shape_of_a_picture() {
+    let mut state = state();
+    let mut web = compose("a1", "web", "1");
+    let checked = |status, failing_streak| {
+        let result = HealthResult { start: at(80), end: Some(at(81)), exit_code: 1 };
+        Some(Health { status, failing_streak: Some(failing_streak), results: vec![result], ..health() })
+    };
+    web.health = Some(Health { status: HealthStatus::Healthy, ..health() });
+    look(&mut state, &web);
+    let first = state.picture();
+    look(&mut state, &web);
+    let again = state.picture();
+    assert_eq!((again.generation, again.shape), (first.generation + 1, first.shape), "looked at once more");
+    web.health = checked(HealthStatus::Healthy, 1);
+    look(&mut state, &web);
+    let result = state.picture();
+    assert_eq!((result.generation, result.shape), (first.generation + 2, first.shape), "one more result");
+    web.health = checked(HealthStatus::Unhealthy, 1);
+    look(&mut state, &web);
+    let unhealthy = state.picture();
+    assert_eq!((unhealthy.generation, unhealthy.shape), (first.generation + 3, first.shape + 1));
+    web.ports.push(crate::model::PublishedPort {
+        container_port: 80,
+        protocol: "tcp".into(),
+        host_ip: "0.0.0.0".into(),
+        host_port: 8080,
+    });
+    look(&mut state, &web);
+    assert_eq!(state.picture().shape, first.shape + 2);
 }

@@ -8,6 +8,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use super::{
     super::{
@@ -26,6 +27,7 @@ use crate::{
     inventory::{Reader, Snapshot},
     model::ContainerId,
     policy::{self, Policy},
+    telemetry::spans,
 };
 
 /// What a sweep gives back: the eyes, unless it panicked, and what they saw.
@@ -107,10 +109,8 @@ impl Watch {
         self.settings = self.isolation.settings();
         self.snapshot = self.reader.load();
         let policy = self.policy.policy();
-        let known = self
-            .of
-            .as_ref()
-            .is_some_and(|(of, generation)| Arc::ptr_eq(of, &policy) && *generation == self.snapshot.generation);
+        let known =
+            self.of.as_ref().is_some_and(|(of, shape)| Arc::ptr_eq(of, &policy) && *shape == self.snapshot.shape);
         if !known {
             let began = Instant::now();
             self.intent = match self.settings.enabled {
@@ -122,7 +122,7 @@ impl Watch {
             };
             self.fixed = fixed::look(&self.intent, &self.snapshot);
             self.crowd();
-            self.of = Some((policy, self.snapshot.generation));
+            self.of = Some((policy, self.snapshot.shape));
             self.sweeps.insert(Tier::Static, Sweep { at: Timestamp::now(), took: began.elapsed() });
         }
         if self.settings.enabled == Enabled::Never {
@@ -175,7 +175,8 @@ impl Watch {
         if self.settings.passive && self.sweeping.is_none() && self.eyes.is_ok() {
             let away = Err("a sweep is under way".to_owned());
             if let Ok(eyes) = std::mem::replace(&mut self.eyes, away) {
-                self.sweeping = Some(Box::pin(sweep(eyes, Arc::clone(&self.snapshot))));
+                self.sweeping =
+                    Some(Box::pin(sweep(eyes, Arc::clone(&self.snapshot)).instrument(spans::sweep("passive"))));
             }
         }
         if self.settings.active
@@ -189,7 +190,9 @@ impl Watch {
                 settings: self.settings.clone(),
             };
             let (hands, began) = (Arc::clone(hands), Instant::now());
-            self.probing = Some(Box::pin(async move { (hands.probe(round).await, began.elapsed()) }));
+            self.probing = Some(Box::pin(
+                async move { (hands.probe(round).await, began.elapsed()) }.instrument(spans::sweep("active")),
+            ));
         }
         // What waits for time to pass, while nobody else looks.
         if self.sweeping.is_none() && self.probing.is_none() && self.court.wakes().is_some() {

@@ -57,7 +57,7 @@ pub(super) fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Tr
         (Ok(_), ..) => TroubleKind::Unavailable,
     };
     let text = match answer {
-        Ok(answer) => format!("status {}: {}", answer.status, first_line(&answer.body)),
+        Ok(answer) => format!("status {}: {}", answer.status, first_line(&answer.text())),
         Err(error) => chain(error),
     };
     Trouble { kind, text }

@@ -8,10 +8,13 @@
 //!
 //! Source: opentelemetry-proto 1.11.0, `common/v1`, `resource/v1`, `trace/v1`, `metrics/v1`, `logs/v1`, `collector/*/v1`.
 
+mod count;
 pub mod field;
+pub mod splice;
 pub mod view;
 pub mod write;
 
+pub use count::count;
 pub use field::{Field, Fields, Value};
 pub use view::{AnyValue, Attributes, Group, KeyValue, Scope, Span, groups};
 pub use write::Writer;

@@ -79,7 +79,8 @@ impl Work {
         self.probes.board()
     }
 
-    fn show(&self, picture: Snapshot) {
+    fn show(&self, mut picture: Snapshot) {
+        picture.shape = self.reader.load().shape + 1;
         self.reader.publish(picture);
         self.probes.ring();
     }
@@ -238,4 +239,22 @@ async fn slow_is_not_failed() {
     let work = Work::start(snapshot(vec![container]), Policy::default(), &[(1, slow.at)]);
     let record = work.until("a probe", |work| work.record("api").filter(|record| record.attempts > 0)).await;
     assert_eq!((record.slow, record.failures, record.max_duration), (1, 0, Some(Duration::from_millis(10))));
+}
+
+#[tokio::test]
+async fn pictures_of_the_same_shape_are_no_reason_for_another_plan() {
+    let good = Server::saying(200, "").await;
+    let work = Work::start(snapshot(vec![asked("api", 1, "1s")]), Policy::default(), &[(1, good.at)]);
+    let attempts = |work: &Work, service| work.record(service).map_or(0, |record| record.attempts);
+    work.until("an attempt", |work| (attempts(work, "api") > 0).then_some(())).await;
+    // Of this shape there is another container; whoever looked would see it.
+    let mut picture = snapshot(vec![asked("web", 1, "1s")]);
+    picture.shape = work.reader.load().shape;
+    work.reader.publish(picture);
+    work.probes.ring();
+    let before = attempts(&work, "api");
+    work.until("two more", |work| (attempts(work, "api") >= before + 2).then_some(())).await;
+    assert!(work.record("web").is_none());
+    work.show(snapshot(vec![asked("web", 1, "1s")]));
+    work.until("the other one", |work| (attempts(work, "web") > 0).then_some(())).await;
 }

@@ -1,0 +1,108 @@
+//! Sections `otlp`, `otlp_2`, `otlp_3`: where OTLP goes.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    keys::otlp as keys,
+    layers::Values,
+    report::{Origin, Wrong},
+};
+use crate::{otlp::Signal, traces::Protocol};
+
+/// One back end. Relative files are names in the secrets directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// The section, which names its folder in the state directory too.
+    pub section: &'static str,
+    /// Scheme, authority and path.
+    pub url: String,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// What it gets.
+    pub signals: Vec<Signal>,
+    /// Whether requests are compressed.
+    pub gzip: bool,
+    /// User and the file of the password.
+    pub basic: Option<(String, PathBuf)>,
+    /// The file of a token.
+    pub bearer: Option<PathBuf>,
+    /// The file of more headers.
+    pub headers: Option<PathBuf>,
+    /// Roots; `None` for those of the machine.
+    pub ca: Option<PathBuf>,
+    /// Our certificate and its key.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// Of a whole request, above 0.
+    pub timeout: Duration,
+}
+
+impl Otlp {
+    /// Takes the keys of all sections once; those without an endpoint are left out.
+    pub(super) fn take_all(values: &mut Values) -> Vec<Self> {
+        macro_rules! take {
+            ($module:ident, $section:literal) => {{
+                let taken = Self {
+                    section: $section,
+                    url: String::new(),
+                    protocol: values.take(&keys::$module::PROTOCOL),
+                    signals: values.take(&keys::$module::SIGNALS),
+                    gzip: values.take(&keys::$module::COMPRESSION),
+                    basic: None,
+                    bearer: values.take(&keys::$module::BEARER_TOKEN_FILE),
+                    headers: values.take(&keys::$module::HEADERS_FILE),
+                    ca: values.take(&keys::$module::CA_FILE),
+                    client: None,
+                    timeout: values.take(&keys::$module::TIMEOUT),
+                };
+                let url = values.take(&keys::$module::ENDPOINT);
+                let user = (values.take(&keys::$module::USERNAME), values.take(&keys::$module::PASSWORD_FILE));
+                let client = (values.take(&keys::$module::CERT_FILE), values.take(&keys::$module::KEY_FILE));
+                taken.check(url, user, client, values)
+            }};
+        }
+        [take!(first, "otlp"), take!(second, "otlp_2"), take!(third, "otlp_3")].into_iter().flatten().collect()
+    }
+
+    /// Says which keys do not go together.
+    fn check(
+        mut self,
+        url: Option<String>,
+        user: (Option<String>, Option<PathBuf>),
+        client: (Option<PathBuf>, Option<PathBuf>),
+        values: &mut Values,
+    ) -> Option<Self> {
+        let section = self.section;
+        let mut conflict = |key: &str, what: &str, hint: &str| {
+            values.mistake(Origin::Default, Some(format!("{section}.{key}")), Wrong::new(what).hint(hint));
+        };
+        if user.0.is_some() != user.1.is_some() {
+            conflict("password_file", "goes together with username", "set both or none");
+        }
+        if user.0.is_some() && self.bearer.is_some() {
+            conflict("bearer_token_file", "is given beside username", "keep one of them");
+        }
+        if client.0.is_some() != client.1.is_some() {
+            conflict("cert_file", "goes together with key_file", "set both or none");
+        }
+        let plain = url.as_ref().is_some_and(|url| url.starts_with("http://"));
+        if plain && (self.ca.is_some() || client.0.is_some()) {
+            conflict("ca_file", "is given for an http:// address", "write https://, or leave certificates out");
+        }
+        let path = url.as_ref().and_then(|url| url.split_once("://")?.1.split_once('/'));
+        if self.protocol == Protocol::Grpc && path.is_some_and(|(_, path)| !path.is_empty()) {
+            conflict("endpoint", "has a path, which gRPC has no use for", "leave it out, or write `protocol: http`");
+        }
+        if url.is_some() && self.signals.is_empty() {
+            conflict("signals", "names none", "write traces, metrics, logs or some of them");
+        }
+        let url = url?;
+        (self.url, self.basic, self.client) = (url, user.0.zip(user.1), client.0.zip(client.1));
+        Some(self)
+    }
+
+    /// Host and port: what people and the label `destination` call it.
+    pub fn name(&self) -> String {
+        let authority = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        authority.split('/').next().unwrap_or_default().to_owned()
+    }
+}
