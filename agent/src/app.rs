@@ -170,6 +170,7 @@ async fn serve(
         policy: policy.clone(),
         probes: probes.board().clone(),
         isolation: isolation.board().clone(),
+        traces: None,
         metrics,
         settings: http_settings(&config),
         gate,

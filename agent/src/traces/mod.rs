@@ -11,6 +11,7 @@
 
 pub mod attribute;
 pub mod caller;
+pub mod figures;
 pub mod forward;
 pub mod intake;
 pub mod lifecycle;
