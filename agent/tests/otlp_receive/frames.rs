@@ -75,7 +75,7 @@ async fn rest(stream: &mut TcpStream) -> Vec<(u8, u32, Vec<u8>)> {
 /// The reason a connection was ended for.
 fn goaway(frames: &[(u8, u32, Vec<u8>)]) -> Option<u32> {
     let reasons = frames.iter().filter(|(kind, ..)| *kind == GOAWAY);
-    reasons.map(|(_, _, payload)| u32::from_be_bytes(payload[4..8].try_into().unwrap())).last()
+    reasons.map(|(_, _, payload)| u32::from_be_bytes(payload[4..8].try_into().unwrap())).next_back()
 }
 
 async fn still_serves(scene: &Scene) {
