@@ -109,7 +109,11 @@ impl Hearing {
         self.networks.push(name.clone());
         if let Some(subnet) = subnet {
             let (base, _) = subnet.split_once('/').unwrap();
-            let first = if subnet.contains(':') { format!("{base}1") } else { format!("{}.1", base.rsplit_once('.').unwrap().0) };
+            let first = if subnet.contains(':') {
+                format!("{base}1")
+            } else {
+                format!("{}.1", base.rsplit_once('.').unwrap().0)
+            };
             return (name, first.parse().unwrap());
         }
         let gateways =

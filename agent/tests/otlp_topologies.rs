@@ -50,7 +50,9 @@ fn every_example_is_tried() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/traces-topologies.md");
     let page = fs::read_to_string(page).unwrap();
     assert_eq!(page.matches("```yaml").count(), EXAMPLES.len());
-    EXAMPLES.iter().for_each(|name| assert!(example(name).starts_with("services:") || example(name).contains("services:")));
+    EXAMPLES
+        .iter()
+        .for_each(|name| assert!(example(name).starts_with("services:") || example(name).contains("services:")));
 }
 
 /// An example under way.
@@ -219,7 +221,8 @@ fn posts_over_a_unix_socket() {
                 "kind": 2, "startTimeUnixNano": now.to_string(), "endTimeUnixNano": now.to_string(),
             });
             let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] }).to_string();
-            let head = "POST /v1/traces HTTP/1.1\r\nHost: otlp\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            let head =
+                "POST /v1/traces HTTP/1.1\r\nHost: otlp\r\nContent-Type: application/json\r\nConnection: close\r\n";
             write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap_or_default();
             stream.read_to_end(&mut Vec::new()).unwrap_or_default();
         }
