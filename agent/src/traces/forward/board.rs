@@ -146,6 +146,11 @@ impl Board {
         self.disk_errors.load(Relaxed)
     }
 
+    /// Whether it took what it was last sent; true before anything was.
+    pub fn is_up(&self) -> bool {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Why nothing is sent at present, for people; `None` when all is well.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -15,8 +15,9 @@ const PARTS: [u32; 3] = [1, 2, 2];
 /// Tag and length of a message, at most.
 const HEAD: usize = 11;
 
-/// What is repeated in each part may make all of them so many times as large as the request: a large resource with many small spans.
-const GROWTH: usize = 2;
+/// So many times the request is copied at most. Three are for its levels; what is repeated in each part, such as a large resource of many small
+/// spans, may take as much as one more.
+const COPIES: usize = 4;
 
 /// Parts a request until none has more than `most` bytes, or but one record. One part that is the request itself where nothing can be parted.
 /// `None` where what is repeated would make far more of it than there was.
@@ -27,7 +28,7 @@ pub(crate) fn split(request: &Bytes, most: usize) -> Result<Option<Vec<Bytes>>, 
     if request.len() <= most {
         return Ok(Some(vec![request.clone()]));
     }
-    let mut room = request.len().saturating_mul(GROWTH).saturating_add(most);
+    let mut room = request.len().saturating_mul(COPIES).saturating_add(most);
     let parts = parts(request, &PARTS, most, &mut room)?;
     Ok(parts.map(|parts| parts.into_iter().map(Bytes::from).collect()))
 }

@@ -242,9 +242,10 @@ impl Inner {
             let oldest = || {
                 let fronts = self.lanes.iter().enumerate().filter_map(|(index, lane)| {
                     let at = usize::from(lane.in_flight);
-                    Some((lane.memory.get(at)?.time_ms, index, at))
+                    let entry = lane.memory.get(at)?;
+                    Some((entry.time_ms, entry.id, index, at))
                 });
-                fronts.min().map(|(_, index, at)| (index, at))
+                fronts.min().map(|(_, _, index, at)| (index, at))
             };
             let Some((index, at)) = copy.or_else(oldest) else { return };
             let Some(lane) = self.lanes.get_mut(index) else { return };

@@ -27,7 +27,7 @@ pub(super) use self::sending::{Item, Settled};
 use super::board::{Board, Lost, wall_ms};
 use crate::{delivery::spool::Spool, otlp::Signal};
 
-/// A destination that acknowledged something within this time is slow where its queue is full, and otherwise away.
+/// A destination that does not answer as it should is away once it has acknowledged nothing for so long. Before, it is slow where its queue is full.
 const SLOW: Duration = Duration::from_secs(30);
 
 /// When whoever finds no room is to come again, at least.
@@ -233,8 +233,9 @@ impl Inner {
         };
         let wanted = as_u64(self.reserved).saturating_add(as_u64(bytes));
         // What is larger than the whole queue will find no more room later.
-        let is_slow = self.acked_at.is_some_and(|at| now.saturating_duration_since(at) < SLOW);
-        used.saturating_add(wanted) <= limit || !is_slow || as_u64(bytes) > limit
+        let acked = self.acked_at.is_some_and(|at| now.saturating_duration_since(at) < SLOW);
+        let is_away = !self.board.is_up() && !acked;
+        used.saturating_add(wanted) <= limit || is_away || as_u64(bytes) > limit
     }
 
     fn is_empty(&self) -> bool {

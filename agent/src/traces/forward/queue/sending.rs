@@ -49,14 +49,14 @@ impl Inner {
             if lane.in_flight || lane.is_empty() || !open(lane.signal) {
                 continue;
             }
-            let failures = lane.memory.front().map_or(0, |front| front.failures);
-            ready.push((failures, self.oldest_ms(lane), index));
+            let (failures, id) = lane.memory.front().map_or((0, 0), |front| (front.failures, front.id));
+            ready.push((failures, self.oldest_ms(lane), id, index));
         }
         // Oldest first, but for those that had no answer: others must not wait for them.
         ready.sort_unstable();
         let mut items: Vec<Item> = Vec::new();
         let mut bytes = 0;
-        for (_, _, index) in ready {
+        for (_, _, _, index) in ready {
             let signal = self.lanes.get(index)?.signal;
             if items.first().is_some_and(|first| first.signal != signal) || !self.load(index) {
                 continue;
