@@ -17,11 +17,13 @@ use crate::{
     traces::{
         Destination, Pipeline,
         attribute::{self, Attributor},
+        figures::Board,
         forward::Forwarder,
         lifecycle,
         receive::{self, Doors},
         red::Red,
         sample::Sampler,
+        tally,
     },
 };
 
@@ -52,9 +54,9 @@ pub(super) struct Around<'a> {
 
 /// The running parts.
 pub(super) struct Traces {
-    pub(super) pipeline: Pipeline,
-    pub(super) received: Arc<receive::Counts>,
-    pub(super) lifecycle: Option<lifecycle::Handle>,
+    pipeline: Pipeline,
+    received: Arc<receive::Counts>,
+    lifecycle: Option<lifecycle::Handle>,
     /// Ends the doors and whatever makes spans.
     stop: CancellationToken,
     /// In the order in which they end.
@@ -180,6 +182,13 @@ impl Traces {
                 lifecycle.ring();
             }
         }
+    }
+
+    /// What all parts have counted.
+    pub(super) fn board(&self) -> Board {
+        let (pipeline, received) = (self.pipeline.clone(), Arc::clone(&self.received));
+        let lifecycle = self.lifecycle.as_ref().map(|handle| Arc::clone(handle.counts()));
+        Board::new(move || tally(&pipeline, &received, lifecycle.as_deref()))
     }
 
     /// Ends everything in the order in which requests go: doors, what makes spans, queues.

@@ -203,3 +203,6 @@ impl Intake for Pipeline {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::Full;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
 use spyhop::{
     otlp::{Code, Signal},
@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::support::{SOON, Scene, connect, gzip, hear, post, request};
+use super::support::{SOON, Scene, Told, connect, gzip, hear, post, request};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -140,13 +140,60 @@ async fn answers_of_the_intake_have_their_statuses() {
 }
 
 #[tokio::test]
-async fn refusals_in_json_are_a_status_in_json() {
+async fn json_is_taken_as_the_protobuf_it_stands_for() {
     let scene = Scene::new();
-    let told = post(scene.http, "/v1/traces", &[JSON], b"{").await;
-    assert_eq!((told.status, told.header("content-type")), (400, Some("application/json")));
-    let status: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
-    assert_eq!(status["code"], 3);
-    assert!(!status["message"].as_str().unwrap().is_empty());
+    // Ids are hexadecimal in either case, enums numbers, 64 bits strings or numbers, what nobody knows is ignored.
+    let text = r#"{"resourceSpans":[{"newer":[{}],"scopeSpans":[{"spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C",
+        "spanId":"eee19b7ec3c1b174","name":"a","kind":2,"startTimeUnixNano":"1544712660000000000",
+        "endTimeUnixNano":1544712661000000000,"trace_state":"not a key","status":{"code":2}}]}]}]}"#;
+    let value = "application/json; charset=utf-8";
+    let told = post(scene.http, "/v1/traces", &[("content-type", value)], text.as_bytes()).await;
+    assert_eq!(
+        (told.status, told.header("content-type"), told.body.as_slice()),
+        (200, Some("application/json"), &b"{}"[..])
+    );
+    let packed = [JSON, ("content-encoding", "gzip")];
+    assert_eq!(post(scene.http, "/v1/traces", &packed, &gzip(text.as_bytes())).await.status, 200);
+    for (_, bytes) in scene.intake.bodies() {
+        let request = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
+        let span = &request.resource_spans[0].scope_spans[0].spans[0];
+        assert_eq!(span.trace_id, 0x5b8e_fff7_9803_8103_d269_b633_813f_c60c_u128.to_be_bytes());
+        assert_eq!(span.span_id, 0xeee1_9b7e_c3c1_b174_u64.to_be_bytes());
+        assert_eq!((span.kind, span.end_time_unix_nano - span.start_time_unix_nano), (2, 1_000_000_000));
+        assert_eq!((span.trace_state.as_str(), span.status.as_ref().unwrap().code), ("", 2));
+    }
+    assert_eq!(scene.intake.bodies().len(), 2);
+    for signal in Signal::ALL {
+        assert_eq!(post(scene.http, signal.http_path(), &[JSON], b"{}").await.status, 200, "empty is a success");
+    }
+}
+
+#[tokio::test]
+async fn answers_in_json_are_of_the_same_form() {
+    let scene = Scene::new();
+    let body = |told: &Told| serde_json::from_slice::<serde_json::Value>(&told.body).unwrap();
+    for (signal, key) in [
+        (Signal::Traces, "rejectedSpans"),
+        (Signal::Metrics, "rejectedDataPoints"),
+        (Signal::Logs, "rejectedLogRecords"),
+    ] {
+        scene.intake.answer(Answer::Taken { rejected: 3, message: "no".to_owned() });
+        let told = post(scene.http, signal.http_path(), &[JSON], b"{}").await;
+        let expected = serde_json::json!({ "partialSuccess": { key: "3", "errorMessage": "no" } });
+        assert_eq!((told.status, body(&told)), (200, expected));
+    }
+    for (bytes, code) in [(&b"{"[..], 3), (b"", 3), (b"[]", 3), (b"\xff", 3)] {
+        let told = post(scene.http, "/v1/traces", &[JSON], bytes).await;
+        assert_eq!((told.status, told.header("content-type")), (400, Some("application/json")));
+        let status = body(&told);
+        assert_eq!(status["code"], code, "{bytes:?}");
+        assert!(!status["message"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(scene.counts.refused(Reason::Json), 4);
+    scene.intake.answer(Answer::Busy(Duration::from_secs(2)));
+    let told = post(scene.http, "/v1/traces", &[JSON], b"{}").await;
+    assert_eq!((told.status, told.header("retry-after")), (503, Some("2")));
+    assert_eq!(body(&told)["details"][0]["retryDelay"], "2s");
 }
 
 #[tokio::test]

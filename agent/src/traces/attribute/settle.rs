@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Attributor,
     binding::{Binding, From, State},
-    judge::{Connection, Judged, judge},
+    judge::{Connection, GRACE, Judged, judge},
     kernel::{Kernel, Owner},
     reason::{Miss, Rule},
     table::{Candidate, Table},
@@ -50,7 +50,7 @@ impl Attributor {
                 Attempt::Settled(state) => return binding.set(state),
                 Attempt::Open(miss, again) => {
                     binding.set(State::Open(miss));
-                    let Some(again) = again.filter(|_| waits) else { return };
+                    let Some(again) = again.filter(|again| waits && *again > now) else { return };
                     tokio::select! {
                         changed = news.changed() => if changed.is_err() { return },
                         () = sleep_until(again.min(limit)) => {}
@@ -61,14 +61,11 @@ impl Attributor {
     }
 
     async fn attempt(&self, binding: &Binding, now: Instant) -> Attempt {
-        let limit = binding.0.at + HOLD;
         match &binding.0.from {
             From::Inside => Attempt::Settled(State::Inside),
             From::Unix(None) => Attempt::Settled(State::Missed(Miss::UnknownProcess, None)),
             From::Unix(Some(ids)) => {
-                let table = self.table();
-                let state = of_process(&table, ids, Rule::Socket, Miss::HostProcess, now);
-                state.map_or_else(|miss| Attempt::Open(miss, table.has_due(now).then_some(limit)), Attempt::Settled)
+                of_process(&self.table(), ids, (Rule::Socket, Miss::HostProcess), binding.0.at, now)
             }
             From::Tcp(connection) => {
                 let judged = judge(&self.table(), connection, self.0.sight, now);
@@ -79,7 +76,7 @@ impl Attributor {
                     }
                     Judged::Owner(miss) => self.owner(*connection, miss, now).await,
                     Judged::Later(at) => Attempt::Open(Miss::NotDescribed, Some(at)),
-                    Judged::Wait(miss) => Attempt::Open(miss, Some(limit)),
+                    Judged::Wait(miss) => Attempt::Open(miss, Some(binding.0.at + HOLD)),
                     // What is not known may be described later, however long that takes.
                     Judged::Missed(Miss::UnknownIp) => Attempt::Open(Miss::UnknownIp, None),
                     Judged::Missed(miss) => Attempt::Settled(State::Missed(miss, self.of_host(miss))),
@@ -111,8 +108,7 @@ impl Attributor {
         let owner = self.ask(move |kernel: &dyn Kernel| kernel.owner(peer, local)).await;
         match owner {
             Some(Owner::Container(ids)) => {
-                let state = of_process(&self.table(), &ids, Rule::HostSocket, miss, now);
-                Attempt::Settled(state.unwrap_or_else(|miss| State::Missed(miss, self.of_host(miss))))
+                of_process(&self.table(), &ids, (Rule::HostSocket, miss), connection.at, now)
             }
             Some(Owner::Agent) => Attempt::Settled(State::Missed(Miss::AgentItself, None)),
             Some(Owner::Process | Owner::Unknown) | None => Attempt::Settled(State::Missed(miss, self.of_host(miss))),
@@ -145,23 +141,23 @@ fn state_of(candidate: &Candidate) -> State {
     }
 }
 
-/// The container of a process: the innermost one that is known.
-fn of_process(table: &Table, ids: &[String], rule: Rule, none: Miss, now: Instant) -> Result<State, Miss> {
+/// The container of a process that was there at a time: the innermost one that is known. `none` is for a process in no container.
+fn of_process(table: &Table, ids: &[String], (rule, none): (Rule, Miss), at: Instant, now: Instant) -> Attempt {
     if ids.is_empty() {
-        return Ok(State::Missed(none, None));
+        return Attempt::Settled(State::Missed(none, None));
     }
     let ids: Vec<_> = ids.iter().map(|id| ContainerId::new(id.as_str())).collect();
     if let Some(life) = ids.iter().rev().find_map(|id| table.life(id)) {
-        return Ok(if table.is_own(&life.id) {
-            State::Missed(Miss::AgentItself, None)
-        } else {
-            State::Container(life, rule)
+        return Attempt::Settled(match table.is_own(&life.id) {
+            true => State::Missed(Miss::AgentItself, None),
+            false => State::Container(life, rule),
         });
     }
     let known = ids.iter().any(|id| table.knows(id));
     match known {
-        _ if table.has_due(now) => Err(Miss::NotDescribed),
-        true => Err(Miss::Ended),
-        false => Err(Miss::NoSuchContainer),
+        // There was a process in it: that it runs is about to be told, unless it has ended meanwhile.
+        true => Attempt::Open(Miss::Ended, Some(at + HOLD)),
+        false if table.has_due(now) => Attempt::Open(Miss::NotDescribed, Some(at + HOLD)),
+        false => Attempt::Open(Miss::NoSuchContainer, Some(at + GRACE)),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
 };
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{Attachment, ContainerId, Event, EventKind, Glob, Identity, NetworkMode, ServiceKey},
+    model::{Attachment, ContainerId, Event, EventKind, Glob, Identity, Network, NetworkMode, ServiceKey},
 };
 
 /// How long a container that the engine does not describe makes others wait.
@@ -64,6 +64,8 @@ pub(super) struct Table {
     pub(super) of_host: Arc<Pieces>,
     /// The engine is heard.
     pub(super) connected: bool,
+    /// It has described everybody once.
+    ready: bool,
     /// Events heard.
     heard: u64,
     pictures: u64,
@@ -167,14 +169,14 @@ impl Table {
     /// Takes a picture.
     pub(super) fn see(&mut self, picture: &Snapshot, now: Instant) {
         self.pictures += 1;
-        self.connected = picture.engine.connected;
+        (self.connected, self.ready) = (picture.engine.connected, picture.engine.ready_since.is_some());
         let common = self.common_of(picture);
         let renewed = common != self.common;
         if renewed || self.pictures == 1 {
             self.of_host = Arc::new(common.of_host());
             self.common = common;
         }
-        let mut changed = renewed;
+        let mut changed = renewed || self.pictures == 1;
         for entry in &picture.containers {
             changed |= self.describe(entry, renewed, now);
         }
@@ -183,7 +185,7 @@ impl Table {
             self.spaces = Spaces::of(picture, self.telling.own.as_deref());
             self.index = Arc::new(self.index_of(picture));
         }
-        self.gateways = picture.networks.iter().flat_map(|network| &network.gateways).copied().collect();
+        self.gateways = picture.networks.iter().flat_map(|network| gateways(network)).collect();
     }
 
     /// Whether there is news in it.
@@ -375,13 +377,13 @@ impl Table {
     /// Whether a container was made or started that is not described yet: it may be in anybody's namespace.
     pub(super) fn has_due(&self, now: Instant) -> bool {
         let waits = |doubt: &Doubt| now.duration_since(doubt.at) <= GIVEN_UP;
-        self.records.values().any(|record| record.due.as_ref().is_some_and(waits))
+        !self.ready || self.records.values().any(|record| record.due.as_ref().is_some_and(waits))
     }
 
     /// Whether anybody may just have got any address.
     pub(super) fn has_doubts(&self, now: Instant) -> bool {
         let waits = |doubt: &Doubt| now.duration_since(doubt.at) <= GIVEN_UP;
-        self.records.values().any(|record| [&record.due, &record.moved].into_iter().flatten().any(waits))
+        !self.ready || self.records.values().any(|record| [&record.due, &record.moved].into_iter().flatten().any(waits))
     }
 
     /// Whether it is the host's end of a network.
@@ -393,6 +395,18 @@ impl Table {
     pub(super) const fn place(&self) -> &Place {
         self.spaces.place()
     }
+}
+
+/// The host's ends of a network. Engines do not say one that they have chosen themselves, which is the first address of the subnet.
+fn gateways(network: &Network) -> impl Iterator<Item = IpAddr> {
+    let first = |subnet: &Arc<str>| -> Option<IpAddr> {
+        Some(match subnet.split_once('/')?.0.parse().ok()? {
+            IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits().checked_add(1)?)),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits().checked_add(1)?)),
+        })
+    };
+    let chosen = network.subnets.iter().filter(|_| network.is_bridge()).filter_map(first);
+    network.gateways.iter().copied().chain(chosen)
 }
 
 impl Record {

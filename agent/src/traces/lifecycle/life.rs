@@ -1,24 +1,20 @@
-//! One container, and the rules by which facts of it become known once, however often they are told.
+//! One container: what is known of it.
 //!
 //! The engine tells a fact as an event and in later inspections. Events come twice after a gap, out of order, or not at all; an inspection may
-//! be older than the newest event. So nothing here is counted: a fact is put where it belongs, and what is there already is no news.
+//! be older than the newest event. So nothing here is counted: a fact is put where it belongs, and what is there already is no news. How events
+//! do that is in `heard.rs`, inspections in `seen.rs`.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    at::At,
-    ids::Link,
-    run::{End, Run, Seen},
-    who::Who,
-};
-use crate::model::{HealthResult, HealthStatus, RestartPolicy};
+use super::{at::At, ids::Link, run::Run, who::Who};
+use crate::model::RestartPolicy;
 
 /// `StartedAt` is so much older than the `start` event at most.
 pub(super) const SLACK: Duration = Duration::from_secs(2);
 /// `FinishedAt` is so much older than the `die` event at most: the engine takes its time with a container that ended.
-const END_SLACK: Duration = Duration::from_secs(10);
+pub(super) const END_SLACK: Duration = Duration::from_secs(10);
 /// A start takes no longer between its first sign and the program's.
-const MAX_START: Duration = Duration::from_secs(10);
+pub(super) const MAX_START: Duration = Duration::from_secs(10);
 
 /// Runs kept of one trace; of more the first and the newest.
 pub(super) const MAX_RUNS: usize = 32;
@@ -175,82 +171,8 @@ impl Life {
         self.gone.is_none() && self.run().is_some_and(|run| run.end.is_none())
     }
 
-    /// A `create` event.
-    pub(super) fn created(&mut self, at: At) -> Option<News> {
-        let first = self.runs.first();
-        let late = first.is_some();
-        if self.create_told.is_some() || first.is_some_and(|run| run.begun.is_none_or(|begun| at > begun)) {
-            return None;
-        }
-        self.create_told = Some(at);
-        self.fresh |= late && self.place == Place::Burst;
-        Some(if late { News::Detail } else { News::Created })
-    }
-
-    /// Something of it changed: networks, its name.
-    pub(super) fn changed(&mut self, at: At) -> Option<News> {
-        let after = self.run().and_then(|run| run.end).map(|end| end.at).or(self.create_told).or(self.created);
-        let between = !self.runs_now() && after.is_none_or(|after| at > after);
-        let first = self.sign.is_none_or(|sign| at.since(sign) > MAX_START);
-        (between && first).then(|| self.sign = Some(at)).map(|()| News::Detail)
-    }
-
-    /// A `start` event.
-    pub(super) fn start_told(&mut self, at: At) -> Option<News> {
-        if self.before.is_some_and(|before| at <= before) {
-            return None;
-        }
-        if let Some(run) = self.runs.last_mut() {
-            let before = run.begun.is_some_and(|begun| at < begun);
-            let close = run.begun.is_none_or(|begun| at.since(begun) <= SLACK);
-            let known = run.told.is_some_and(|told| at <= told);
-            let over = run.end.is_some_and(|end| at <= end.at);
-            if before || known || (run.told.is_some() && over) {
-                return None;
-            }
-            if run.told.is_none() && (over || (close && run.end.is_none_or(|end| !end.told))) {
-                // Known from an inspection, or from its end.
-                run.told = Some(at);
-                run.begun.get_or_insert(at);
-                return Some(News::Detail);
-            }
-        }
-        self.begin(Run { begun: Some(at), told: Some(at), ..Run::default() });
-        Some(News::Began)
-    }
-
-    /// `StartedAt` of an inspection, with `FinishedAt`. `Err`: the inspection is older than what is known.
-    pub(super) fn start_seen(&mut self, at: At, finished: Option<At>) -> Result<Option<News>, Stale> {
-        if self.shown == Some(at) && !self.runs.is_empty() {
-            return Ok(None);
-        }
-        if self.before.is_some_and(|before| at <= before) {
-            return Err(Stale);
-        }
-        let Some(run) = self.runs.last_mut() else {
-            self.shown = Some(at);
-            self.begin(Run { begun: Some(at), exact: true, ..Run::default() });
-            return Ok(Some(News::Began));
-        };
-        let unknown = run.begun.is_none() && run.end.is_some_and(|end| at <= end.at);
-        let refines = run.begun.is_some_and(|begun| !run.exact && at <= begun && begun.since(at) <= SLACK);
-        if run.begun == Some(at) || unknown || refines {
-            (run.begun, run.exact, self.shown) = (Some(at), true, Some(at));
-            return Ok(Some(News::Detail));
-        }
-        if run.begun.is_some_and(|begun| at < begun) || run.end.is_some_and(|end| at < end.at) {
-            return Err(Stale);
-        }
-        if run.end.is_none() {
-            let within = |end: &At| run.begun.is_none_or(|begun| *end > begun) && *end < at;
-            run.end = finished.filter(within).map(|at| End { at, told: false, code: None, oom: false });
-        }
-        self.shown = Some(at);
-        self.begin(Run { begun: Some(at), exact: true, ..Run::default() });
-        Ok(Some(News::Began))
-    }
-
-    fn begin(&mut self, mut run: Run) {
+    /// A run begins; what is known of earlier ones is kept while it is part of something.
+    pub(super) fn begin(&mut self, mut run: Run) {
         let sign = self
             .sign
             .take()
@@ -265,170 +187,6 @@ impl Life {
         }
         self.runs.push(run);
         (self.probe_count, self.resting, self.failed_start) = (0, false, None);
-    }
-
-    /// A `die` event.
-    pub(super) fn end_told(&mut self, at: At, code: Option<i64>) -> Option<News> {
-        let end = End { at, told: true, code, oom: false };
-        if let [.., earlier, newest] = self.runs.as_mut_slice()
-            && newest.begun.is_some_and(|begun| at < begun)
-        {
-            // The start of the next run was seen before.
-            let open = earlier.end.is_none_or(|known| !known.told) && earlier.begun.is_none_or(|begun| at > begun);
-            return open.then(|| {
-                earlier.end = Some(End { oom: earlier.end.is_some_and(|known| known.oom), ..end });
-                News::Detail
-            });
-        }
-        let Some(run) = self.runs.last_mut() else {
-            self.runs.push(Run { end: Some(end), ..Run::default() });
-            return Some(News::Ended);
-        };
-        if run.begun.is_some_and(|begun| at < begun) {
-            return None;
-        }
-        match &mut run.end {
-            None => {
-                run.end = Some(end);
-                self.sign = None;
-                Some(News::Ended)
-            }
-            Some(known) if !known.told && at >= known.at && at.since(known.at) <= END_SLACK => {
-                let code = code.or(known.code);
-                *known = End { code, oom: known.oom, ..end };
-                Some(News::Detail)
-            }
-            Some(known) if at > known.at => {
-                // Its start was lost.
-                self.begin(Run { end: Some(end), ..Run::default() });
-                Some(News::Ended)
-            }
-            Some(_) => None,
-        }
-    }
-
-    /// `FinishedAt`, `ExitCode` and `OOMKilled` of an inspection whose start is the newest run's.
-    pub(super) fn end_seen(&mut self, at: At, code: Option<i64>, oom: bool) -> Option<News> {
-        let run = self.runs.last_mut()?;
-        if run.begun.is_some_and(|begun| at < begun) {
-            return None;
-        }
-        match &mut run.end {
-            None => {
-                run.end = Some(End { at, told: false, code, oom });
-                self.sign = None;
-                Some(News::Ended)
-            }
-            Some(end) => {
-                let same = at <= end.at && end.at.since(at) <= END_SLACK;
-                let new = same && ((oom && !end.oom) || (code.is_some() && end.code.is_none()));
-                if !new {
-                    return None;
-                }
-                let news = if oom && !end.oom { News::Oom } else { News::Detail };
-                (end.oom, end.code) = (end.oom || oom, end.code.or(code));
-                Some(news)
-            }
-        }
-    }
-
-    /// An `oom` event; it may come after the end it led to.
-    pub(super) fn oom_told(&mut self, at: At) -> Option<News> {
-        let run = self.runs.last_mut()?;
-        let of_run = run.begun.is_none_or(|begun| at >= begun) && run.end.is_none_or(|end| at <= end.at.plus(SLACK));
-        (of_run && run.oom.is_none()).then(|| run.oom = Some(at)).map(|()| News::Oom)
-    }
-
-    /// A signal or a stop.
-    pub(super) fn stop_told(&mut self, at: At, signal: Option<i64>) -> Option<News> {
-        let run = self.runs.last_mut()?;
-        run.asked(at, signal).then_some(News::Asked)
-    }
-
-    /// A `health_status` event.
-    pub(super) fn health_told(&mut self, at: At, status: HealthStatus) -> Option<News> {
-        self.health(at, status, false)
-    }
-
-    /// The health of an inspection of the newest run, as far as events have not told it.
-    pub(super) fn health_seen(&mut self, status: HealthStatus, results: &[HealthResult], at: At) -> Option<News> {
-        let run = self.runs.last()?;
-        if run.end.is_some() {
-            return None;
-        }
-        let (begun, mark) = (run.begun, run.health_at);
-        let of_run = |result: &&HealthResult| begun.is_none_or(|begun| At::from(result.start) >= begun);
-        let after = |time: &At| mark.is_none_or(|mark| *time > mark);
-        let mut ends =
-            results.iter().filter(of_run).filter_map(|result| Some((result.passed(), At::from(result.end?))));
-        let known = match status {
-            HealthStatus::Healthy => run.healthy.is_some() && run.unhealthy.is_none(),
-            HealthStatus::Unhealthy => run.unhealthy.is_some(),
-            HealthStatus::Starting | HealthStatus::Unknown => true,
-        };
-        let moment = match status {
-            _ if known => return None,
-            HealthStatus::Healthy => ends.find(|(passed, end)| *passed && after(end)).map(|(_, end)| end),
-            _ => ends.filter(|(passed, end)| !*passed && after(end)).last().map(|(_, end)| end),
-        };
-        let moment = moment.or_else(|| results.is_empty().then_some(at).filter(|at| after(at)))?;
-        self.health(moment, status, true)
-    }
-
-    fn health(&mut self, at: At, status: HealthStatus, inferred: bool) -> Option<News> {
-        let run = self.runs.last_mut()?;
-        let of_run = run.begun.is_none_or(|begun| at >= begun) && run.end.is_none_or(|end| at <= end.at);
-        let new = run.health_at.is_none_or(|mark| at > mark);
-        if !of_run || !new {
-            return None;
-        }
-        match status {
-            HealthStatus::Healthy => {
-                let first = run.healthy.is_none();
-                let better = run.healthy.is_some_and(|seen| seen.inferred && !inferred) && run.unhealthy.is_none();
-                if first || better {
-                    run.healthy = Some(Seen { at, inferred });
-                }
-                let again = run.unhealthy.take().is_some();
-                if let Some(spell) = self.unhealthy.as_mut().filter(|spell| again && spell.until.is_none()) {
-                    spell.until = Some(at);
-                }
-                if first || better || again {
-                    run.health_at = Some(at);
-                }
-                (first || again).then_some(News::Healthy).or(better.then_some(News::Detail))
-            }
-            HealthStatus::Unhealthy if run.unhealthy.is_none() => {
-                (run.unhealthy, run.health_at) = (Some(at), Some(at));
-                Some(News::Unhealthy)
-            }
-            _ => None,
-        }
-    }
-
-    /// Results of health checks, oldest first, of an inspection of the newest run; kept while they are part of something.
-    pub(super) fn probes_seen(&mut self, results: &[HealthResult]) -> bool {
-        if self.place == Place::Idle && self.unhealthy.is_none() {
-            return false;
-        }
-        let spell = self.unhealthy.filter(|_| self.place == Place::Idle).map(|spell| spell.since);
-        let from = self.run().and_then(|run| run.begun).max(spell);
-        let mut news = false;
-        for result in results {
-            let start = At::from(result.start);
-            if from.is_some_and(|from| start < from) || self.probe_mark.is_some_and(|mark| start <= mark) {
-                continue;
-            }
-            self.probe_mark = Some(start);
-            self.probe_count = self.probe_count.saturating_add(1);
-            if self.probes.len() >= MAX_PROBES {
-                self.probes.pop();
-            }
-            let (number, end) = (self.probe_count, result.end.map(At::from));
-            self.probes.push(Probe { number, start, end, exit_code: result.exit_code });
-            news = true;
-        }
-        news
     }
 
     /// What ended by itself will be started again, as far as anybody can say.
@@ -457,6 +215,9 @@ impl Life {
     pub(super) fn rest(&mut self) {
         let keep = self.runs.len().saturating_sub(1);
         self.runs.drain(..keep);
+        if let Some(run) = self.runs.last_mut().filter(|run| run.end.is_none()) {
+            run.oom_told = run.oom.take().max(run.oom_told);
+        }
         self.forget_probes();
         (self.place, self.fresh, self.runs_left_out) = (Place::Idle, false, 0);
     }
@@ -477,6 +238,7 @@ impl Life {
                 &mut run.told,
                 &mut run.prepared,
                 &mut run.oom,
+                &mut run.oom_told,
                 &mut run.stopped,
                 &mut run.unhealthy,
                 &mut run.health_at,
@@ -498,7 +260,3 @@ impl Life {
         self.probes.retain(|probe| probe.start <= to);
     }
 }
-
-/// An inspection older than what events have told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stale;

@@ -4,7 +4,7 @@
 //! never goes back: everything that is awaited is awaited by it, so that a clock that jumps makes nothing last for ever.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use super::{
     agenda::Agenda,
     at::At,
     counts::{Counts, Kind, Lost},
+    gone::Gone,
     life::{Life, News, Place, Unhealthy},
     rate::Rate,
     who::Who,
@@ -27,8 +28,6 @@ use crate::{
 
 /// Containers of one trace.
 pub(super) const MAX_MEMBERS: usize = 500;
-/// Ids of destroyed containers that are remembered: what is heard again of them is no news.
-const MAX_GONE: usize = 4096;
 /// What ended by itself is held for so long: details follow, and so does a start, where somebody restarts it.
 pub(super) const HOLD: Duration = Duration::from_secs(2);
 /// An event of a container nobody knows may be so much older than the newest: beyond that it is heard again.
@@ -302,29 +301,5 @@ const fn container(kind: &EventKind) -> Option<&ContainerId> {
         | EventKind::Changed(id)
         | EventKind::Destroyed(id) => Some(id),
         EventKind::NetworkChanged | EventKind::Turnover | EventKind::Other => None,
-    }
-}
-
-/// Ids of containers that are gone, the newest [`MAX_GONE`].
-#[derive(Debug, Default)]
-struct Gone {
-    ids: HashSet<ContainerId>,
-    order: VecDeque<ContainerId>,
-}
-
-impl Gone {
-    fn contains(&self, id: &ContainerId) -> bool {
-        self.ids.contains(id)
-    }
-
-    fn add(&mut self, id: &ContainerId) {
-        if self.order.len() >= MAX_GONE
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        if self.ids.insert(id.clone()) {
-            self.order.push_back(id.clone());
-        }
     }
 }

@@ -13,6 +13,8 @@
 mod agenda;
 mod at;
 mod counts;
+mod gone;
+mod heard;
 mod ids;
 mod journal;
 mod keep;
@@ -21,6 +23,7 @@ mod machine;
 mod passage;
 mod rate;
 mod run;
+mod seen;
 mod sight;
 mod span;
 mod task;

@@ -104,6 +104,12 @@ impl Machine {
         }
         let Some(life) = self.lives.get_mut(id) else { return };
         let facts = facts(life, entry, seen);
+        if silent && container.state == ContainerState::Restarting {
+            // What it went through is not told; its next start is a restart, and no start of its project.
+            life.place = Place::Spell;
+            self.open(Item::Spell(id.clone()), now);
+            return;
+        }
         for (news, at) in facts.into_iter().filter(|_| !silent) {
             self.react(id, news, at, now);
         }
@@ -166,7 +172,7 @@ fn facts(life: &mut Life, entry: &Entry, seen: At) -> Vec<(News, At)> {
     };
     match life.start_seen(started, finished) {
         Ok(news) => facts.extend(news.map(|news| (news, started))),
-        Err(super::life::Stale) => return facts,
+        Err(super::seen::Stale) => return facts,
     }
     let over = matches!(
         container.state,

@@ -147,7 +147,14 @@ impl Machine {
     fn rest(&mut self, id: &ContainerId, now: Duration) {
         self.dirty.insert(id.clone());
         let Some(life) = self.lives.get_mut(id) else { return };
+        let moved = life.runs.len() > 1 || life.place == Place::Burst;
         life.rest();
+        // Cut while the engine waits before it starts it again: that start is a restart still. Once only, should it never come.
+        if moved && life.comes_back() {
+            life.place = Place::Spell;
+            self.open(Item::Spell(id.clone()), now);
+        }
+        let Some(life) = self.lives.get_mut(id) else { return };
         let unwell = life.run().and_then(|run| run.unhealthy).filter(|_| life.runs_now() && life.unhealthy.is_none());
         if let Some(since) = unwell {
             self.open_unhealthy(id, since, now);

@@ -21,18 +21,16 @@ use super::{
 };
 use crate::traces::{caller::Caller, intake::Bound};
 
-/// Bytes of a head of HTTP/1.1, and its fields. hyper answers 431 beyond.
+/// Bytes of a head of HTTP/1.1, which is also what is read at a time, and its fields. hyper answers 431 beyond.
 const MAX_HEAD: usize = 16 << 10;
 const MAX_HEADERS: usize = 64;
-
-/// Bytes hyper reads of HTTP/1.1 at a time.
-const MAX_BUFFER: usize = 64 << 10;
 
 /// Bytes of the fields of a head of HTTP/2: what gRPC suggests.
 const MAX_HEADER_LIST: u32 = 8 << 10;
 
-/// Requests at a time on a connection of HTTP/2: what the protocol calls the least that should be allowed.
-const MAX_STREAMS: u32 = 100;
+/// Requests at a time on a connection of HTTP/2. The protocol would like a hundred; senders of OTLP have one to ten under way, and what
+/// hyper keeps of streams that are refused at once is most of what a hostile connection costs.
+const MAX_STREAMS: u32 = 32;
 
 /// Bytes a client may send ahead of what was read, for a request and for a connection. They are what a connection costs beside the room of
 /// its requests, and enough for gigabytes a second within one host.
@@ -89,7 +87,7 @@ pub(super) async fn serve(mut socket: Socket, caller: Caller, bound: Bound, seat
 fn version1() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // Heads have the clock of the stream.
-    builder.header_read_timeout(None).max_header_size(MAX_HEAD).max_headers(MAX_HEADERS).max_buf_size(MAX_BUFFER);
+    builder.header_read_timeout(None).max_header_size(MAX_HEAD).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
     // A client may close its side once it has asked and still be answered.
     builder.half_close(true);
     builder

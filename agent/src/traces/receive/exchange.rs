@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Shared,
-    counts::{Counts, Transport},
+    counts::{Counts, Reason, Transport},
     forwarded,
     framing::{Part, Unary},
     head::{Denied, Head, Voice, expects_word},
@@ -68,7 +68,9 @@ impl Line {
             Err(refusal) => {
                 tally.code = refusal.status.code;
                 refusal.reason.into_iter().for_each(|reason| self.shared.counts.refuse(reason));
-                if old && !(waits && tally.bytes == 0) {
+                // Who waits for a word has sent nothing yet, and who is slow or gone sends nothing more.
+                let sends = !(waits && tally.bytes == 0) && refusal.reason != Some(Reason::Slow);
+                if old && sends && tally.code != Code::Cancelled {
                     self.throw_away(&mut body).await;
                 }
                 refused(voice, &refusal)
@@ -95,7 +97,7 @@ impl Line {
         let (message, mut place) = until(deadline, read).await??;
         request.is_whole();
         let message = match head.voice {
-            Voice::Json => from_json(head.signal, message, &mut place, receiver.max_request)?,
+            Voice::Json => json::convert(head.signal, message, &mut place, receiver.max_request)?,
             _ => message,
         };
         let proxied = behind.map(|caller| intake.greet(caller));
@@ -185,14 +187,6 @@ fn frame_part(part: Part, gzip: bool, payload: &mut Payload) -> Result<(), Refus
         }
         Part::Bytes(bytes) => payload.push(bytes),
     }
-}
-
-/// What JSON says, as protobuf. Both are there for a moment, and both are paid for.
-fn from_json(signal: Signal, request: Bytes, place: &mut Place, limit: usize) -> Result<Bytes, Refusal> {
-    place.grow(request.len()).map_err(Refusal::no_room)?;
-    let message = json::to_protobuf(signal, &request)?;
-    // Numbers may be written in fewer digits than they have bytes.
-    if message.len() > limit { Err(Refusal::too_long(limit)) } else { Ok(message.into()) }
 }
 
 /// Counts a request once it is over, however it ends.

@@ -92,54 +92,15 @@ pub(super) fn frame(message: &[u8]) -> Bytes {
     framed.into()
 }
 
-#[cfg(any(test, fuzzing))]
-pub(crate) mod fuzz {
-    //! What fuzzers feed.
-
-    use super::*;
-
-    /// The first byte says where the rest, a body, is cut. However it is cut, the same comes of it.
-    pub(crate) fn grpc_frames(bytes: &[u8]) {
-        let Some((cut, body)) = bytes.split_first() else { return };
-        let whole = read([Bytes::copy_from_slice(body)]);
-        let (front, back) = body.split_at(usize::from(*cut).min(body.len()));
-        assert_eq!(whole, read([Bytes::copy_from_slice(front), Bytes::copy_from_slice(back)]));
-        let single = body.iter().map(|byte| Bytes::copy_from_slice(&[*byte]));
-        assert_eq!(whole, read(single));
-        if let Ok(message) = whole {
-            assert_eq!(body.get(PREFIX..), Some(message.as_slice()));
-        }
-    }
-
-    /// The message of a call in pieces.
-    pub(super) fn read(pieces: impl IntoIterator<Item = Bytes>) -> Result<Vec<u8>, Refusal> {
-        let (mut unary, mut message, mut announced) = (Unary::default(), Vec::new(), 0);
-        for mut piece in pieces {
-            while let Some(part) = unary.next(&mut piece)? {
-                match part {
-                    Part::Begin { length, .. } => announced = length,
-                    Part::Bytes(bytes) => {
-                        assert!(!bytes.is_empty());
-                        message.extend_from_slice(&bytes);
-                    }
-                }
-            }
-        }
-        unary.finish()?;
-        assert_eq!(message.len(), announced);
-        Ok(message)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::fuzz, *};
     use crate::otlp::Code;
 
     fn code(pieces: &[&[u8]]) -> Option<Code> {
-        fuzz::read(pieces.iter().map(|piece| Bytes::copy_from_slice(piece))).err().map(|refusal| refusal.status.code)
+        fuzz::message(pieces.iter().map(|piece| Bytes::copy_from_slice(piece))).err().map(|refusal| refusal.status.code)
     }
 
     #[test]
@@ -175,7 +136,7 @@ mod tests {
             cut in any::<u8>(),
         ) {
             let framed = frame(&message);
-            prop_assert_eq!(fuzz::read([framed.clone()]), Ok(message));
+            prop_assert_eq!(fuzz::message([framed.clone()]), Ok(message));
             let mut bytes = vec![cut];
             bytes.extend_from_slice(&framed);
             fuzz::grpc_frames(&bytes);

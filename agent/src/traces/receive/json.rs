@@ -1,19 +1,38 @@
-//! JSON of requests and answers: `otlp::json`, off the runtime's workers where it takes long.
+//! A request in JSON becomes one in protobuf, off the runtime's workers where that takes long.
 
+use bytes::Bytes;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::refusal::Refusal;
-use crate::otlp::{Signal, Status};
+use super::{refusal::Refusal, room::Place};
+use crate::otlp::{
+    Signal,
+    json::{What, to_protobuf},
+};
 
-/// Longer requests are worked on where nobody else waits.
+/// Longer requests are worked on where nobody else waits: some tenths of a millisecond.
 const SHORT: usize = 64 << 10;
 
-/// The request as protobuf.
-pub(super) fn to_protobuf(signal: Signal, request: &[u8]) -> Result<Vec<u8>, Refusal> {
-    blocking(request.len() > SHORT, || {
-        let mut out = Vec::with_capacity(request.len() / 2);
-        convert(signal, request, &mut out).map(|()| out).map_err(Refusal::json)
-    })
+/// What becomes of a request is at most this many times as long (`otlp::json` ends there), and both are there for a moment.
+const GROWTH: usize = 2;
+
+/// What JSON says, as protobuf of at most `limit` bytes.
+pub(super) fn convert(signal: Signal, request: Bytes, place: &mut Place, limit: usize) -> Result<Bytes, Refusal> {
+    let length = request.len();
+    place.grow(length.saturating_mul(GROWTH)).map_err(Refusal::no_room)?;
+    let mut message = Vec::new();
+    let converted = blocking(length > SHORT, || to_protobuf(signal, &request, &mut message));
+    drop(request);
+    converted.map_err(|mistake| match mistake.what {
+        What::Growth => Refusal::too_long(limit),
+        _ => Refusal::json(mistake),
+    })?;
+    if message.len() > limit {
+        return Err(Refusal::too_long(limit));
+    }
+    message.shrink_to_fit();
+    // What is left of the body and of both together is what the message takes.
+    place.give_back(length.saturating_mul(GROWTH + 1).saturating_sub(message.len()));
+    Ok(message.into())
 }
 
 /// Does it here, with the runtime told so that its other tasks go on elsewhere. Outside a runtime of several threads it is just done.
@@ -24,22 +43,44 @@ fn blocking<T>(long: bool, work: impl FnOnce() -> T) -> T {
     }
 }
 
-fn convert(_signal: Signal, _request: &[u8], _out: &mut Vec<u8>) -> Result<(), &'static str> {
-    Err("JSON is not read yet")
-}
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{origin::Origin, room::Room},
+        *,
+    };
+    use crate::otlp::Code;
 
-/// All was taken.
-pub(super) fn success() -> Vec<u8> {
-    b"{}".to_vec()
-}
+    #[test]
+    fn what_is_not_needed_any_more_is_given_back() {
+        let room = Room::new(1 << 20);
+        let mut place = room.enter(Origin::User(1)).unwrap();
+        let alone = room.held();
+        let body = format!(r#"{{"resourceSpans":[{}{{}}]}}"#, "{},".repeat(500));
+        place.grow(body.len()).unwrap();
+        let message = convert(Signal::Traces, body.clone().into(), &mut place, 1 << 20).unwrap();
+        assert_eq!(message.len(), 1002);
+        assert_eq!(room.held(), alone + message.len());
+        drop(place);
+        assert_eq!(room.held(), 0);
+    }
 
-/// All but so many records were taken, or a warning.
-pub(super) fn partial(signal: Signal, rejected: u64, message: &str) -> Vec<u8> {
-    let partial = serde_json::json!({ signal.rejected_key(): rejected.to_string(), "errorMessage": message });
-    serde_json::json!({ "partialSuccess": partial }).to_string().into_bytes()
-}
-
-/// `google.rpc.Status`.
-pub(super) fn status(status: &Status) -> Vec<u8> {
-    serde_json::json!({ "code": status.code.number(), "message": status.message }).to_string().into_bytes()
+    #[test]
+    fn mistakes_and_lengths_are_told_apart() {
+        let room = Room::new(1 << 20);
+        let code = |body: String, limit| {
+            let mut place = room.enter(Origin::User(1)).unwrap();
+            place.grow(body.len()).unwrap();
+            convert(Signal::Metrics, body.into(), &mut place, limit).map_err(|refusal| refusal.status.code)
+        };
+        assert_eq!(code("{".to_owned(), 1 << 20), Err(Code::InvalidArgument));
+        let groups = format!(r#"{{"resourceMetrics":[{}{{}}]}}"#, "{},".repeat(50));
+        assert_eq!(code(groups.clone(), 101), Err(Code::ResourceExhausted));
+        assert_eq!(code(groups, 102).map(|message| message.len()), Ok(102));
+        let small = "1,".repeat(40_000);
+        let counts = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"histogram":{{"dataPoints":[{{"bucketCounts":[{small}1]}}]}}}}]}}]}}]}}"#
+        );
+        assert_eq!(code(counts, 1 << 20), Err(Code::ResourceExhausted));
+    }
 }

@@ -1,4 +1,4 @@
-//! Answers of both transports.
+//! Answers of both transports. None is compressed, whatever a client accepts: they are a few bytes, or a sentence.
 
 use std::{
     convert::Infallible,
@@ -15,8 +15,8 @@ use http::{
 };
 use hyper::body::{Frame, SizeHint};
 
-use super::{framing, head::Voice, json, refusal::Refusal};
-use crate::otlp::{Signal, Status, wire::Writer};
+use super::{framing, head::Voice, refusal::Refusal};
+use crate::otlp::{Signal, Status, json, wire::Writer};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -62,8 +62,8 @@ pub(super) fn taken(voice: Voice, signal: Signal, rejected: u64, message: &str) 
     let message = shortened(message);
     let partial = rejected > 0 || !message.is_empty();
     let body = match voice {
-        Voice::Json if partial => json::partial(signal, rejected, message),
-        Voice::Json => json::success(),
+        Voice::Json if partial => json::partial(signal, rejected, message).into_bytes(),
+        Voice::Json => json::success().into(),
         _ => success(rejected, message),
     };
     if !voice.is_grpc() {
@@ -85,7 +85,7 @@ pub(super) fn refused(voice: Voice, refusal: &Refusal) -> Response<Reply> {
         return response;
     }
     let body = match voice {
-        Voice::Json => json::status(&status),
+        Voice::Json => json::status(status.code.number().into(), &status.message, status.retry).into_bytes(),
         Voice::Text => format!("{}\n", status.message).into_bytes(),
         _ => status.encode(),
     };

@@ -60,7 +60,7 @@ impl Room {
     }
 
     /// Bytes held at present.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).all
     }
@@ -94,6 +94,17 @@ impl Place {
         held.all = all;
         self.bytes += more;
         Ok(())
+    }
+
+    /// So many fewer.
+    pub(super) fn give_back(&mut self, less: usize) {
+        let less = less.min(self.bytes);
+        let mut held = self.room.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.all = held.all.saturating_sub(less);
+        if let Some(share) = held.by.get_mut(&self.origin) {
+            share.bytes = share.bytes.saturating_sub(less);
+        }
+        self.bytes -= less;
     }
 }
 
@@ -147,6 +158,7 @@ mod tests {
                 match room.enter(Origin::User(user)) {
                     Ok(mut place) => {
                         let grown = place.grow(bytes);
+                        place.give_back(bytes / 3);
                         if grown.is_ok() || bytes % 2 == 0 {
                             places.push(place);
                         }

@@ -171,8 +171,19 @@ impl Bench {
 
     fn around(sees_host: bool, around: Around) -> Self {
         let version = EngineVersion { version: "28.5.1".into(), os: Some("linux".into()), ..EngineVersion::default() };
-        let engine = EngineStatus { connected: true, version: Some(version.into()), ..EngineStatus::default() };
-        let network = Network { name: "net".into(), gateways: vec![ip("172.20.0.1")], ..Network::default() };
+        let engine = EngineStatus {
+            connected: true,
+            version: Some(version.into()),
+            ready_since: Some(time(0)),
+            ..EngineStatus::default()
+        };
+        let network = Network {
+            name: "net".into(),
+            driver: Some("bridge".into()),
+            subnets: vec!["172.21.0.0/16".into(), "fd00:7::/64".into()],
+            gateways: vec![ip("172.20.0.1")],
+            ..Network::default()
+        };
         let picture =
             Snapshot { host: Some("box".into()), engine, networks: vec![Arc::new(network)], ..Snapshot::default() };
         let (reader, kernel) = (Reader::new(), Arc::new(Truth { sees_host, ..Truth::default() }));

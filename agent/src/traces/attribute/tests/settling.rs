@@ -251,6 +251,10 @@ async fn who_comes_from_the_host_is_asked_for_by_its_socket() {
     // An address of the host to itself, and the host's end of a network.
     assert_eq!(told(&bench, &bench.accept(end("192.0.2.1", 1), end("192.0.2.1", DOOR))).await.1, Err(Miss::HostNet));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (None, Err(Miss::GatewayIp)));
+    // Ends that the engine has chosen and does not say.
+    for chosen in ["172.21.0.1", "fd00:7::1"] {
+        assert_eq!(told(&bench, &bench.accept(end(chosen, 1), local())).await.1, Err(Miss::GatewayIp));
+    }
     bench.kernel.world().owners.insert(gateway, Owner::Container(vec![id(1)]));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (Some(1), Ok(Rule::HostSocket)));
 
@@ -316,8 +320,15 @@ async fn a_unix_socket_leads_to_a_process_and_its_container() {
         (Some(99), (None, Err(Miss::UnknownProcess))),
         (None, (None, Err(Miss::UnknownProcess))),
     ] {
-        let binding = bench.attributor.bind(&Caller { way: Way::Unix { pid, uid: 0 } });
+        let (binding, begun) = (bench.attributor.bind(&Caller { way: Way::Unix { pid, uid: 0 } }), Instant::now());
         assert_eq!(told(&bench, &binding).await, expected, "{pid:?}");
+        // That a container is made or runs may be about to be told.
+        let waited = match expected.1 {
+            Err(Miss::NoSuchContainer) => 100,
+            Err(Miss::Ended) => 1000,
+            _ => 0,
+        };
+        assert_eq!(begun.elapsed(), Duration::from_millis(waited), "{pid:?}");
     }
     // It has ended meanwhile, and was asked for when it connected.
     let binding = bench.attributor.bind(&Caller { way: Way::Unix { pid: Some(10), uid: 0 } });
@@ -371,4 +382,18 @@ async fn an_address_in_a_network_that_the_agent_is_not_on_may_be_somebody_elses(
         advance(Duration::from_secs(100)).await;
         assert_eq!(told(&bench, &bench.accept(peer("172.20.0.2"), local())).await, (Some(1), Ok(Rule::Address)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_before_the_first_inventory_waits_for_it() {
+    let mut bench = Bench::new(true, None);
+    bench.connects(1, peer("172.20.0.2"), local());
+    let binding = bench.accept(peer("172.20.0.2"), local());
+    let (attributor, waiting) = (bench.attributor.clone(), binding.clone());
+    let settled = tokio::spawn(async move { attributor.settle(&waiting).await });
+    advance(Duration::from_millis(700)).await;
+    assert!(!settled.is_finished());
+    bench.describe(web());
+    settled.await.unwrap();
+    assert_eq!(told(&bench, &binding).await, (Some(1), Ok(Rule::Address)));
 }

@@ -24,6 +24,25 @@ fn what_was_there_before_is_not_told() {
 }
 
 #[test]
+fn found_between_two_runs_the_next_is_a_restart() {
+    let mut scene = Scene::default();
+    scene.now = 1_000_000;
+    scene.show("db", runs(990_000));
+    scene.show("db", policy(RestartPolicy::Always));
+    scene.show("db", ended(995_000, 2));
+    scene.show("db", |db| db.state = crate::model::ContainerState::Restarting);
+    scene.look();
+    scene.start(1_005_000, "db");
+    scene.to(1_100_000);
+    let expected = "\
+container.restart db 995000..1005000 ERROR exit_2 ready
+  backoff 995000..1005000
+  run (restart 1) 1005000..1005000
+";
+    assert_eq!(scene.waterfalls(), [expected]);
+}
+
+#[test]
 fn on_a_host_where_nothing_was_told_yet_the_last_minutes_are() {
     let mut scene = Scene::default();
     scene.fresh = true;
@@ -217,7 +236,7 @@ fn kind(name: &str, what: u8, code: i64) -> EventKind {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 2_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 4_000 }))]
 
     /// Whatever is heard, in whatever order: every trace is sound (`scene::spans` looks), no span is told twice, and nothing stays under way.
     #[test]

@@ -90,6 +90,12 @@ impl Scene {
         self.labels.insert(name.to_owned(), labels);
     }
 
+    /// Any labels.
+    pub(super) fn label(&mut self, name: &str, labels: &[(&str, &str)]) {
+        let labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into()));
+        self.labels.insert(name.to_owned(), Labels::new(labels));
+    }
+
     /// What the engine would show of a container from now on.
     pub(super) fn show(&mut self, name: &str, change: impl FnOnce(&mut Container)) {
         let labels = self.labels.get(name).cloned().unwrap_or_default();

@@ -318,3 +318,98 @@ fn a_crash_loop_is_one_trace_of_bounded_length() {
     assert_eq!(attribute(root, "error.type").as_deref(), Some("exit_1"));
     assert!(spans.iter().any(|(_, span)| span.name == "run (restart 99, failed)"));
 }
+
+#[test]
+fn a_crash_loop_that_outlasts_the_cap_goes_on_as_restarts() {
+    let mut scene = Scene::watched();
+    scene.declare("db", "shop", "db", "");
+    scene.create(0, "db");
+    scene.show("db", policy(RestartPolicy::Always));
+    for n in 0..15_u64 {
+        scene.start(n * 60_000 + 100, "db");
+        if n == 0 {
+            scene.show("db", runs(100));
+            scene.look();
+        }
+        scene.die(n * 60_000 + 600, "db", 1);
+    }
+    scene.kill(900_000, "db", None);
+    scene.to(2_000_000);
+    let names: Vec<_> = scene.waterfalls().iter().map(|text| text.lines().next().unwrap().to_owned()).collect();
+    let expected = [
+        "compose.up shop 0..300000 ERROR member_failed",
+        "container.restart shop/db-1 240600..540600 ERROR exit_1 failed ->1",
+        "container.restart shop/db-1 540600..840600 ERROR exit_1 failed ->1",
+        "container.stop shop/db-1 840600..840600 ERROR exit_1 ->1",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn more_containers_than_are_followed_are_counted() {
+    let mut scene = Scene::watched();
+    for n in 0..10_000 {
+        scene.show(&format!("c{n}"), runs(-1_000_000));
+    }
+    scene.look();
+    assert_eq!((scene.machine.lives.len(), scene.counts.lost(Lost::Containers)), (10_000, 0));
+    scene.create(100, "more");
+    assert_eq!(scene.counts.lost(Lost::Containers), 1);
+    // One of many is looked at when one of many has changed.
+    scene.show("c5000", ended(1_000, 1));
+    scene.look();
+    scene.to(20_000);
+    assert_eq!(scene.waterfalls(), ["container.stop c5000 1000..1000 ERROR exit_1\n"]);
+    assert_eq!(scene.machine.due(), None);
+}
+
+#[test]
+fn hostile_names_are_bounded_and_whole() {
+    let mut scene = Scene::watched();
+    let long = "\u{1F433}\u{0}\n".repeat(5_000);
+    let depends = format!("{long}:x:y,").repeat(3) + &"a:b:c,".repeat(10_000);
+    scene.declare("evil", &long, &long, &depends);
+    scene.create(0, "evil");
+    scene.start(100, "evil");
+    scene.to(20_000);
+    let told = scene.told.first().unwrap();
+    assert_eq!(spans(told).len(), 5);
+    assert!(told.requests.iter().all(|(bytes, _)| bytes.len() < 16_000), "{}", told.requests[0].0.len());
+}
+
+#[test]
+fn tasks_of_a_swarm_start_as_their_stack() {
+    let mut scene = Scene::watched();
+    let labels = [
+        ("com.docker.stack.namespace", "shop"),
+        ("com.docker.swarm.service.name", "shop_web"),
+        ("com.docker.swarm.task.name", "shop_web.2.x1y2"),
+    ];
+    scene.label("t", &labels);
+    scene.create(0, "t");
+    scene.start(100, "t");
+    scene.to(20_000);
+    let [waterfall] = scene.waterfalls().try_into().unwrap();
+    assert!(waterfall.starts_with("stack.up shop 0..100\n  shop/web-2 startup 0..100 ready\n"), "{waterfall}");
+}
+
+#[test]
+fn a_one_off_is_no_part_of_its_project() {
+    let mut scene = Scene::watched();
+    shop(&mut scene);
+    let labels = [
+        ("com.docker.compose.project", "shop"),
+        ("com.docker.compose.service", "api"),
+        ("com.docker.compose.oneoff", "True"),
+    ];
+    scene.label("shop-api-run-1", &labels);
+    scene.create(9_900, "shop-api-run-1");
+    scene.start(10_000, "shop-api-run-1");
+    scene.die(10_500, "shop-api-run-1", 0);
+    scene.to(60_000);
+    let mut waterfalls = scene.waterfalls();
+    waterfalls.sort();
+    let [up, one_off] = waterfalls.try_into().unwrap();
+    assert!(up.starts_with("compose.up shop"), "{up}");
+    assert!(one_off.starts_with("container.start shop/shop-api-run-1 9900..10500 completed\n"), "{one_off}");
+}

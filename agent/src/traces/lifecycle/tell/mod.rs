@@ -1,26 +1,29 @@
 //! From what was under way to requests: `ExportTraceServiceRequest`s, each of one trace.
 
+mod requests;
+mod spell;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
+use self::requests::Requests;
+pub(super) use self::spell::{spell, unhealthy};
 use super::{
-    Host,
     at::At,
     counts::Kind,
     ids::{self, Link, TraceId},
-    life::Life,
+    life::{Life, Place},
     machine::{Key, Machine, Told},
-    passage::{Passage, depends_on, name, number, of_end, signals, stopping, text},
-    span::{self, Attributes, Span, Value},
+    passage::{Passage, depends_on, name, number, of_end, text},
+    run::Run,
+    span::{Attributes, Span, Value},
     who::Who,
 };
-use crate::{model::ContainerId, otlp::wire::Writer};
+use crate::model::ContainerId;
 
-/// A request is closed at this size; back ends take four megabytes at least.
-const FULL: usize = 1 << 20;
 /// Links of one span.
 const MAX_LINKS: usize = 32;
 
@@ -94,7 +97,7 @@ impl<'a> Start<'a> {
             let (from, to) = passage.finish(span);
             (begin, end) = (begin.min(from), end.max(to));
             links.insert((*id).clone(), Link { trace: self.trace, span: own });
-            requests.group(Some(who), &passage.spans);
+            requests.group(who, &passage.spans);
         }
         if let Some(project) = &self.project {
             let mut span = Span::new(root, None, name(&self.title(project)), begin, end);
@@ -145,90 +148,8 @@ impl<'a> Start<'a> {
     }
 }
 
-/// A spell of one container: an end, and perhaps another start. `None` when there is nothing to tell: it ended as it should.
-pub(super) fn spell(machine: &Machine, id: &ContainerId, elapsed: Duration) -> Option<Told> {
-    let life = machine.lives.get(id)?;
-    let who = life.who.as_deref()?;
-    let first = life.runs.first()?;
-    let began = [first.requested(), first.oom, first.end.map(|end| end.at)].into_iter().flatten().min()?;
-    let again = life.runs.len() > 1 || life.runs_left_out > 0;
-    let oom = life.runs.iter().any(|run| run.oom.is_some() || run.oom_killed());
-    let kind = match () {
-        () if oom => Kind::Oom,
-        () if again => Kind::Restart,
-        () if first.requested().is_some() || first.failed() => Kind::Stop,
-        () => return None,
-    };
-    let trace = ids::trace(machine.host.key(), kind.as_str(), &who.project, id.as_str(), first.begun.or(Some(began)));
-    let cut = began.plus(elapsed).max(newest(life)?);
-    let mut passage = Passage::new(trace, who, life, cut);
-    let own = passage.id("root", None);
-    let outcome = passage.outcome();
-    if again {
-        passage.runs(own, true);
-    }
-    let end = match (again, first.end) {
-        (true, _) => outcome.at,
-        (false, Some(end)) => end.at,
-        (false, None) => began,
-    };
-    let mut span = Span::new(own, None, name(&format!("container.{} {}", kind.as_str(), who.title())), began, end);
-    span.attributes = stopping(first);
-    span.attributes.push(("spyhop.requested", Value::Flag(first.requested().is_some())));
-    if again {
-        span.attributes.push(("spyhop.outcome", text(outcome.word)));
-    }
-    span.attributes.extend(facts(life));
-    span.events = signals(first);
-    span.events.extend(first.oom.map(|at| (at, "oom", Vec::new())));
-    span.error = first.error().or(outcome.error.filter(|_| again)).map(Into::into);
-    if oom {
-        // The kernel killed, whatever it was: also a program's child that the program outlived.
-        span.attributes.push(("spyhop.oom.survived", Value::Flag(first.end.is_none())));
-        span.error.get_or_insert("oom".into());
-    }
-    span.links = life.link.into_iter().collect();
-    passage.finish(span);
-    let mut requests = Requests::new(machine, trace);
-    requests.group(Some(who), &passage.spans);
-    Some(Told { kind, requests: requests.finish() })
-}
-
-/// A spell of failing health checks, over or not; and its span.
-pub(super) fn unhealthy(machine: &Machine, id: &ContainerId, elapsed: Duration) -> Option<(Told, Link)> {
-    let life = machine.lives.get(id)?;
-    let (who, spell) = (life.who.as_deref()?, life.unhealthy?);
-    let kind = Kind::Unhealthy;
-    // What was told unfinished is told again as a whole, as another trace that points at the first.
-    let phase = if spell.told.is_some() { "unhealthy_whole" } else { kind.as_str() };
-    let trace = ids::trace(machine.host.key(), phase, &who.project, id.as_str(), Some(spell.since));
-    let end = spell.until.unwrap_or_else(|| spell.since.plus(elapsed).max(newest(life).unwrap_or_default()));
-    let mut passage = Passage::new(trace, who, life, end);
-    let own = passage.id("root", None);
-    let within: Vec<_> =
-        life.probes.iter().filter(|probe| probe.start >= spell.since && probe.start <= end).copied().collect();
-    passage.checks(own, &within);
-    let mut span = Span::new(own, None, name(&format!("container.unhealthy {}", who.title())), spell.since, end);
-    let recovered = life.gone.is_none() && life.run().is_some_and(|run| run.end.is_none() && run.unhealthy.is_none());
-    let word = match (spell.until, recovered) {
-        (None, _) => "unfinished",
-        (Some(_), true) => "recovered",
-        (Some(_), false) => "ended",
-    };
-    span.attributes.push(("spyhop.outcome", text(word)));
-    if let Some(streak) = life.failing_streak.filter(|_| word != "recovered") {
-        span.attributes.push(("spyhop.container.failing_streak", number(streak)));
-    }
-    span.error = Some("unhealthy".into());
-    span.links = spell.told.into_iter().chain(life.link).collect();
-    passage.finish(span);
-    let mut requests = Requests::new(machine, trace);
-    requests.group(Some(who), &passage.spans);
-    Some((Told { kind, requests: requests.finish() }, Link { trace, span: own }))
-}
-
 /// When what is known of a start began.
-pub(super) fn began(life: &Life) -> Option<At> {
+fn began(life: &Life) -> Option<At> {
     let made = life.created.into_iter().chain(life.create_told).min().filter(|_| life.fresh);
     let first = life.runs.first();
     made.or_else(|| first?.starting()).or_else(|| first?.end.map(|end| end.at)).or(life.sign)
@@ -237,7 +158,7 @@ pub(super) fn began(life: &Life) -> Option<At> {
 /// The newest that is known.
 fn newest(life: &Life) -> Option<At> {
     let made = life.create_told.max(life.created).filter(|_| life.fresh);
-    let runs = life.runs.iter().filter_map(super::run::Run::newest).max();
+    let runs = life.runs.iter().filter_map(Run::newest).max();
     let probes = life.probes.iter().filter_map(|probe| probe.end.or(Some(probe.start))).max();
     [made, runs, probes, life.gone, life.failed_start.map(|(at, _)| at)].into_iter().flatten().max()
 }
@@ -245,7 +166,7 @@ fn newest(life: &Life) -> Option<At> {
 /// What the newest run and the engine say of it.
 fn facts(life: &Life) -> Attributes<'static> {
     let mut attributes = Vec::new();
-    if let Some(run) = life.run().filter(|_| life.runs.len() == 1 && life.place != super::life::Place::Spell) {
+    if let Some(run) = life.run().filter(|_| life.runs.len() == 1 && life.place != Place::Spell) {
         attributes.extend(of_end(run));
     }
     if let Some(count) = life.restart_count.filter(|count| *count > 0) {
@@ -262,61 +183,4 @@ fn facts(life: &Life) -> Attributes<'static> {
         attributes.push(("spyhop.removed", Value::Flag(true)));
     }
     attributes
-}
-
-/// Requests of one trace, none much longer than [`FULL`].
-struct Requests<'a> {
-    machine: &'a Machine,
-    trace: TraceId,
-    done: Vec<(Vec<u8>, u32)>,
-    writer: Writer,
-    spans: u32,
-}
-
-impl<'a> Requests<'a> {
-    fn new(machine: &'a Machine, trace: TraceId) -> Self {
-        Self { machine, trace, done: Vec::new(), writer: Writer::new(), spans: 0 }
-    }
-
-    fn group(&mut self, who: Option<&Who>, spans: &[Span<'_>]) {
-        let mut resource = Attributes::new();
-        who.iter().for_each(|who| who.resource(&mut resource));
-        if let Some(runtime) = self.machine.runtime {
-            resource.push(("container.runtime.name", text(runtime)));
-        }
-        self.write(resource, spans);
-    }
-
-    fn root(&mut self, project: &str, spans: &[Span<'_>]) {
-        self.write(vec![("service.name", text(project))], spans);
-    }
-
-    fn write<'b>(&mut self, mut resource: Attributes<'b>, spans: &[Span<'_>])
-    where
-        'a: 'b,
-    {
-        let Host { name, id } = &self.machine.host;
-        if let Some(name) = name {
-            resource.push(("host.name", text(name)));
-        }
-        if let Some(id) = id {
-            resource.push(("host.id", text(id)));
-        }
-        span::group(&mut self.writer, &self.trace, &resource, spans);
-        self.spans = self.spans.saturating_add(u32::try_from(spans.len()).unwrap_or(u32::MAX));
-        if self.writer.as_bytes().len() >= FULL {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.spans > 0 {
-            self.done.push((std::mem::take(&mut self.writer).into_bytes(), std::mem::take(&mut self.spans)));
-        }
-    }
-
-    fn finish(mut self) -> Vec<(Vec<u8>, u32)> {
-        self.flush();
-        self.done
-    }
 }
