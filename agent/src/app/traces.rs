@@ -17,11 +17,13 @@ use crate::{
     traces::{
         Destination, Pipeline,
         attribute::{self, Attributor},
+        figures::Board,
         forward::Forwarder,
         lifecycle,
         receive::{self, Doors},
         red::Red,
         sample::Sampler,
+        tally,
     },
 };
 
@@ -52,9 +54,9 @@ pub(super) struct Around<'a> {
 
 /// The running parts.
 pub(super) struct Traces {
-    pub(super) pipeline: Pipeline,
-    pub(super) received: Arc<receive::Counts>,
-    pub(super) lifecycle: Option<lifecycle::Handle>,
+    pipeline: Pipeline,
+    received: Arc<receive::Counts>,
+    lifecycle: Option<lifecycle::Handle>,
     /// Ends the doors and whatever makes spans.
     stop: CancellationToken,
     /// In the order in which they end.
@@ -182,6 +184,13 @@ impl Traces {
         }
     }
 
+    /// What all parts have counted.
+    pub(super) fn board(&self) -> Board {
+        let (pipeline, received) = (self.pipeline.clone(), Arc::clone(&self.received));
+        let lifecycle = self.lifecycle.as_ref().map(|handle| Arc::clone(handle.counts()));
+        Board::new(move || tally(&pipeline, &received, lifecycle.as_deref()))
+    }
+
     /// Ends everything in the order in which requests go: doors, what makes spans, queues.
     pub(super) async fn stop(self) {
         self.stop.cancel();
@@ -196,7 +205,8 @@ impl Traces {
     }
 }
 
-fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
+/// A destination as the configuration has it.
+pub(super) fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
     let locate = |name: &Path| secret::locate(name, secrets);
     let auth = match (&otlp.basic, &otlp.bearer) {
         (Some((user, password)), _) => {

@@ -175,6 +175,7 @@ async fn respond<S: Scrape>(
         probes: Some(&app.probes),
         policy: Some(&app.policy),
         isolation: Some(&app.isolation),
+        traces: app.traces.as_ref(),
         now: Timestamp::now(),
     };
     let filter = api::Filter::from_query(request.uri.query());
@@ -191,6 +192,7 @@ async fn respond<S: Scrape>(
         Endpoint::Probes => Answer::json(StatusCode::OK, &view.probes(&filter)),
         Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
         Endpoint::Isolation => Answer::json(StatusCode::OK, &view.isolation(&filter)),
+        Endpoint::Traces => Answer::json(StatusCode::OK, &view.traces(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,

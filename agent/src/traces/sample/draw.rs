@@ -38,11 +38,16 @@ impl Draw {
             return None;
         }
         let mut marked = Writer::new();
-        for field in Fields::new(span.message) {
-            // It was read before, and is a message.
-            let field = field.ok()?;
-            if field.number != TRACE_STATE {
-                marked.raw(field.raw);
+        if span.trace_state.is_empty() {
+            // Nearly always. One that is there and empty is overruled by what comes behind it.
+            marked.raw(span.message);
+        } else {
+            for field in Fields::new(span.message) {
+                // It was read before, and is a message.
+                let field = field.ok()?;
+                if field.number != TRACE_STATE {
+                    marked.raw(field.raw);
+                }
             }
         }
         marked.bytes(TRACE_STATE, &with_threshold(span.trace_state, self.0));

@@ -11,6 +11,7 @@ mod batch;
 mod decided;
 mod draw;
 mod look;
+mod rules;
 mod tail;
 mod threshold;
 mod trace_state;
@@ -27,15 +28,13 @@ use batch::Batch;
 use bytes::Bytes;
 pub use decided::MAX_DECIDED;
 use draw::Draw;
-use look::look;
+use look::{Looked, look, may_have_priority};
+use rules::Rules;
 use tail::Tail;
 use tokio_util::sync::CancellationToken;
 
 use super::settings::Sampling;
-use crate::{
-    model::Glob,
-    otlp::wire::{Malformed, Span},
-};
+use crate::otlp::wire::{Malformed, Span};
 
 /// How often traces that have waited long enough are looked for.
 const TICK: Duration = Duration::from_millis(500);
@@ -88,7 +87,7 @@ pub struct Counts {
 /// Says of each span whether it is sent. One for all requests.
 #[derive(Debug)]
 pub struct Sampler {
-    drop: Vec<Glob>,
+    drop: Rules,
     draw: Draw,
     tail: Option<Mutex<Tail>>,
     counts: Arc<Counts>,
@@ -106,7 +105,7 @@ impl Sampler {
             let rules = tail::Rules { wait, slow_ns, draw, max_bytes: settings.max_waiting };
             Mutex::new(Tail::new(rules, Arc::clone(&counts)))
         });
-        Self { drop: settings.drop.clone(), draw, tail, counts }
+        Self { drop: Rules::new(&settings.drop), draw, tail, counts }
     }
 
     /// Whether requests have to go through [`Self::hold`] behind [`Self::judge`].
@@ -127,8 +126,9 @@ impl Sampler {
         if self.drop.is_empty() && self.draw.keeps_all() {
             return Ok(Verdict::Keep);
         }
-        let looked = look(span)?;
-        if self.is_ruled_out(span, &looked) {
+        let no_rule = self.drop.is_empty();
+        let looked = if no_rule && !may_have_priority(span) { Looked::default() } else { look(span)? };
+        if self.drop.match_span(span, &looked) {
             self.counts.ruled.fetch_add(1, Ordering::Relaxed);
             return Ok(Verdict::Dropped);
         }
@@ -195,17 +195,6 @@ impl Sampler {
         if let Some((request, spans)) = self.flush() {
             out(request, spans).await;
         }
-    }
-
-    fn is_ruled_out(&self, span: &Span<'_>, looked: &look::Looked<'_>) -> bool {
-        let texts = looked.paths.into_iter().flatten().chain([span.name]);
-        let mut texts = texts.filter_map(|text| str::from_utf8(text).ok());
-        !self.drop.is_empty()
-            && texts.any(|text| {
-                // A target has a query, which a route has not.
-                let path = text.split_once('?').map(|(path, _)| path);
-                self.drop.iter().any(|glob| glob.matches(text) || path.is_some_and(|path| glob.matches(path)))
-            })
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     Counts, Draw,
     batch::{Batch, Frame, Frames},
     decided::{Decided, Decision},
-    look::look,
+    look::{look, may_have_priority},
 };
 use crate::{
     otlp::wire::{Fields, Malformed, Span, Writer, groups},
@@ -159,7 +159,7 @@ impl Tail {
             }
             None => {}
         }
-        let asked = look(span)?.priority.is_some_and(|priority| priority > 0.0);
+        let asked = may_have_priority(span) && look(span)?.priority.is_some_and(|priority| priority > 0.0);
         let (from, to) = self.wait(trace, frame, span, now);
         let slow = self.rules.slow_ns.is_some_and(|slow| to.saturating_sub(from) > slow);
         let why = match (failed, slow, asked) {

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::otlp::wire::Writer;
+use crate::{model::Glob, otlp::wire::Writer};
 
 fn settings(ratio: f64, keep_errors: Option<Duration>) -> Sampling {
     Sampling {

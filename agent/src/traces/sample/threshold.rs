@@ -14,14 +14,14 @@ const PRECISION: u32 = 4;
 
 /// T: how many of 2^56 traces are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Threshold(u64);
+pub(super) struct Threshold(u64);
 
 impl Threshold {
     /// Rejects nothing.
-    pub const NOTHING: Self = Self(0);
+    pub(super) const NOTHING: Self = Self(0);
 
     /// That which keeps this share of traces, above 0 to 1; what is above keeps all, and what is not above 0 the least there is.
-    pub fn keeping(ratio: f64) -> Self {
+    pub(super) fn keeping(ratio: f64) -> Self {
         if ratio >= 1.0 {
             return Self::NOTHING;
         }
@@ -41,19 +41,19 @@ impl Threshold {
     }
 
     /// Reads the value of `th`: one to fourteen hexadecimal digits, small letters. `None` for what is none.
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let number = hexadecimal(text)?;
         let digits = u32::try_from(text.len()).ok()?;
         Some(Self(number << (4 * (DIGITS - digits))))
     }
 
     /// Whether a trace of this randomness is kept.
-    pub const fn keeps(self, randomness: Randomness) -> bool {
+    pub(super) const fn keeps(self, randomness: Randomness) -> bool {
         randomness.0 >= self.0
     }
 
     /// The value of `th`.
-    pub fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         let text = format!("{:014x}", self.0);
         match text.trim_end_matches('0') {
             "" => "0".to_owned(),
@@ -64,17 +64,17 @@ impl Threshold {
 
 /// R: 56 random bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Randomness(u64);
+pub(super) struct Randomness(u64);
 
 impl Randomness {
     /// The last seven bytes of a trace id. `None` for one that is too short.
-    pub fn of_trace(trace_id: &[u8]) -> Option<Self> {
+    pub(super) fn of_trace(trace_id: &[u8]) -> Option<Self> {
         let last = trace_id.last_chunk::<7>()?;
         Some(Self(last.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))))
     }
 
     /// Reads the value of `rv`: fourteen hexadecimal digits, small letters. `None` for what is none.
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         (text.len() == DIGITS as usize).then(|| hexadecimal(text).map(Self)).flatten()
     }
 }

@@ -19,15 +19,15 @@ const LONG_MEMBER: usize = 128;
 
 /// What `ot` says; `None` for what is not there or not valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub(super) struct Said {
     /// `th`: how it was sampled before.
-    pub threshold: Option<Threshold>,
+    pub(super) threshold: Option<Threshold>,
     /// `rv`: randomness in place of the trace id's.
-    pub randomness: Option<Randomness>,
+    pub(super) randomness: Option<Randomness>,
 }
 
 /// Reads the entry `ot`; of several the first.
-pub fn read(state: &[u8]) -> Said {
+pub(super) fn read(state: &[u8]) -> Said {
     let mut said = Said::default();
     for (key, value) in ot(state).map(parts).into_iter().flatten() {
         match key {
@@ -40,7 +40,7 @@ pub fn read(state: &[u8]) -> Said {
 }
 
 /// The list with this `th` in the entry `ot`, which comes first; its other parts and everybody else's entries stay.
-pub fn with_threshold(state: &[u8], threshold: Threshold) -> Vec<u8> {
+pub(super) fn with_threshold(state: &[u8], threshold: Threshold) -> Vec<u8> {
     let mut ours = format!("ot=th:{}", threshold.text()).into_bytes();
     for (key, value) in ot(state).map(parts).into_iter().flatten().filter(|(key, _)| *key != b"th") {
         // `ot=` is not part of the value; `;` and `:` are.
