@@ -147,8 +147,15 @@ async fn serve(
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
     let isolation = Isolation::new(config.isolation.clone());
-    let reports =
-        Reports { targets: &targets, logs: counted.as_ref(), policy: &policy, probes: &probes, isolation: &isolation };
+    let told = traces.as_ref().map(Traces::board);
+    let reports = Reports {
+        targets: &targets,
+        logs: counted.as_ref(),
+        policy: &policy,
+        probes: &probes,
+        isolation: &isolation,
+        traces: told.as_ref(),
+    };
     let settings = collector_settings(&config, &reports);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
@@ -170,7 +177,7 @@ async fn serve(
         policy: policy.clone(),
         probes: probes.board().clone(),
         isolation: isolation.board().clone(),
-        traces: None,
+        traces: told.clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -213,6 +220,7 @@ async fn serve(
         policy,
         probes,
         isolation,
+        traces: told,
     };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
@@ -307,6 +315,7 @@ struct Reports<'a> {
     policy: &'a policy::Board,
     probes: &'a Probes,
     isolation: &'a Isolation,
+    traces: Option<&'a crate::traces::figures::Board>,
 }
 
 /// What of the configuration the collectors take; also after a reload.
@@ -316,6 +325,7 @@ fn collector_settings(config: &Config, reports: &Reports<'_>) -> collectors::Set
         policy: Some(reports.policy.clone()),
         probes: Some(reports.probes.board().clone()),
         isolation: Some(reports.isolation.board().clone()),
+        traces: reports.traces.cloned(),
         targets: Some(reports.targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),

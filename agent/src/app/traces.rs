@@ -17,6 +17,7 @@ use crate::{
     traces::{
         Destination, Pipeline,
         attribute::{self, Attributor},
+        figures::{Board, Parts},
         forward::Forwarder,
         lifecycle,
         receive::{self, Doors},
@@ -169,6 +170,15 @@ impl Traces {
                 lifecycle.event(event);
             }
         }
+    }
+
+    /// What is counted of it all.
+    pub(super) fn board(&self) -> Board {
+        Board::of(Parts {
+            pipeline: self.pipeline.clone(),
+            received: Arc::clone(&self.received),
+            lifecycle: self.lifecycle.as_ref().map(|lifecycle| Arc::clone(lifecycle.counts())),
+        })
     }
 
     /// Is told of each new picture.
