@@ -145,7 +145,7 @@ const CASES: &[Case] = &[
             link: BOARD,
         }],
         still: "",
-        over: "70m",
+        over: "80m",
         tiers: ANY,
     },
     Case {
