@@ -139,6 +139,7 @@ async fn serve(
         failure: &failure,
     };
     let traces = traces::start(&config, &sources, doors, around)?;
+    let told = traces.as_ref().map(Traces::board);
     let policy = policy::Board::new(
         Arc::clone(&config.policy),
         policy::RootFiles::at(config.host.rootfs.resolve()),
@@ -147,7 +148,6 @@ async fn serve(
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
     let isolation = Isolation::new(config.isolation.clone());
-    let told = traces.as_ref().map(Traces::board);
     let reports = Reports {
         targets: &targets,
         logs: counted.as_ref(),

@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/otlp_backend/mod.rs"]
+mod otlp_backend;
 mod support;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv6Addr, SocketAddr},
     os::unix::net::UnixStream,
@@ -15,6 +17,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use opentelemetry_proto::tonic::{common::v1::any_value::Value, trace::v1::ResourceSpans};
+use otlp_backend::{Backend, Request, Speaks};
+use serde_json::json;
 use spyhop::{
     engine::{Address, Engine},
     inventory::{self, Listener, Reader, Settings},
@@ -26,8 +31,11 @@ use spyhop::{
     },
 };
 use support::{
+    agent::Home,
+    compose::free_port,
     container::{Recipe, Role, Running},
     docker::{Docker, Turn},
+    scene::binary,
     wait::{eventually, holds},
 };
 use tempfile::TempDir;
@@ -109,7 +117,11 @@ impl Hearing {
         self.networks.push(name.clone());
         if let Some(subnet) = subnet {
             let (base, _) = subnet.split_once('/').unwrap();
-            let first = if subnet.contains(':') { format!("{base}1") } else { format!("{}.1", base.rsplit_once('.').unwrap().0) };
+            let first = if subnet.contains(':') {
+                format!("{base}1")
+            } else {
+                format!("{}.1", base.rsplit_once('.').unwrap().0)
+            };
             return (name, first.parse().unwrap());
         }
         let gateways =
@@ -192,9 +204,9 @@ async fn accept(
 #[test]
 #[ignore = "runs in a container that another test starts"]
 fn sends_over_a_unix_socket() {
-    let name = std::env::var("SENDER").unwrap();
+    let said = std::env::var("SENDER").unwrap();
     let mut stream = UnixStream::connect(SOCKET).unwrap();
-    writeln!(stream, "{name}").unwrap();
+    stream.write_all(said.as_bytes()).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
     // What it has said is heard while it is there.
     loop {
@@ -206,15 +218,15 @@ fn this_program() -> PathBuf {
     std::env::current_exe().unwrap()
 }
 
-/// A container with the unix socket, in which this program runs.
-fn over_unix(hearing: &Hearing, stem: &str) -> Running {
-    let recipe = hearing.docker.container(stem);
+/// A container without a network, with the unix socket of that folder, in which this program says something of that name.
+fn over_unix(docker: &Docker, folder: &Path, stem: &str, says: impl Fn(&str) -> String) -> Running {
+    let recipe = docker.container(stem);
     let mounts = [
         format!("{}:/sender:ro", this_program().display()),
-        format!("{}:{}", hearing.folder.path().display(), Path::new(SOCKET).parent().unwrap().display()),
+        format!("{}:{}", folder.display(), Path::new(SOCKET).parent().unwrap().display()),
     ];
-    let name = format!("SENDER={}", recipe.name());
-    let options = ["--volume", &mounts[0], "--volume", &mounts[1], "--env", &name, "--entrypoint", "/sender"];
+    let said = format!("SENDER={}", says(recipe.name()));
+    let options = ["--volume", &mounts[0], "--volume", &mounts[1], "--env", &said, "--entrypoint", "/sender"];
     let arguments = ["--ignored", "--exact", "sends_over_a_unix_socket"].map(str::to_owned);
     recipe.options(&options).options(&["--network", "none"]).role(Role::Arguments(arguments.into())).start()
 }
@@ -241,7 +253,7 @@ fn each_is_named_or_counted_in_every_topology() {
     pod.act(&["start"]);
     let sidecar = hearing.caller("sidecar", &gateway.to_string(), &["--network", &joined]).start();
     // A unix socket in a volume, from a container without a network.
-    let unix = over_unix(&hearing, "unix");
+    let unix = over_unix(&hearing.docker, hearing.folder.path(), "unix", |name| format!("{name}\n"));
 
     far.iter().for_each(|container| hearing.expect(&container.name, &right(container, Rule::Address)));
     hearing.expect(&host.name, &right(&host, Rule::HostSocket));
@@ -304,4 +316,118 @@ fn an_address_that_changes_hands_is_never_the_last_ones() {
         }
     }
     assert!(named >= 9, "{named} of 12 were named");
+}
+
+/// Networks of a test.
+struct Networks(Docker, Vec<String>);
+
+impl Drop for Networks {
+    fn drop(&mut self) {
+        for network in &self.1 {
+            if let Err(reason) = self.0.cli(&["network", "rm", network]) {
+                eprintln!("{reason}");
+            }
+        }
+    }
+}
+
+/// A request in JSON with one span of that name, whose resource says nothing.
+fn request(name: &str) -> String {
+    let span = json!({
+        "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": name, "kind": 2,
+        "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000000000000001",
+    });
+    json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [span] }] }] }).to_string()
+}
+
+/// Attributes of what a sender has sent, as it came to the back end each time.
+fn arrived(backend: &Backend, sender: &str) -> BTreeSet<Vec<(String, String)>> {
+    let requests = backend.kept();
+    let groups = requests.iter().flat_map(|request| match request {
+        Request::Traces(request) => request.resource_spans.as_slice(),
+        _ => &[],
+    });
+    let of = |group: &&ResourceSpans| {
+        group.scope_spans.iter().flat_map(|scope| &scope.spans).any(|span| span.name == sender)
+    };
+    let attributes = |group: &ResourceSpans| {
+        let pairs = group.resource.iter().flat_map(|resource| &resource.attributes);
+        pairs.map(|pair| match pair.value.as_ref().and_then(|value| value.value.as_ref()) {
+            Some(Value::StringValue(text)) => (pair.key.clone(), text.clone()),
+            other => (pair.key.clone(), format!("{other:?}")),
+        })
+    };
+    groups.filter(of).map(|group| attributes(group).collect()).collect()
+}
+
+#[test]
+fn the_whole_agent_sends_on_whose_it_is() {
+    let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
+    let (backend, port, folder) = (Backend::start(Speaks::Http), free_port(), tempfile::tempdir().unwrap());
+    let more = format!(
+        "otlp:\n  endpoint: {}\n  protocol: http\ntraces:\n  grpc: off\n  http: \"[::]:{port}\"\n  socket: {}\n  lifecycle: false\n",
+        backend.url(),
+        folder.path().join("otlp.sock").display(),
+    );
+    let home = Home::with(&binary(), docker.socket(), &more);
+    let agent = home.start();
+    let mut networks = Networks(docker.clone(), Vec::new());
+    let caller = |stem: &str, to: &str, options: &[&str]| {
+        let recipe = docker.container(stem).options(options).compose("shop", stem, 1);
+        let body = request(recipe.name());
+        let post = format!(
+            "wget -q -O - --header 'Content-Type: application/json' --post-data '{body}' http://{to}:{port}/v1/traces"
+        );
+        recipe.role(Role::Script(format!("while :; do {post}; sleep 0.3; done")))
+    };
+    let far: Vec<(Running, &str)> = ["one", "two", "three"]
+        .into_iter()
+        .map(|stem| {
+            let name = docker.unique(stem);
+            docker.run(&["network", "create", &name]);
+            networks.1.push(name.clone());
+            let format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
+            let gateway = docker.run(&["network", "inspect", "--format", format, &name]);
+            (caller(stem, gateway.trim(), &["--network", &name]).start(), stem)
+        })
+        .collect();
+    let host = caller("host", "127.0.0.1", &["--network", "host"]).start();
+    let body = |name: &str| {
+        let body = request(name);
+        let head = "POST /v1/traces HTTP/1.1\r\nHost: otlp\r\nContent-Type: application/json\r\nConnection: close\r\n";
+        format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let unix = over_unix(&docker, folder.path(), "unix", body);
+    let expected = |container: &Running, service: &str| {
+        let mut expected = vec![
+            ("container.id", container.id.clone()),
+            ("container.name", container.name.clone()),
+            ("service.name", service.to_owned()),
+        ];
+        if service != "busybox" {
+            expected.push(("service.namespace", "shop".to_owned()));
+            expected.push(("service.instance.id", format!("shop.{service}.1")));
+        }
+        expected
+    };
+    let all = far.iter().map(|(container, stem)| (container, *stem)).chain([(&host, "host"), (&unix, "busybox")]);
+    for (container, service) in all {
+        let expected = expected(container, service);
+        eventually(service, || {
+            let arrived = arrived(&backend, &container.name);
+            // Before it was described it is nobody; it is never another one.
+            for (key, value) in arrived.iter().flatten().filter(|(key, _)| key == "container.id") {
+                assert_eq!(*value, container.id, "{key} of {service}");
+            }
+            let whole = |attributes: &Vec<(String, String)>| {
+                expected.iter().all(|(key, value)| {
+                    let mut of = attributes.iter().filter(|(name, _)| name == key);
+                    of.next().is_some_and(|(_, found)| found == value) && of.next().is_none()
+                })
+            };
+            holds(arrived.iter().any(whole), || format!("{arrived:?} instead of {expected:?}"))
+        });
+    }
+    backend.is_content();
+    drop(agent);
 }

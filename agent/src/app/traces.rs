@@ -17,12 +17,13 @@ use crate::{
     traces::{
         Destination, Pipeline,
         attribute::{self, Attributor},
-        figures::{Board, Parts},
+        figures::Board,
         forward::Forwarder,
         lifecycle,
         receive::{self, Doors},
         red::Red,
         sample::Sampler,
+        tally,
     },
 };
 
@@ -53,9 +54,9 @@ pub(super) struct Around<'a> {
 
 /// The running parts.
 pub(super) struct Traces {
-    pub(super) pipeline: Pipeline,
-    pub(super) received: Arc<receive::Counts>,
-    pub(super) lifecycle: Option<lifecycle::Handle>,
+    pipeline: Pipeline,
+    received: Arc<receive::Counts>,
+    lifecycle: Option<lifecycle::Handle>,
     /// Ends the doors and whatever makes spans.
     stop: CancellationToken,
     /// In the order in which they end.
@@ -172,15 +173,6 @@ impl Traces {
         }
     }
 
-    /// What is counted of it all.
-    pub(super) fn board(&self) -> Board {
-        Board::of(Parts {
-            pipeline: self.pipeline.clone(),
-            received: Arc::clone(&self.received),
-            lifecycle: self.lifecycle.as_ref().map(|lifecycle| Arc::clone(lifecycle.counts())),
-        })
-    }
-
     /// Is told of each new picture.
     pub(super) fn bell(&self) -> impl Fn() + Clone + Send + Sync + use<> {
         let (attributor, lifecycle) = (self.pipeline.attributor().clone(), self.lifecycle.clone());
@@ -190,6 +182,13 @@ impl Traces {
                 lifecycle.ring();
             }
         }
+    }
+
+    /// What all parts have counted.
+    pub(super) fn board(&self) -> Board {
+        let (pipeline, received) = (self.pipeline.clone(), Arc::clone(&self.received));
+        let lifecycle = self.lifecycle.as_ref().map(|handle| Arc::clone(handle.counts()));
+        Board::new(move || tally(&pipeline, &received, lifecycle.as_deref()))
     }
 
     /// Ends everything in the order in which requests go: doors, what makes spans, queues.
@@ -206,7 +205,8 @@ impl Traces {
     }
 }
 
-fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
+/// A destination as the configuration has it.
+pub(super) fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
     let locate = |name: &Path| secret::locate(name, secrets);
     let auth = match (&otlp.basic, &otlp.bearer) {
         (Some((user, password)), _) => {

@@ -1,10 +1,6 @@
 //! Everything counted of OTLP at one moment, in words and numbers: for the page and the API, which know no part behind it.
 
-mod read;
-
 use std::{fmt, sync::Arc};
-
-pub use read::Parts;
 
 use super::red;
 

@@ -20,6 +20,8 @@ pub mod receive;
 pub mod red;
 pub mod sample;
 mod settings;
+mod tally;
 
 pub use pipeline::{Outcome, Pipeline, Records};
 pub use settings::{Destination, Lifecycle, Names, Protocol, Queue, Receiver, Red, Sampling, Settings, Sync};
+pub use tally::tally;

@@ -4,9 +4,12 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
+#[path = "../support/otlp_backend/mod.rs"]
+mod otlp_backend;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agent;
 mod observer;
 mod trace;
 
@@ -39,8 +42,7 @@ impl Scene {
     }
 
     fn service(&self, service: &str, depends_on: &str) -> Recipe {
-        let recipe = self.docker.container(service).compose(&self.project, service, 1);
-        if depends_on.is_empty() { recipe } else { recipe.label(DEPENDS_ON, depends_on) }
+        recipe(&self.docker, &self.project, service, depends_on)
     }
 
     /// The `count` traces of the project whose root is named so; fails when there are more.
@@ -93,12 +95,21 @@ fn slow_to_heal(recipe: Recipe) -> Recipe {
     recipe.health("500ms").options(&["--health-retries", "20"]).role(Role::Script(script.into()))
 }
 
-/// What a start with a dependency looks like: db becomes healthy, then api is started.
-fn shop(scene: &Scene) -> (Running, Running) {
-    let db = slow_to_heal(scene.service("db", "")).create();
-    let api = scene.service("api", "db:service_healthy:false").health("500ms").create();
+fn recipe(docker: &Docker, project: &str, service: &str, depends_on: &str) -> Recipe {
+    let recipe = docker.container(service).compose(project, service, 1);
+    if depends_on.is_empty() { recipe } else { recipe.label(DEPENDS_ON, depends_on) }
+}
+
+/// Two of which one waits for the other: both are made, and the first is started.
+fn shop_of(docker: &Docker, project: &str) -> (Running, Running) {
+    let db = slow_to_heal(recipe(docker, project, "db", "")).create();
+    let api = recipe(docker, project, "api", "db:service_healthy:false").health("500ms").create();
     db.act(&["start"]);
     (db, api)
+}
+
+fn shop(scene: &Scene) -> (Running, Running) {
+    shop_of(&scene.docker, &scene.project)
 }
 
 #[test]

@@ -85,8 +85,27 @@ async fn what_does_not_end_is_cut() {
     let _closed = intake.gate.acquire_many(1 << 20).await.unwrap();
     let mut stream = TcpStream::connect(scene.http).await.unwrap();
     stream.write_all(&request("/v1/traces", &[PROTOBUF], b"x")).await.unwrap();
-    eventually("it is under way", || scene.intake.taken.lock().unwrap().len() == 1).await;
-    scene.end();
-    assert_eq!(scene.ended().await.cut, 1);
-    assert_eq!(*intake.dropped.lock().unwrap(), 1, "what is not answered is not taken");
+    let mut client = connect(scene.grpc).await;
+    let request = http::Request::post(format!("http://a{}", Signal::Logs.grpc_path())).header(GRPC.0, GRPC.1);
+    let sent = client.send_request(request.body(http_body_util::Full::new(framed(0, b"x").into())).unwrap());
+    let end = async {
+        eventually("both are under way", || scene.intake.taken.lock().unwrap().len() == 2).await;
+        scene.end();
+    };
+    let (answer, ()) = tokio::join!(sent, end);
+    assert!(answer.is_err());
+    assert_eq!(scene.ended().await.cut, 2);
+    eventually("what is not answered is not taken", || *intake.dropped.lock().unwrap() == 2).await;
+}
+
+#[tokio::test]
+async fn callers_over_both_versions_of_ip_are_told_by_their_own() {
+    let any = std::net::SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));
+    let scene = Scene::with(|receiver, _| receiver.http = Some(any));
+    let mut stream = TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, scene.http.port())).await.unwrap();
+    let (ours, theirs) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+    stream.write_all(&request("/v1/traces", &[PROTOBUF], b"x")).await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 200);
+    let way = scene.intake.taken.lock().unwrap()[0].0.way.clone();
+    assert_eq!(way, Way::Tcp { peer: ours, local: theirs });
 }

@@ -50,7 +50,7 @@ impl Attributor {
                 Attempt::Settled(state) => return binding.set(state),
                 Attempt::Open(miss, again) => {
                     binding.set(State::Open(miss));
-                    let Some(again) = again.filter(|_| waits) else { return };
+                    let Some(again) = again.filter(|again| waits && *again > now) else { return };
                     tokio::select! {
                         changed = news.changed() => if changed.is_err() { return },
                         () = sleep_until(again.min(limit)) => {}

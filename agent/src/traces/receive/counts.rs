@@ -105,7 +105,7 @@ impl Counts {
         self.code(signal, transport, code).map_or(0, load)
     }
 
-    /// Bytes of bodies as they came, before decompression, of requests that were refused as well.
+    /// Bytes of bodies as they came, before decompression; of requests that were refused, up to where they were.
     pub fn bytes(&self, signal: Signal, transport: Transport) -> u64 {
         cell(&self.bytes, signal, transport).map_or(0, load)
     }

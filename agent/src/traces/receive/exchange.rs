@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Shared,
-    counts::{Counts, Transport},
+    counts::{Counts, Reason, Transport},
     forwarded,
     framing::{Part, Unary},
     head::{Denied, Head, Voice, expects_word},
@@ -68,7 +68,9 @@ impl Line {
             Err(refusal) => {
                 tally.code = refusal.status.code;
                 refusal.reason.into_iter().for_each(|reason| self.shared.counts.refuse(reason));
-                if old && !(waits && tally.bytes == 0) {
+                // Who waits for a word has sent nothing yet, and who is slow or gone sends nothing more.
+                let sends = !(waits && tally.bytes == 0) && refusal.reason != Some(Reason::Slow);
+                if old && sends && tally.code != Code::Cancelled {
                     self.throw_away(&mut body).await;
                 }
                 refused(voice, &refusal)

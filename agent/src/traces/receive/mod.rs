@@ -31,7 +31,7 @@ mod room;
 mod seat;
 mod stream;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -135,8 +135,13 @@ async fn tcp(listener: Option<&TcpListener>) -> io::Result<(Socket, Caller)> {
     let (socket, peer) = listener.accept().await?;
     // An answer is written in one go; nothing is won by waiting for more.
     socket.set_nodelay(true)?;
-    let way = Way::Tcp { peer, local: socket.local_addr()? };
+    let way = Way::Tcp { peer: plain(peer), local: plain(socket.local_addr()?) };
     Ok((Socket::Tcp(socket), Caller { way }))
+}
+
+/// A door for both versions of IP shows addresses of IPv4 as mapped ones.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 async fn unix(listener: Option<&UnixListener>) -> io::Result<(Socket, Caller)> {

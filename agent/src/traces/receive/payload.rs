@@ -11,7 +11,7 @@ const GROWTH: usize = 8 << 10;
 /// Bytes a buffer is made for before any have come, however many were announced.
 const TRUSTED: usize = 256 << 10;
 
-/// Bytes unpacked before others get their turn.
+/// Bytes unpacked before others get their turn, about: what one piece unpacks to without a larger buffer is not cut.
 const STRETCH: usize = 256 << 10;
 
 /// Archives in one request.

@@ -1,4 +1,4 @@
-//! Answers of both transports.
+//! Answers of both transports. None is compressed, whatever a client accepts: they are a few bytes, or a sentence.
 
 use std::{
     convert::Infallible,

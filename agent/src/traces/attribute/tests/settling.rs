@@ -320,8 +320,15 @@ async fn a_unix_socket_leads_to_a_process_and_its_container() {
         (Some(99), (None, Err(Miss::UnknownProcess))),
         (None, (None, Err(Miss::UnknownProcess))),
     ] {
-        let binding = bench.attributor.bind(&Caller { way: Way::Unix { pid, uid: 0 } });
+        let (binding, begun) = (bench.attributor.bind(&Caller { way: Way::Unix { pid, uid: 0 } }), Instant::now());
         assert_eq!(told(&bench, &binding).await, expected, "{pid:?}");
+        // That a container is made or runs may be about to be told.
+        let waited = match expected.1 {
+            Err(Miss::NoSuchContainer) => 100,
+            Err(Miss::Ended) => 1000,
+            _ => 0,
+        };
+        assert_eq!(begun.elapsed(), Duration::from_millis(waited), "{pid:?}");
     }
     // It has ended meanwhile, and was asked for when it connected.
     let binding = bench.attributor.bind(&Caller { way: Way::Unix { pid: Some(10), uid: 0 } });
