@@ -205,7 +205,8 @@ impl Traces {
     }
 }
 
-fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
+/// A destination as the configuration has it.
+pub(super) fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
     let locate = |name: &Path| secret::locate(name, secrets);
     let auth = match (&otlp.basic, &otlp.bearer) {
         (Some((user, password)), _) => {

@@ -1,4 +1,4 @@
-//! Every container's lines to Loki: structured, once, nothing lost.
+//! Every container's lines to Loki, or to back ends that take OTLP: structured, once, nothing lost.
 //!
 //! ```text
 //!  json-file -> tail ----\
@@ -17,8 +17,10 @@ pub mod declare;
 mod follow;
 mod followers;
 pub mod json_file;
+mod lanes;
 pub mod loki;
 mod options;
+pub mod otlp;
 pub mod parse;
 mod piece;
 mod pipeline;
@@ -36,6 +38,6 @@ mod worker;
 pub use follow::{Follow, FollowCounts, FollowError};
 pub use options::{Options, SourceChoice};
 pub use piece::{Mark, Piece, Position, Rank};
-pub use pipeline::{Destination, Handle, Pipeline, StartError, Surroundings};
+pub use pipeline::{Destination, Handle, Pipeline, StartError, Surroundings, To};
 pub use settings::Settings;
 pub use source::{Source, SourcePlan, source_of};

@@ -4,13 +4,16 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
+#[path = "../support/otlp_backend/mod.rs"]
+mod otlp_backend;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agent;
 mod observer;
 mod trace;
 
-use observer::{Observer, QUIET, Told};
+use observer::{Observer, Told, quiet};
 use support::{
     container::{Recipe, Role, Running},
     docker::{Docker, Turn},
@@ -39,14 +42,13 @@ impl Scene {
     }
 
     fn service(&self, service: &str, depends_on: &str) -> Recipe {
-        let recipe = self.docker.container(service).compose(&self.project, service, 1);
-        if depends_on.is_empty() { recipe } else { recipe.label(DEPENDS_ON, depends_on) }
+        recipe(&self.docker, &self.project, service, depends_on)
     }
 
     /// The `count` traces of the project whose root is named so; fails when there are more.
     #[track_caller]
     fn told(&self, root: &str, count: usize) -> Vec<Trace> {
-        let limit = patience() + 2 * QUIET;
+        let limit = patience() + 2 * quiet();
         let (traces, _) = within(limit, root, || {
             let mut traces = traces(&self.told, &self.project);
             let all: Vec<_> = traces.iter().map(|trace| trace.root().name.clone()).collect();
@@ -66,7 +68,7 @@ impl Scene {
     /// Has its first process do what it does on USR1, which may take with it whoever asked.
     #[track_caller]
     fn hit(&self, container: &Running) {
-        self.docker.run(&["exec", "--detach", &container.id, "kill", "-USR1", "1"]);
+        self.docker.run(&["exec", "--detach", &container.id, "sh", "-c", "kill -USR1 1"]);
     }
 
     fn title(&self, service: &str) -> String {
@@ -93,12 +95,21 @@ fn slow_to_heal(recipe: Recipe) -> Recipe {
     recipe.health("500ms").options(&["--health-retries", "20"]).role(Role::Script(script.into()))
 }
 
-/// What a start with a dependency looks like: db becomes healthy, then api is started.
-fn shop(scene: &Scene) -> (Running, Running) {
-    let db = slow_to_heal(scene.service("db", "")).create();
-    let api = scene.service("api", "db:service_healthy:false").health("500ms").create();
+fn recipe(docker: &Docker, project: &str, service: &str, depends_on: &str) -> Recipe {
+    let recipe = docker.container(service).compose(project, service, 1);
+    if depends_on.is_empty() { recipe } else { recipe.label(DEPENDS_ON, depends_on) }
+}
+
+/// Two of which one waits for the other: both are made, and the first is started.
+fn shop_of(docker: &Docker, project: &str) -> (Running, Running) {
+    let db = slow_to_heal(recipe(docker, project, "db", "")).create();
+    let api = recipe(docker, project, "api", "db:service_healthy:false").health("500ms").create();
     db.act(&["start"]);
     (db, api)
+}
+
+fn shop(scene: &Scene) -> (Running, Running) {
+    shop_of(&scene.docker, &scene.project)
 }
 
 #[test]
@@ -227,9 +238,11 @@ fn an_agent_restarted_in_the_middle_tells_the_same_once() {
     let other = Observer::new(&scene.docker, folder.path(), &whole);
     let (db, api) = shop(&scene);
     let observer = scene.observer.take().expect("an observer");
-    // It is not there when the database becomes healthy.
-    let observer = observer.restart(&scene.docker, || healthy(&db));
-    api.act(&["start"]);
+    // It is not there when the database becomes healthy, and the application is started.
+    let observer = observer.restart(&scene.docker, || {
+        healthy(&db);
+        api.act(&["start"]);
+    });
     let observer = observer.restart(&scene.docker, || healthy(&api));
     let trace = scene.one("compose.up");
     scene.observer = Some(observer.restart(&scene.docker, || ()));
@@ -238,8 +251,8 @@ fn an_agent_restarted_in_the_middle_tells_the_same_once() {
     scene.observer = Some(observer.restart(&scene.docker, || ()));
     scene.one("container.stop");
     eventually("the other tells both", || {
-        let told = traces(&whole, &scene.project).len();
-        holds(told == 2, || told.to_string())
+        let told: Vec<_> = traces(&whole, &scene.project).iter().map(Trace::drawing).collect();
+        holds(told.len() == 2, || told.join("\n"))
     });
     let mut expected: Vec<_> = traces(&whole, &scene.project).iter().map(Trace::ids).collect();
     let mut ids: Vec<_> = traces(&scene.told, &scene.project).iter().map(Trace::ids).collect();

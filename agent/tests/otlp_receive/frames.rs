@@ -195,3 +195,41 @@ async fn a_call_of_nothing_without_end_ends_the_connection() {
     eventually("it is counted", || scene.counts.refused(Reason::Protocol) == 1).await;
     still_serves(&scene).await;
 }
+
+/// Whole connections with some bytes changed: whatever comes of each, it ends, and the next client is served.
+#[tokio::test]
+async fn connections_with_bytes_changed_end_and_harm_nobody() {
+    let scene = Scene::with(|_, patience| patience.stall = Duration::from_millis(300));
+    let mut whole = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    whole.extend(frame(SETTINGS, 0, 0, &[]));
+    for id in [1, 3] {
+        whole.extend(frame(HEADERS, END_HEADERS, id, &head()));
+        whole.extend(frame(DATA, END_STREAM, id, &framed(0, b"body")));
+    }
+    // Numbers that look random and are the same each time.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for round in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..=next(4) {
+            let at = next(bytes.len());
+            bytes[at] = next(256) as u8;
+        }
+        bytes.truncate(bytes.len() - next(2) * next(40));
+        let mut stream = TcpStream::connect(scene.grpc).await.unwrap();
+        drop(stream.write_all(&bytes).await);
+        drop(stream.shutdown().await);
+        let mut answer = Vec::new();
+        let ended = timeout(SOON, stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "round {round}: {bytes:?}");
+    }
+    let bodies = scene.intake.bodies();
+    assert!(bodies.iter().any(|(_, body)| body == b"body"), "some were changed where it does not matter");
+    assert!(bodies.iter().all(|(_, body)| body.len() == 4), "no message is taken but a whole one");
+    still_serves(&scene).await;
+}

@@ -41,7 +41,8 @@ impl Peer {
         matches!(self, Self::PythonGrpc | Self::NodeGrpc)
     }
 
-    fn is_python(self) -> bool {
+    /// Whether it is of the Python SDK.
+    pub(crate) fn is_python(self) -> bool {
         matches!(self, Self::PythonGrpc | Self::PythonHttp)
     }
 

@@ -9,7 +9,6 @@
 //! is full, one that is merely slow asks senders to come again. Nothing runs while nothing waits.
 
 mod board;
-mod client;
 mod queue;
 mod sender;
 pub(crate) mod split;
@@ -24,13 +23,10 @@ use bytes::Bytes;
 use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::queue::{Limits, Parcel, Queue};
 pub use self::{
     board::{Board, Lost, Outcome},
     queue::Full,
-};
-use self::{
-    client::Client,
-    queue::{Limits, Parcel, Queue},
 };
 use super::settings::{Destination, Queue as Settings, Sync};
 use crate::{
@@ -39,7 +35,7 @@ use crate::{
         http::SettingsError,
         spool::{self, MAX_PAYLOAD, Spool},
     },
-    otlp::{Signal, wire::count},
+    otlp::{Client, Signal, wire::count},
 };
 
 /// Larger requests are sent in parts: what most receivers take.
@@ -95,7 +91,8 @@ impl Forwarder {
         let (mut takers, mut boards) = (Vec::new(), Vec::new());
         for destination in destinations {
             let name = destination.name.clone();
-            let client = Client::new(&destination).map_err(|source| StartError { name: name.clone(), source })?;
+            let client = Client::new(destination.protocol, &destination.server, destination.gzip)
+                .map_err(|source| StartError { name: name.clone(), source })?;
             let folder = state.map(|state| state.join(FOLDER).join(destination.folder));
             let limit = if folder.is_some() { settings.max_bytes } else { settings.max_memory as u64 };
             let board = Arc::new(Board::new(name, limit));

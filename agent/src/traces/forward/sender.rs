@@ -12,14 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     MAX_REQUEST, Sync,
     board::{Lost, Outcome, wall_ms},
-    client::Client,
     queue::{Item, Parcel, Queue, Settled},
     split::split,
 };
 use crate::{
     delivery::{Verdict, blocking, http::SendError},
     net::Backoff,
-    otlp::{Signal, Sorted, wire::count},
+    otlp::{Client, Signal, Sorted, wire::count},
 };
 
 /// Requests on their way at a time.
@@ -87,13 +86,14 @@ impl Sender<'_> {
         let mut end: Option<Instant> = None;
         loop {
             let now = Instant::now();
-            let idle = || pushes.is_empty() && (self.doubtful || self.queue.is_empty());
+            let kept_back = end.is_some() && !self.queue.board().is_up();
+            let idle = || pushes.is_empty() && (kept_back || self.queue.is_empty());
             if end.is_some_and(|end| now >= end || idle()) {
                 break;
             }
             let places = if self.doubtful { 1 } else { AT_ONCE };
             // At the end what is not taken at once is left to the next process.
-            let may_send = pushes.len() < places && !(self.doubtful && end.is_some());
+            let may_send = pushes.len() < places && !kept_back;
             if may_send && let Some((signal, items)) = self.take(now) {
                 pushes.push(push(self.client, signal, items));
                 continue;

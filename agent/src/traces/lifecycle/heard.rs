@@ -92,16 +92,26 @@ impl Life {
         }
     }
 
+    /// The run something at this time is of: the newest that had begun. One whose start is unknown began after the one before had ended.
+    fn run_at(&mut self, at: At) -> Option<&mut Run> {
+        let before = self.before;
+        let began = |run: &&mut Run| {
+            run.begun.or(before.map(|before| At(before.0.saturating_add(1)))).is_none_or(|begun| at >= begun)
+        };
+        self.runs.iter_mut().rev().find(began)
+    }
+
     /// An `oom` event; it may come after the end it led to.
     pub(super) fn oom_told(&mut self, at: At) -> Option<News> {
-        let run = self.runs.last_mut()?;
-        let of_run = run.begun.is_none_or(|begun| at >= begun) && run.end.is_none_or(|end| at <= end.at.plus(SLACK));
-        (of_run && run.oom.is_none()).then(|| run.oom = Some(at)).map(|()| News::Oom)
+        let run = self.run_at(at)?;
+        let of_run = run.end.is_none_or(|end| at <= end.at.plus(SLACK));
+        let new = run.oom.is_none() && run.oom_told.is_none_or(|told| at > told);
+        (of_run && new).then(|| run.oom = Some(at)).map(|()| News::Oom)
     }
 
     /// A signal or a stop.
     pub(super) fn stop_told(&mut self, at: At, signal: Option<i64>) -> Option<News> {
-        let run = self.runs.last_mut()?;
+        let run = self.run_at(at)?;
         run.asked(at, signal).then_some(News::Asked)
     }
 
@@ -112,6 +122,9 @@ impl Life {
 
     /// A change of health; `inferred`: it was so by then at the latest.
     pub(super) fn health(&mut self, at: At, status: HealthStatus, inferred: bool) -> Option<News> {
+        if self.before.is_some_and(|before| at <= before) {
+            return None;
+        }
         let run = self.runs.last_mut()?;
         let of_run = run.begun.is_none_or(|begun| at >= begun) && run.end.is_none_or(|end| at <= end.at);
         let new = run.health_at.is_none_or(|mark| at > mark);

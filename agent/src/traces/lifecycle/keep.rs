@@ -167,6 +167,7 @@ fn write_run(run: &Run, to: &mut Writer) {
     flag(to, 13, run.healthy.is_some_and(|seen| seen.inferred));
     time(to, 14, run.unhealthy);
     time(to, 15, run.health_at);
+    time(to, 16, run.oom_told);
 }
 
 fn read_run(bytes: &[u8]) -> Option<Run> {
@@ -189,6 +190,7 @@ fn read_run(bytes: &[u8]) -> Option<Run> {
         (13, Value::Varint(flag)) => inferred = flag != 0,
         (14, Value::Fixed64(at)) => run.unhealthy = Some(At(at)),
         (15, Value::Fixed64(at)) => run.health_at = Some(At(at)),
+        (16, Value::Fixed64(at)) => run.oom_told = Some(At(at)),
         _ => {}
     })?;
     run.end = end.map(|at| End { at, told, code, oom });

@@ -215,6 +215,9 @@ impl Life {
     pub(super) fn rest(&mut self) {
         let keep = self.runs.len().saturating_sub(1);
         self.runs.drain(..keep);
+        if let Some(run) = self.runs.last_mut().filter(|run| run.end.is_none()) {
+            run.oom_told = run.oom.take().max(run.oom_told);
+        }
         self.forget_probes();
         (self.place, self.fresh, self.runs_left_out) = (Place::Idle, false, 0);
     }
@@ -235,6 +238,7 @@ impl Life {
                 &mut run.told,
                 &mut run.prepared,
                 &mut run.oom,
+                &mut run.oom_told,
                 &mut run.stopped,
                 &mut run.unhealthy,
                 &mut run.health_at,

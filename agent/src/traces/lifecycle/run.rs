@@ -10,6 +10,9 @@ pub(super) const MAX_SIGNALS: usize = 4;
 /// A signal is held to be the reason of an end for this long (as in the inventory's ledger).
 const STOP_WINDOW: Duration = Duration::from_secs(300);
 
+/// The engine tells of a stop so long after the end at most.
+const STOP_SLACK: Duration = Duration::from_secs(10);
+
 /// Signals which ask a program to end: INT, QUIT, KILL, TERM.
 const ENDING: [i64; 4] = [2, 3, 9, 15];
 
@@ -26,8 +29,10 @@ pub(super) struct Run {
     pub(super) prepared: Option<At>,
     /// How it ended.
     pub(super) end: Option<End>,
-    /// First `oom` event.
+    /// First `oom` event that is not told yet.
     pub(super) oom: Option<At>,
+    /// The newest that was told, and survived.
+    pub(super) oom_told: Option<At>,
     /// Signals sent by people and programs, oldest first.
     pub(super) signals: Vec<(At, i64)>,
     /// The engine told of an orderly stop.
@@ -66,7 +71,11 @@ impl Run {
         if self.begun.is_some_and(|begun| at <= begun) {
             return false;
         }
-        let Some(signal) = signal else { return self.stopped.replace(at).is_none() };
+        let Some(signal) = signal else {
+            // The engine says so when it has ended, or a little before. Later it is about a start that does not come any more.
+            let late = self.end.is_some_and(|end| at.since(end.at) > STOP_SLACK);
+            return !late && self.stopped.replace(at).is_none();
+        };
         if self.end.is_some_and(|end| at > end.at) || self.signals.contains(&(at, signal)) {
             return false;
         }

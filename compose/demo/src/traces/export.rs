@@ -35,12 +35,18 @@ pub fn start(
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> Tracer {
-    let Some(base) = &settings.otlp_endpoint else { return Tracer { dice, waiting: None } };
+    let Some(base) = settings.otlp_endpoint.as_ref().and_then(|endpoint| endpoint.0.as_ref()) else {
+        return Tracer { dice, waiting: None };
+    };
     let (waiting, spans) = mpsc::channel(MAX_WAITING);
     let export = Export {
         url: under(base, "/v1/traces"),
         // What the SDKs say where nobody gave a name.
-        service: settings.service_name.clone().unwrap_or_else(|| "unknown_service:spyhop-demo".to_owned()),
+        service: settings
+            .service_name
+            .clone()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "unknown_service:spyhop-demo".to_owned()),
         logger,
     };
     tasks.spawn(export.run(spans, shutdown.clone()));

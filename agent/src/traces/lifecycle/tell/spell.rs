@@ -29,7 +29,9 @@ pub(in super::super) fn spell(machine: &Machine, id: &ContainerId, elapsed: Dura
         () if first.requested().is_some() || first.failed() => Kind::Stop,
         () => return None,
     };
-    let trace = ids::trace(machine.host.key(), kind.as_str(), &who.project, id.as_str(), first.begun.or(Some(began)));
+    // A run ends once, and may survive more than one kill before.
+    let key = first.begun.filter(|_| first.end.is_some()).or(Some(began));
+    let trace = ids::trace(machine.host.key(), kind.as_str(), &who.project, id.as_str(), key);
     let cut = began.plus(elapsed).max(newest(life)?);
     let mut passage = Passage::new(trace, who, life, cut);
     let own = passage.id("root", None);

@@ -139,15 +139,16 @@ fn run() -> impl Strategy<Value = Run> {
     let end = end.prop_map(|(at, told, code, oom)| End { at: At(at), told, code, oom });
     let seen = (any::<u64>(), any::<bool>()).prop_map(|(at, inferred)| Seen { at: At(at), inferred });
     let signals = proptest::collection::vec((any::<u64>().prop_map(At), any::<i64>()), 0..4);
-    let moments = [moment(), moment(), moment(), moment(), moment(), moment(), moment()];
+    let moments = [moment(), moment(), moment(), moment(), moment(), moment(), moment(), moment()];
     (moments, any::<bool>(), proptest::option::of(end), proptest::option::of(seen), signals).prop_map(
-        |([begun, told, prepared, oom, stopped, unhealthy, health_at], exact, end, healthy, signals)| Run {
+        |([begun, told, prepared, oom, oom_told, stopped, unhealthy, health_at], exact, end, healthy, signals)| Run {
             begun,
             exact,
             told,
             prepared,
             end,
             oom,
+            oom_told,
             signals,
             stopped,
             healthy,

@@ -236,7 +236,7 @@ fn kind(name: &str, what: u8, code: i64) -> EventKind {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 2_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 4_000 }))]
 
     /// Whatever is heard, in whatever order: every trace is sound (`scene::spans` looks), no span is told twice, and nothing stays under way.
     #[test]

@@ -1,17 +1,14 @@
-//! One destination, whatever is spoken with it.
+//! One back end, whatever is spoken with it.
 
 use std::io::Write as _;
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
-use crate::{
-    delivery::{
-        blocking, grpc,
-        http::{self, SendError, SettingsError},
-    },
-    otlp::{self, Signal, Sorted},
-    traces::settings::{Destination, Protocol},
+use super::{Signal, Sorted, verdict};
+use crate::delivery::{
+    blocking, grpc,
+    http::{self, SendError, SettingsError},
 };
 
 /// Smaller requests are not worth compressing.
@@ -20,9 +17,18 @@ const WORTH_IT: usize = 1 << 10;
 const PROTOBUF: &str = "application/x-protobuf";
 const GZIP: &str = "gzip";
 
+/// What is spoken with a back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// OTLP/gRPC.
+    Grpc,
+    /// OTLP/HTTP with protobuf.
+    Http,
+}
+
 /// Sends requests, and sorts their answers.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub struct Client {
     spoken: Spoken,
     gzip: bool,
 }
@@ -35,13 +41,12 @@ enum Spoken {
 }
 
 impl Client {
-    /// Checks the settings. Touches neither files nor the network.
+    /// Checks the settings, whose address is the base for HTTP. With `gzip` requests are compressed. Touches neither files nor the network.
     ///
     /// # Errors
     /// Settings that can never work.
-    pub(crate) fn new(destination: &Destination) -> Result<Self, SettingsError> {
-        let server = &destination.server;
-        let spoken = match destination.protocol {
+    pub fn new(protocol: Protocol, server: &http::Settings, gzip: bool) -> Result<Self, SettingsError> {
+        let spoken = match protocol {
             Protocol::Grpc => Spoken::Grpc(Box::new(grpc::Client::new(server.clone())?)),
             Protocol::Http => {
                 let of = |signal: Signal| {
@@ -52,20 +57,20 @@ impl Client {
                 Spoken::Http(Box::new([traces?, metrics?, logs?]))
             }
         };
-        Ok(Self { spoken, gzip: destination.gzip })
+        Ok(Self { spoken, gzip })
     }
 
     /// Sends a request once.
     ///
     /// # Errors
     /// No answer.
-    pub(crate) async fn send(&self, signal: Signal, request: Bytes) -> Result<Sorted, SendError> {
+    pub async fn send(&self, signal: Signal, request: Bytes) -> Result<Sorted, SendError> {
         let packed = if self.gzip && request.len() >= WORTH_IT { blocking(|| compressed(&request)) } else { None };
         let (body, encoding) = packed.map_or((request, None), |packed| (packed, Some(GZIP)));
         match &self.spoken {
             Spoken::Grpc(client) => {
                 let answer = client.call(signal.grpc_path(), body, encoding).await?;
-                Ok(otlp::grpc(answer.code, &answer.message, &answer.details, &answer.body))
+                Ok(verdict::grpc(answer.code, &answer.message, &answer.details, &answer.body))
             }
             Spoken::Http(clients) => {
                 let [traces, metrics, logs] = &**clients;
@@ -75,7 +80,7 @@ impl Client {
                     Signal::Logs => logs,
                 };
                 let answer = client.post(body, PROTOBUF, encoding).await?;
-                Ok(otlp::http(answer.status, answer.retry_after, &answer.body))
+                Ok(verdict::http(answer.status, answer.retry_after, &answer.body))
             }
         }
     }
