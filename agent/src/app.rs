@@ -10,21 +10,20 @@ mod isolation;
 mod logs;
 mod parting;
 mod reload;
+mod signals;
+mod traces;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-    task::JoinHandle,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     access::{Files, Keeper},
     reload::Reload,
+    signals::{Signals, follow_signals},
+    traces::Traces,
 };
 pub(crate) use self::{
     engine::{endpoint as engine_endpoint, sought as engine_sought},
@@ -35,18 +34,18 @@ use crate::{
     config::{Config, Sources},
     engine::Engine,
     helper,
-    host::{Host, Roots},
+    host::{self, Host, Roots},
     http,
     inventory::{self, Expect, Listener},
     isolation::Isolation,
     logs::{Handle, Pipeline, board::Board},
-    memory,
     net::door::Door,
     policy,
     probes::{self, Probes},
     secret,
     targets::{Dial, OwnNetwork, Standpoint, Targets, ThroughHelper, Trust},
     telemetry::{Metrics, log},
+    traces::receive::Doors,
 };
 
 /// Threads for what waits on sockets. Kernel reads and compression take a thread out for their time and another comes in, so two are
@@ -64,10 +63,6 @@ const KEEP_THREADS: Duration = Duration::from_secs(2);
 /// How long the inventory gets to save its counters, once the server has drained.
 const SAVE_DEADLINE: Duration = Duration::from_secs(3);
 
-/// How often heap pages that bursts left behind are given back. Twice a minute keeps them from staying, and trimming takes
-/// about a millisecond.
-const TRIM_EVERY: Duration = Duration::from_secs(30);
-
 /// Runs the agent until SIGTERM or SIGINT; `sources` are what SIGHUP reads the configuration from again.
 ///
 /// # Errors
@@ -77,6 +72,7 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
     let build = collectors::Build::default();
     tracing::info!(version = build.version, revision = build.revision, "spyhop starts");
     // Before any thread starts: what is given up here is given up by all of them.
+    let doors = traces::open(&config)?;
     let stance = parting::take(&config, &sources)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -85,7 +81,7 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let ended = runtime.block_on(serve(config, sources, stance, metrics, log));
+    let ended = runtime.block_on(serve(config, sources, doors, stance, metrics, log));
     // Every part has had its time. Dropped, the runtime would wait without end for a disk or a kernel file that hangs.
     runtime.shutdown_background();
     ended
@@ -94,6 +90,7 @@ pub fn run(config: Config, sources: Sources, metrics: Metrics, log: log::Handle)
 async fn serve(
     config: Config,
     sources: Sources,
+    doors: Option<Doors>,
     stance: parting::Stance,
     metrics: Metrics,
     log: log::Handle,
@@ -133,6 +130,16 @@ async fn serve(
     let pipeline = logs::start(&config, &sources, around, &failure)?;
     let reading = pipeline.as_ref().map(Pipeline::handle);
     let counted = pipeline.as_ref().map(Pipeline::board).cloned();
+    let around = traces::Around {
+        reader: &reader,
+        own: targets.own_container().map(|id| id.as_str().into()),
+        local_engine: is_local,
+        host_id: host::machine_id(&roots(&config)),
+        log: &log,
+        failure: &failure,
+    };
+    let traces = traces::start(&config, &sources, doors, around)?;
+    let told = traces.as_ref().map(Traces::board);
     let policy = policy::Board::new(
         Arc::clone(&config.policy),
         policy::RootFiles::at(config.host.rootfs.resolve()),
@@ -141,8 +148,14 @@ async fn serve(
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
     let isolation = Isolation::new(config.isolation.clone());
-    let reports =
-        Reports { targets: &targets, logs: counted.as_ref(), policy: &policy, probes: &probes, isolation: &isolation };
+    let reports = Reports {
+        targets: &targets,
+        logs: counted.as_ref(),
+        policy: &policy,
+        probes: &probes,
+        isolation: &isolation,
+        traces: told.as_ref(),
+    };
     let settings = collector_settings(&config, &reports);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
     if let Some(reading) = reading.clone() {
@@ -153,6 +166,7 @@ async fn serve(
         policy: policy.clone(),
         probes: probes.clone(),
         isolation: isolation.clone(),
+        traces: traces.as_ref(),
     };
     let inventory = start_inventory(engine, &config, &reader, &scraper, wanted, &metrics, &shutdown);
     let app = http::App {
@@ -163,6 +177,7 @@ async fn serve(
         policy: policy.clone(),
         probes: probes.board().clone(),
         isolation: isolation.board().clone(),
+        traces: told.clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -205,6 +220,7 @@ async fn serve(
         policy,
         probes,
         isolation,
+        traces: told,
     };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
@@ -216,7 +232,7 @@ async fn serve(
         tracing::info!(signal, "ending");
     }
     shutdown.cancel();
-    stop(server, inventory, pipeline).await;
+    stop(server, inventory, pipeline, traces).await;
     reason.map(drop)
 }
 
@@ -299,6 +315,7 @@ struct Reports<'a> {
     policy: &'a policy::Board,
     probes: &'a Probes,
     isolation: &'a Isolation,
+    traces: Option<&'a crate::traces::figures::Board>,
 }
 
 /// What of the configuration the collectors take; also after a reload.
@@ -308,12 +325,17 @@ fn collector_settings(config: &Config, reports: &Reports<'_>) -> collectors::Set
         policy: Some(reports.policy.clone()),
         probes: Some(reports.probes.board().clone()),
         isolation: Some(reports.isolation.board().clone()),
+        traces: reports.traces.cloned(),
         targets: Some(reports.targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
         hidden_interfaces: NamePatterns::new(&config.metrics.hidden_interfaces),
         ..collectors::Settings::default()
     }
+}
+
+fn roots(config: &Config) -> Roots {
+    Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() }
 }
 
 fn start_collectors(
@@ -323,9 +345,7 @@ fn start_collectors(
     metrics: &Metrics,
     figures: &figures::Wanted<'_>,
 ) -> Scraper {
-    let roots =
-        Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() };
-    let host = Host::open(roots, metrics.clone());
+    let host = Host::open(roots(config), metrics.clone());
     for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
         tracing::info!(collector, "not available here: its series are absent");
     }
@@ -339,11 +359,12 @@ fn start_collectors(
 }
 
 /// Who else has to do with the inventory.
-struct Listeners {
+struct Listeners<'a> {
     reading: Option<Handle>,
     policy: policy::Board,
     probes: Probes,
     isolation: Isolation,
+    traces: Option<&'a Traces>,
 }
 
 fn start_inventory(
@@ -351,7 +372,7 @@ fn start_inventory(
     config: &Config,
     reader: &inventory::Reader,
     scraper: &Scraper,
-    Listeners { reading, policy, probes, isolation }: Listeners,
+    Listeners { reading, policy, probes, isolation, traces }: Listeners<'_>,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -361,13 +382,16 @@ fn start_inventory(
         forget_after: config.services.forget_after,
         filter: config.containers.clone(),
         expect: Some(Expect::new(policy)),
-        listener: reading.clone().map(|reading| Listener::new(move |event| reading.event(event))),
+        listener: listener(reading.clone(), traces),
     };
+    let naming = traces.map(Traces::bell);
     // Handles of a container that ended are let go when the picture says so, not at the next scrape.
     let refresh = {
         let scraper = scraper.clone();
         move || {
             scraper.refresh();
+            // First: what comes from a container is named by what is known of it.
+            naming.iter().for_each(|ring| ring());
             reading.iter().for_each(Handle::ring);
             probes.ring();
             isolation.ring();
@@ -376,38 +400,30 @@ fn start_inventory(
     inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone())
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn install() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
+/// Those who hear the engine's events beside the inventory.
+fn listener(reading: Option<Handle>, traces: Option<&Traces>) -> Option<Listener> {
+    let hearing = traces.map(Traces::hearing);
+    (reading.is_some() || hearing.is_some()).then(|| {
+        Listener::new(move |event| {
+            hearing.iter().for_each(|hear| hear(event));
+            reading.iter().for_each(|reading| reading.event(event));
         })
-    }
-}
-
-/// Answers SIGHUP, gives memory back now and then, and returns the signal to end at.
-async fn follow_signals(signals: &mut Signals, reload: &mut Reload) -> &'static str {
-    let mut trim = interval(TRIM_EVERY);
-    trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => return "SIGTERM",
-            _ = signals.interrupt.recv() => return "SIGINT",
-            _ = signals.hang_up.recv() => reload.run(),
-            _ = trim.tick() => memory::trim(),
-        }
-    }
+    })
 }
 
 /// Waits for each part in turn and says who was late.
-async fn stop(server: JoinHandle<http::Drained>, inventory: JoinHandle<()>, pipeline: Option<Pipeline>) {
+async fn stop(
+    server: JoinHandle<http::Drained>,
+    inventory: JoinHandle<()>,
+    pipeline: Option<Pipeline>,
+    traces: Option<Traces>,
+) {
+    // Beside each other: both may wait for servers that do not answer.
+    let traces = tokio::spawn(async move {
+        if let Some(traces) = traces {
+            traces.stop().await;
+        }
+    });
     match server.await {
         Ok(http::Drained { cut: 0 }) => {}
         Ok(http::Drained { cut }) => tracing::warn!(connections = cut, "connections were cut at the deadline"),
@@ -415,6 +431,9 @@ async fn stop(server: JoinHandle<http::Drained>, inventory: JoinHandle<()>, pipe
     }
     if let Some(pipeline) = pipeline {
         pipeline.stop().await;
+    }
+    if let Err(error) = traces.await {
+        tracing::error!(%error, "what was taken as OTLP could not be put away");
     }
     match timeout(SAVE_DEADLINE, inventory).await {
         Ok(Ok(())) => {}

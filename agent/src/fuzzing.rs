@@ -1,13 +1,15 @@
 //! Every parser of bytes from outside, by name: for the fuzzer (`agent/fuzz`, `make fuzz`) and for the quick tests below. Built for
 //! these two alone.
 
-use crate::{broker, config, delivery, engine, exposition, helper, host, http, inventory, logs, probes, targets};
+use crate::{
+    broker, config, delivery, engine, exposition, helper, host, http, inventory, logs, otlp, probes, targets, traces,
+};
 
 /// Feeds bytes to a parser; panics where a promise breaks.
 pub type Target = fn(&[u8]);
 
 /// Name, which is also the folder of its seeds, and entry point.
-pub const TARGETS: [(&str, Target); 25] = [
+pub const TARGETS: [(&str, Target); 30] = [
     ("event_stream", engine::fuzz::event_stream),
     ("answers", engine::fuzz::answers),
     ("kernel_files", host::fuzz::kernel_files),
@@ -33,6 +35,11 @@ pub const TARGETS: [(&str, Target); 25] = [
     ("sock_diag", host::fuzz::sock_diag),
     ("broker_requests", broker::fuzz::requests),
     ("broker_answers", broker::fuzz::answers),
+    ("otlp_wire", otlp::fuzz::wire),
+    ("otlp_splice", otlp::fuzz::splice),
+    ("otlp_json", otlp::fuzz::json),
+    ("grpc_frames", traces::receive::fuzz::grpc_frames),
+    ("gzip_bodies", traces::receive::fuzz::gzip_bodies),
 ];
 
 #[cfg(test)]

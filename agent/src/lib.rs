@@ -15,7 +15,7 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` `traces` > `broker` `inventory` > `delivery` `engine` `helper` `host` `exposition` `otlp` > `model` `telemetry` `memory` `net` `sandbox` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` `traces` > `broker` `inventory` > `engine` `helper` `host` `exposition` `otlp` > `delivery` > `model` `telemetry` `memory` `net` `sandbox` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 

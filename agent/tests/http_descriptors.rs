@@ -63,6 +63,7 @@ async fn the_server_survives_a_lack_of_descriptors() {
         policy: Default::default(),
         probes: Default::default(),
         isolation: Default::default(),
+        traces: None,
         metrics: metrics.clone(),
         settings,
         gate,

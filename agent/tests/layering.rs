@@ -18,7 +18,8 @@ const RANKS: &[&[&str]] = &[
     &["isolation", "probes"],
     &["figures", "logs", "policy", "targets", "traces"],
     &["broker", "inventory"],
-    &["delivery", "engine", "helper", "host", "exposition", "otlp"],
+    &["engine", "helper", "host", "exposition", "otlp"],
+    &["delivery"],
     &["model", "telemetry", "memory", "net", "sandbox", "secret"],
 ];
 
@@ -48,6 +49,14 @@ fn every_part_has_a_rank_and_stands_in_the_drawing() {
     assert_eq!(parts, ranked, "a folder below src without a rank, or a rank without a folder");
     for part in &ranked {
         assert!(drawing.contains(&format!("`{part}`")), "`{part}` is missing from the ranks in lib.rs");
+    }
+}
+
+#[test]
+fn bollard_stays_in_the_engine_edge() {
+    for file in sources().iter().filter(|file| part_of(file) != "engine") {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(!text.contains("bollard::"), "{}: bollard belongs to engine/ alone", file.display());
     }
 }
 

@@ -206,7 +206,7 @@ async fn compare(url: &str) {
     for (streams, status, sentence) in cases() {
         let answer = push(&client, &streams, now()).await;
         let what = streams.first().map_or("no stream", |(labels, _)| labels.as_str());
-        assert_eq!((answer.status, without_times(&answer.body)), (status, sentence), "{what:.60}");
+        assert_eq!((answer.status, without_times(&answer.text())), (status, sentence), "{what:.60}");
     }
     for (content_type, encoding, body, sentence) in [
         ("a b", None, &[][..], "mime: expected slash after first token\n"),
@@ -216,7 +216,7 @@ async fn compare(url: &str) {
         (CONTENT_TYPE, None, b"\x03\x08\x0a\xff\x01", "unexpected EOF\n"),
     ] {
         let answer = client.post(body.to_vec().into(), content_type, encoding).await.unwrap();
-        assert_eq!((answer.status, answer.body.as_str()), (400, sentence), "{content_type} {encoding:?}");
+        assert_eq!((answer.status, &*answer.text()), (400, sentence), "{content_type} {encoding:?}");
     }
 }
 
@@ -237,7 +237,7 @@ async fn hostile(url: &str) {
     let client = client(url);
     for stream in &streams {
         let answer = push(&client, std::slice::from_ref(stream), now()).await;
-        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{:?}", stream.0);
+        assert_eq!((answer.status, &*answer.text()), (204, ""), "{:?}", stream.0);
     }
     assert_eq!(push(&client, &streams, now()).await.status, 204);
 }
@@ -288,8 +288,8 @@ async fn tenants_and_credentials_are_asked_for() {
     ] {
         settings.headers = tenant.map(|tenant| ("X-Scope-OrgID".into(), Secret::new(tenant))).into_iter().collect();
         let answer = push(&Client::new(settings.clone()).unwrap(), &line, now()).await;
-        assert_eq!((answer.status, answer.body.as_str()), (status, sentence));
-        let hold = sort(answer.status, &answer.body, 1).verdict == Verdict::Hold;
+        assert_eq!((answer.status, &*answer.text()), (status, sentence));
+        let hold = sort(answer.status, &answer.text(), 1).verdict == Verdict::Hold;
         assert_eq!(hold, status != 204);
     }
     assert_eq!(receiver.streams_of("shop").len(), 1);
@@ -306,8 +306,8 @@ async fn rates_and_streams_are_limited() {
     let small = plain(r#"{app="small"}"#, &[(0, "x")]);
     assert_eq!(push(&client, std::slice::from_ref(&big), now()).await.status, 204);
     let answer = push(&client, &[big.clone(), small.clone()], now()).await;
-    let sorted = sort(answer.status, &answer.body, 2);
-    assert_eq!((sorted.verdict, sorted.reason), (Verdict::Slower, Some(Reason::RateLimited)), "{}", answer.body);
+    let sorted = sort(answer.status, &answer.text(), 2);
+    assert_eq!((sorted.verdict, sorted.reason), (Verdict::Slower, Some(Reason::RateLimited)), "{}", answer.text());
     assert!(receiver.entries("app", "small").is_empty(), "nothing of the push is stored");
     receiver.clock(Some(now() + 2 * SECOND));
     assert_eq!(push(&client, &[big.clone(), small.clone()], now()).await.status, 204);
@@ -321,14 +321,14 @@ async fn rates_and_streams_are_limited() {
         "only the last stream's failure is told"
     );
     let answer = push(&client, &[small.clone(), big], now()).await;
-    let sorted = sort(answer.status, &answer.body, 2);
-    assert_eq!((sorted.verdict, sorted.reason), (Verdict::Apart, Some(Reason::StreamRateLimit)), "{}", answer.body);
+    let sorted = sort(answer.status, &answer.text(), 2);
+    assert_eq!((sorted.verdict, sorted.reason), (Verdict::Apart, Some(Reason::StreamRateLimit)), "{}", answer.text());
     assert_eq!(sorted.stream.as_deref(), Some(r#"{app="big", service_name="big"}"#));
 
     receiver.limit(|limits| limits.streams = 2);
     let answer = push(&client, &[small, plain(r#"{app="third"}"#, &[(0, "x")])], now()).await;
-    let sorted = sort(answer.status, &answer.body, 2);
-    assert_eq!((sorted.verdict, sorted.reason), (Verdict::Apart, Some(Reason::StreamLimit)), "{}", answer.body);
+    let sorted = sort(answer.status, &answer.text(), 2);
+    assert_eq!((sorted.verdict, sorted.reason), (Verdict::Apart, Some(Reason::StreamLimit)), "{}", answer.text());
     assert_eq!(sorted.stream.as_deref(), Some(r#"{app="third", service_name="third"}"#));
 }
 

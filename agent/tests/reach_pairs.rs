@@ -72,6 +72,7 @@ async fn picture(engine: &Engine, ids: &[&str]) -> Snapshot {
             oom_events: 0,
             image_created: None,
             inspected_at: Timestamp::UNIX_EPOCH,
+            asked_after: 0,
         }));
     }
     let networks = engine.networks().await.expect("networks").into_iter().map(Arc::new).collect();

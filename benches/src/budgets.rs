@@ -48,6 +48,14 @@ pub(crate) const BUDGETS: &[Budget] = &[
         2.0,
         "s",
     ),
+    budget(
+        "traces_cost",
+        "CPU of 1,000,000 spans, receive, attribute, RED, queue, forward (500,000 spans/s a core)",
+        2.0,
+        "s",
+    ),
+    budget("traces_cpu", "CPU at 10,000 spans/s, compressed", 10.0, "% of a core"),
+    budget("traces_rss", "resident memory meanwhile, at most", 60.0, "MiB"),
     budget("size", "binary", 12.0, "MiB"),
     budget("first_scrape", "start to first complete scrape, 100 containers", 200.0, "ms"),
 ];

@@ -9,6 +9,7 @@
 //! cargo run --release -p spyhop-benches -- --probes          probes alone
 //! cargo run --release -p spyhop-benches -- --isolation       sweeps of the passive tier alone, as root
 //! cargo run --release -p spyhop-benches -- --active          rounds of the active tier alone, as root
+//! cargo run --release -p spyhop-benches -- --traces          traces alone
 //! cargo run --release -p spyhop-benches -- --scrapes         scrapes of a thousand synthetic containers alone, to compare builds in turns
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
 //! ```
@@ -36,6 +37,7 @@ mod support;
 mod synthetic;
 mod synthetic_v1;
 mod synthetic_v2;
+mod traces;
 
 use std::{
     path::{Path, PathBuf},
@@ -60,15 +62,31 @@ pub(crate) struct Effort {
     idle_seconds: u64,
     /// Bytes of log files to read.
     log_bytes: usize,
+    /// Spans of one run of the throughput figure.
+    spans: u64,
 }
 
 impl Effort {
     /// What the README's figures are made with.
-    const FULL: Self =
-        Self { batch: 100, rounds: 9, scrapes: 6_000, lifecycles: 10_000, idle_seconds: 60, log_bytes: 512 << 20 };
+    const FULL: Self = Self {
+        batch: 100,
+        rounds: 9,
+        scrapes: 6_000,
+        lifecycles: 10_000,
+        idle_seconds: 60,
+        log_bytes: 512 << 20,
+        spans: 4_000_000,
+    };
     /// To see that everything works.
-    const QUICK: Self =
-        Self { batch: 20, rounds: 3, scrapes: 300, lifecycles: 300, idle_seconds: 16, log_bytes: 128 << 20 };
+    const QUICK: Self = Self {
+        batch: 20,
+        rounds: 3,
+        scrapes: 300,
+        lifecycles: 300,
+        idle_seconds: 16,
+        log_bytes: 128 << 20,
+        spans: 1_000_000,
+    };
 }
 
 fn main() -> ExitCode {
@@ -131,6 +149,10 @@ fn run(effort: Effort) -> Result<Report> {
         active::measure(&agent, effort, &mut report)?;
         return Ok(report);
     }
+    if std::env::args().any(|argument| argument == "--traces") {
+        traces::measure(&agent, effort, &mut report)?;
+        return Ok(report);
+    }
     if std::env::args().any(|argument| argument == "--scrapes") {
         thousand(&agent, effort, &mut report)?;
         return Ok(report);
@@ -143,6 +165,7 @@ fn run(effort: Effort) -> Result<Report> {
     probes::measure(&agent, effort, &mut report)?;
     isolation::measure(effort, &mut report)?;
     active::measure(&agent, effort, &mut report)?;
+    traces::measure(&agent, effort, &mut report)?;
     Ok(report)
 }
 

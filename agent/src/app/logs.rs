@@ -6,10 +6,12 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Loki, Sources},
+    config::{Config, Loki, Otlp, Sources},
     delivery::http::{Auth, Credential, Settings, Tls},
-    logs::{Destination, Pipeline, Surroundings, loki},
+    logs::{Destination, Pipeline, Surroundings, To, loki},
+    otlp::Signal,
     secret::{self, Secret},
+    traces,
 };
 
 /// For name, connection and TLS greeting of one push.
@@ -25,13 +27,14 @@ pub(super) fn start(
     around: Surroundings,
     failed: &CancellationToken,
 ) -> anyhow::Result<Option<Pipeline>> {
-    if config.loki.is_empty() {
+    let secrets = Config::secrets_directory(&sources.environment);
+    let loki = config.loki.iter().map(|loki| destination(loki, &secrets).with_context(|| loki.section.to_owned()));
+    let otlp = config.otlp.iter().filter(|otlp| otlp.signals.contains(&Signal::Logs));
+    let otlp = otlp.map(|otlp| records(otlp, &secrets).with_context(|| otlp.section.to_owned()));
+    let destinations = loki.chain(otlp).collect::<anyhow::Result<Vec<_>>>()?;
+    if destinations.is_empty() {
         return Ok(None);
     }
-    let secrets = Config::secrets_directory(&sources.environment);
-    let destinations =
-        config.loki.iter().map(|loki| destination(loki, &secrets).with_context(|| loki.section.to_owned()));
-    let destinations = destinations.collect::<anyhow::Result<Vec<_>>>()?;
     let destinations = apart(destinations);
     for destination in &destinations {
         tracing::info!(destination = destination.name, "logs are sent");
@@ -69,5 +72,11 @@ fn destination(loki: &Loki, secrets: &Path) -> anyhow::Result<Destination> {
         connect_timeout: CONNECT_TIMEOUT.min(loki.timeout),
         request_timeout: loki.timeout,
     };
-    Ok(Destination { name: loki.name(), folder: loki.section, server })
+    Ok(Destination { name: loki.name(), folder: loki.section, to: To::Loki(server) })
+}
+
+/// A back end of OTLP that gets lines too, over connections of its own.
+fn records(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
+    let traces::Destination { name, folder, protocol, server, gzip, .. } = super::traces::destination(otlp, secrets)?;
+    Ok(Destination { name, folder, to: To::Otlp { protocol, server, gzip } })
 }

@@ -35,6 +35,8 @@ pub(super) struct Reload {
     pub(super) probes: Probes,
     /// Who looks who reaches whom.
     pub(super) isolation: Isolation,
+    /// What is counted of OTLP.
+    pub(super) traces: Option<crate::traces::figures::Board>,
 }
 
 impl Reload {
@@ -55,6 +57,7 @@ impl Reload {
             policy: &self.policy,
             probes: &self.probes,
             isolation: &self.isolation,
+            traces: self.traces.as_ref(),
         };
         self.scraper.configure(super::collector_settings(&loaded, &reports));
         self.policy.replace(Arc::clone(&loaded.policy));

@@ -12,7 +12,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -44,6 +44,12 @@ const PASSED: [HeaderName; 6] = [
     HeaderName::from_static(PODMAN_VERSION),
     header::SERVER,
 ];
+
+/// A place of [`MAX_DOCUMENTS`], among the extensions of an answer: it is held until the client has the document.
+#[derive(Clone, Debug)]
+pub(super) struct Held(
+    #[expect(dead_code, reason = "it is dropped at the end, which is all")] Arc<OwnedSemaphorePermit>,
+);
 
 /// A body on its way out.
 pub(super) type Out = UnsyncBoxBody<Bytes, io::Error>;
@@ -100,6 +106,10 @@ impl From<hyper::Error> for Failed {
     }
 }
 
+fn crowded() -> Failed {
+    Failed(Trouble::Broken, None, format!("{MAX_DOCUMENTS} others did not take their documents"))
+}
+
 fn late() -> Failed {
     Failed(Trouble::Broken, None, "the engine did not answer in time".to_owned())
 }
@@ -143,7 +153,11 @@ impl<U: Upstream> Asking<U> {
     async fn pass(&self, question: &Question, answer: Response<Incoming>) -> Result<Response<Out>, Failed> {
         let (parts, body) = answer.into_parts();
         let status = parts.status;
-        let mut leaving = Response::new(self.body(question, status, body).await?);
+        let (body, held) = self.body(question, status, body).await?;
+        let mut leaving = Response::new(body);
+        if let Some(held) = held {
+            leaving.extensions_mut().insert(held);
+        }
         *leaving.status_mut() = status;
         for name in PASSED {
             if let Some(value) = parts.headers.get(&name) {
@@ -161,7 +175,12 @@ impl<U: Upstream> Asking<U> {
         Ok(leaving)
     }
 
-    async fn body(&self, question: &Question, status: StatusCode, body: Incoming) -> Result<Out, Failed> {
+    async fn body(
+        &self,
+        question: &Question,
+        status: StatusCode,
+        body: Incoming,
+    ) -> Result<(Out, Option<Held>), Failed> {
         if !status.is_success() {
             if !(status.is_client_error() || status.is_server_error()) {
                 return Err(Failed(Trouble::Broken, None, format!("the engine answered {status}")));
@@ -169,12 +188,13 @@ impl<U: Upstream> Asking<U> {
             // What is no sentence is not told: it may be anything.
             let told = timeout(DOCUMENT_WITHIN, whole(body, MAX_ERROR)).await.map_err(|_| late())?;
             let sentence = told.ok().and_then(|told| door::reason(&told)).unwrap_or_default();
-            return Ok(full(door::body(&sentence)));
+            return Ok((full(door::body(&sentence)), None));
         }
-        match question.route.form {
-            Form::Word => Ok(full(timeout(DOCUMENT_WITHIN, whole(body, MAX_WORD)).await.map_err(|_| late())??)),
+        let out = match question.route.form {
+            Form::Word => full(timeout(DOCUMENT_WITHIN, whole(body, MAX_WORD)).await.map_err(|_| late())??),
             Form::Document => {
-                let _place = self.documents.acquire().await.map_err(|_| late())?;
+                let place = timeout(HEAD_WITHIN, Arc::clone(&self.documents).acquire_owned()).await;
+                let place = place.ok().and_then(Result::ok).ok_or_else(crowded)?;
                 let read = timeout(DOCUMENT_WITHIN, whole(body, question.route.ceiling));
                 let read = read.await.map_err(|_| late())??;
                 let unreadable = |_| Failed(Trouble::NotJson, None, "the engine's answer is not JSON".to_owned());
@@ -184,11 +204,12 @@ impl<U: Upstream> Asking<U> {
                     drop(read);
                     memory::trim();
                 }
-                Ok(full(redacted.map_err(unreadable)?))
+                return Ok((full(redacted.map_err(unreadable)?), Some(Held(Arc::new(place)))));
             }
-            Form::Documents => Ok(Lines::new(body).boxed_unsync()),
-            Form::Bytes => Ok(body.map_err(io::Error::other).boxed_unsync()),
-        }
+            Form::Documents => Lines::new(body).boxed_unsync(),
+            Form::Bytes => body.map_err(io::Error::other).boxed_unsync(),
+        };
+        Ok((out, None))
     }
 }
 

@@ -7,22 +7,27 @@ use std::{
     convert::Infallible,
     error::Error as _,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::sleep,
+    sync::Notify,
+    time::{sleep, timeout},
 };
 
 use super::{
-    ask::{Asking, Out, Upstream, refuse},
+    ask::{Asking, Held, Out, Upstream, refuse},
     filter::permit,
 };
 use crate::net::door::{self, Trouble};
@@ -32,6 +37,9 @@ const MAX_HEAD: usize = 8 << 10;
 const MAX_HEADERS: usize = 32;
 /// From the first moment of a connection to the end of the head.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// From an answer whose length is known to its last byte taken. Streams have no such time: what a client does not read of them waits at the
+/// engine.
+const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Characters of a refused path in the log.
 const MAX_TOLD: usize = 120;
@@ -57,25 +65,38 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     U: Upstream,
 {
-    let asked = AtomicBool::new(false);
+    let (asked, answered) = (AtomicBool::new(false), Notify::new());
+    // What an answer holds is let go when it has been written, not when it has been handed to hyper.
+    let held = Mutex::new(None::<Held>);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
-        async { Ok::<_, Infallible>(answer(request, asking, refused).await) }
+        async {
+            let mut answer = answer(request, asking, refused).await;
+            *held.lock().unwrap_or_else(PoisonError::into_inner) = answer.extensions_mut().remove();
+            if answer.body().size_hint().exact().is_some() {
+                answered.notify_one();
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut builder = http1::Builder::new();
     builder.keep_alive(false).max_header_size(MAX_HEAD).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
     // Also for hyper itself: having answered 400 to what it cannot read, it waits for the client to leave.
     let overdue = async {
-        sleep(HEAD_WITHIN).await;
-        if asked.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
+        if timeout(HEAD_WITHIN, answered.notified()).await.is_err() {
+            if !asked.load(Ordering::Relaxed) {
+                return;
+            }
+            answered.notified().await;
         }
+        sleep(TAKEN_WITHIN).await;
     };
     let ended = tokio::select! {
         ended = builder.serve_connection(TokioIo::new(io), service) => ended,
         () = overdue => {
             let refused = refused.count();
-            return tracing::warn!(refused, "no request in time");
+            let what = if asked.load(Ordering::Relaxed) { "an answer was not taken" } else { "no request" };
+            return tracing::warn!(refused, "{what} in time");
         }
     };
     if let Err(error) = ended {
@@ -109,4 +130,54 @@ async fn answer<U: Upstream>(request: Request<Incoming>, asking: &Asking<U>, ref
     headers.insert(door::BROKER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    /// An engine whose lists are longer than any pipe here.
+    struct Long;
+
+    impl Upstream for Long {
+        type Stream = DuplexStream;
+
+        async fn connect(&self) -> io::Result<DuplexStream> {
+            let (theirs, mut ours) = duplex(1 << 20);
+            tokio::spawn(async move {
+                let mut asked = [0; 4096];
+                ours.read(&mut asked).await.unwrap();
+                let list = format!("[{}{{}}]", "{},".repeat(100_000));
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", list.len());
+                ours.write_all(head.as_bytes()).await.unwrap();
+                ours.write_all(list.as_bytes()).await.unwrap();
+            });
+            Ok(theirs)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_take_a_document_holds_it_no_longer_than_allowed() {
+        let (asking, refused) = (Asking::new(Long), Refused::default());
+        let began = tokio::time::Instant::now();
+        let mut clients = Vec::new();
+        let mut conversations = tokio::task::JoinSet::new();
+        // Twice as many as there are places, and none of them reads.
+        for _ in 0..16 {
+            let (mut client, server) = duplex(4096);
+            client.write_all(b"GET /containers/json HTTP/1.1\r\nhost: engine\r\n\r\n").await.unwrap();
+            let (asking, refused) = (asking.clone(), refused.clone());
+            conversations.spawn(async move { converse(server, &asking, &refused).await });
+            clients.push(client);
+        }
+        while conversations.join_next().await.is_some() {}
+        // Eight at a time, each as long as anybody may take, and no longer.
+        assert!(began.elapsed() < 2 * TAKEN_WITHIN + Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() >= 2 * TAKEN_WITHIN, "all had a place at once: {:?}", began.elapsed());
+        assert_eq!(refused.total(), 16);
+    }
 }

@@ -16,6 +16,7 @@ use crate::{
     config::{self, Config, Sources},
     inventory::Snapshot,
     isolation::{learn, passive::Observed},
+    targets::Standpoint,
 };
 
 /// Between two looks at the kernel's lists of sockets, which keep what has ended in order for a minute.
@@ -67,7 +68,7 @@ fn watch(config: &Config, sources: &Sources, snapshot: &Arc<Snapshot>, time: Dur
     let around = app::IsolationAround {
         elsewhere,
         port: config.http.listen.port(),
-        own: None,
+        own: Standpoint::own_container_in(snapshot, !elsewhere),
         helper: None,
         probes: Default::default(),
     };

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Settings, Source, cpu, io, isolation, itself, lifecycle, limits, logs, machine, memory, network, node,
-    node_devices, policy, pressure, probes, reading::Reading, service, state, targets,
+    node_devices, policy, pressure, probes, reading::Reading, service, state, targets, traces,
 };
 use crate::{
     exposition::{Format, Page},
@@ -151,6 +151,9 @@ impl<S: Source> Collector<S> {
         }
         if let Some(board) = self.settings.isolation.as_ref().filter(|_| wanted(Group::Isolation)) {
             isolation::write(board, reading, page);
+        }
+        if let Some(board) = self.settings.traces.as_ref().filter(|_| wanted(Group::Traces)) {
+            traces::write(board, reading, page);
         }
         itself::write(reading, &self.settings, page);
         page.registry(self.metrics.registry());

@@ -33,6 +33,7 @@ mod probe_figures;
 mod probes;
 mod process;
 mod reading;
+mod red;
 mod row;
 mod scraper;
 mod service;
@@ -41,6 +42,7 @@ mod source;
 mod spare;
 mod state;
 mod targets;
+mod traces;
 mod units;
 mod window;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::{isolation, logs::board::Board, model::metric::Group, policy, probes, targets::Targets};
+use crate::{isolation, logs::board::Board, model::metric::Group, policy, probes, targets::Targets, traces};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Settings {
     pub probes: Option<probes::Board>,
     /// Who reaches whom and should not; `None` leaves the group out.
     pub isolation: Option<isolation::board::Board>,
+    /// What is taken, made and sent as OTLP; `None` leaves the group out.
+    pub traces: Option<traces::figures::Board>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -43,6 +45,7 @@ impl Default for Settings {
             policy: None,
             probes: None,
             isolation: None,
+            traces: None,
             build: Build::default(),
         }
     }

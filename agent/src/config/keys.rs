@@ -420,7 +420,8 @@ pub(super) static METRICS_COLLECT: Key<BTreeSet<Group>> = key(
     kinds::GROUPS,
     || BTreeSet::from(Group::ALL),
     "Groups of families on the page: `container` and `machine` are cAdvisor's names, `node` node_exporter's, `service` the rest about \
-     containers, `target` the endpoints they declare, `logs` what is sent to Loki, `policy` what is not as it should be, `isolation` who reaches whom and should not. `agent` is always on.",
+     containers, `target` the endpoints they declare, `logs` what is sent to Loki, `policy` what is not as it should be, `isolation` who reaches whom and should not, \
+     `traces` what is taken and sent as OTLP and what is made of spans. `agent` is always on.",
 )
 .reloads();
 

@@ -10,7 +10,7 @@ use super::{
     kinds::Raw,
     policy,
     report::{Mistake, Origin, Position, Wrong},
-    source::{ENGINE_VARIABLE, Environment, Flag, KEY_PREFIX, NotText, RESERVED, SHORT},
+    source::{ENGINE_VARIABLE, Environment, Flag, KEY_PREFIX, NotText, SHORT},
     suggest::nearest,
     yaml::{Entry, Node, Value},
 };
@@ -81,12 +81,6 @@ impl Values {
 
     /// Adds the environment. Call it after the file and before the flags.
     pub(super) fn add_environment(&mut self, environment: &Environment) {
-        for (name, without) in RESERVED {
-            if environment.get(name).is_some() {
-                let what = format!("spyhop {} {without}", env!("CARGO_PKG_VERSION"));
-                self.mistake(Origin::Environment(name.to_owned()), None, Wrong::new(what).hint("unset it"));
-            }
-        }
         for (name, path) in SHORT {
             if let (Some(key), Some(value)) = (keys::find(path), environment.get(name)) {
                 self.add_text(key, value, Origin::Environment(name.to_owned()));

@@ -26,10 +26,6 @@ pub(super) const SHORT: [(&str, &str); 3] =
 /// Begins the variable of every key.
 pub(super) const KEY_PREFIX: &str = "SPYHOP__";
 
-/// Names of the product which this version has nothing behind, with what they will switch on. Set, they are refused: somebody who
-/// sets an address for traces must not believe that traces are sent.
-pub(super) const RESERVED: [(&str, &str); 1] = [("SPYHOP_OTLP_ENDPOINT", "does not forward traces yet")];
-
 /// Everything a configuration is read from. Kept for the life of the process, so that SIGHUP reads the same sources again.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {

@@ -1,14 +1,11 @@
 //! Posting to one HTTP server: bytes out, an answer or a sorted failure back.
 //!
-//! One exchange at a time is the usual case, so one idle connection is kept. Nothing is sent twice in here: a request whose answer
+//! Idle connections are kept, a few. Nothing is sent twice in here: a request whose answer
 //! did not come may have been taken, and whether to repeat it is for those to say who know what it was. Redirects are answers,
 //! proxies are not used, and everything, from the name to the last byte of the answer, is over at the deadline.
 
 mod answer;
-mod connect;
-mod error;
-mod material;
-mod settings;
+mod connection;
 
 use std::{
     fmt,
@@ -23,28 +20,26 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-pub use self::{
-    answer::{Answer, MAX_BODY, MAX_RETRY_AFTER},
-    error::SendError,
-    material::MaterialError,
-    settings::{Auth, Credential, Settings, SettingsError, Tls},
-};
+pub use self::answer::{Answer, MAX_BODY, MAX_RETRY_AFTER};
 use self::{
-    answer::{Text, retry_after},
-    connect::{Connection, connect},
-    material::{Keeper, Material},
-    settings::Server,
+    answer::{Body, retry_after},
+    connection::Connection,
 };
+pub use super::peer::{Auth, Credential, MaterialError, SendError, Settings, SettingsError, Tls};
+use super::peer::{Keeper, Material, Server};
 
 /// An idle connection older than this is not used again: routers and proxies forget it without saying so.
 const IDLE: Duration = Duration::from_secs(45);
+
+/// Idle connections at most: as many as there are exchanges at a time where there are many.
+const MAX_IDLE: usize = 4;
 
 /// One server. Dropping it, or a future of [`Client::post`], closes the sockets.
 pub struct Client {
     server: Server,
     headers: HeaderMap,
     keeper: Arc<Keeper>,
-    idle: Mutex<Option<Connection>>,
+    idle: Mutex<Vec<Connection>>,
     connect_timeout: Duration,
     request_timeout: Duration,
 }
@@ -66,8 +61,8 @@ impl Client {
         Ok(Self {
             server,
             headers,
-            keeper: Arc::new(Keeper::new(settings.auth, tls)),
-            idle: Mutex::new(None),
+            keeper: Arc::new(Keeper::new(settings.auth, tls, &[])),
+            idle: Mutex::default(),
             connect_timeout: settings.connect_timeout,
             request_timeout: settings.request_timeout,
         })
@@ -116,7 +111,7 @@ impl Client {
             }
         }
         let deadline = Instant::now() + self.connect_timeout;
-        let connecting = timeout_at(deadline, connect(&self.server, material, deadline)).await;
+        let connecting = timeout_at(deadline, Connection::open(&self.server, material, deadline)).await;
         let mut connection = connecting.map_err(|_| self.late("connect to", self.connect_timeout))??;
         let response = connection.sender.send_request(request).await;
         Ok((response.map_err(|error| SendError::broken(&self.server.name, error))?, connection))
@@ -129,11 +124,14 @@ impl Client {
         deadline: Instant,
     ) -> Result<Answer, SendError> {
         let (head, body) = response.into_parts();
-        let mut text = Text::default();
-        let outcome = timeout_at(deadline, text.read(body)).await;
-        if text.whole {
+        let mut read = Body::default();
+        let outcome = timeout_at(deadline, read.read(body)).await;
+        if read.whole {
             connection.since = Instant::now();
-            self.lock().replace(connection);
+            let mut idle = self.lock();
+            if idle.len() < MAX_IDLE {
+                idle.push(connection);
+            }
         }
         match outcome {
             Ok(Err(error)) if !head.status.is_success() => return Err(SendError::broken(&self.server.name, error)),
@@ -143,20 +141,27 @@ impl Client {
         Ok(Answer {
             status: head.status.as_u16(),
             retry_after: retry_after(&head.headers, Timestamp::now()),
-            body: text.into_string(),
+            body: read.bytes,
         })
     }
 
-    /// The idle connection, if it can still be used.
+    /// An idle connection that can still be used: the one used last.
     async fn take_idle(&self, material: &Arc<Material>) -> Option<Connection> {
-        let mut connection = self.lock().take()?;
-        let fresh = connection.since.elapsed() < IDLE && Arc::ptr_eq(&connection.material, material);
-        if !fresh {
-            return None;
-        }
-        // One turn of the runtime for the connection to notice that the other side has left: what is written to it then is lost.
+        // One turn of the runtime for connections to notice that the other side has left: what is written to them then is lost.
         tokio::task::yield_now().await;
-        connection.sender.ready().await.is_ok().then_some(connection)
+        loop {
+            let mut connection = {
+                let mut idle = self.lock();
+                let fresh = |known: &mut Connection| {
+                    known.since.elapsed() < IDLE && Arc::ptr_eq(&known.material, material) && !known.sender.is_closed()
+                };
+                idle.retain_mut(fresh);
+                idle.pop()?
+            };
+            if connection.sender.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
     }
 
     fn request(
@@ -185,7 +190,7 @@ impl Client {
         SendError::Timeout { what, server: self.server.name.clone(), after }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What the engine answers, as far as it is looked at. Field names are those of its API (1.41 to 1.55), which `fixtures/engine` has recorded.
+//! The engine's large answers, as far as they are looked at; bollard has the small ones. Field names are those of its API (1.41 to 1.55), which `fixtures/engine` has recorded.
 //!
 //! Every field may be absent, and `null` is absent too. Fields which nobody asks for are passed over unread, so that nothing of theirs can
 //! keep an answer from being understood. Words out of a closed list are lists here too: an unknown one is refused, and [`super::lenient`]
@@ -25,20 +25,6 @@ macro_rules! answer {
         }
     };
 }
-
-answer! {
-    /// `GET /version`.
-    SystemVersion {
-        version: String = "Version",
-        api_version: String = "ApiVersion",
-        min_api_version: String = "MinAPIVersion",
-        os: String = "Os",
-        arch: String = "Arch",
-        kernel_version: String = "KernelVersion",
-        components: Vec<Component> = "Components",
-    }
-}
-answer! { Component { name: String = "Name", } }
 
 answer! {
     /// `GET /info`.
@@ -71,27 +57,6 @@ answer! {
     /// `GET /images/{id}/json`.
     ImageInspect { id: String = "Id", created: String = "Created", }
 }
-
-answer! {
-    /// A row of `GET /networks`.
-    Network {
-        id: String = "Id",
-        name: String = "Name",
-        driver: String = "Driver",
-        scope: String = "Scope",
-        internal: bool = "Internal",
-        enable_ipv4: bool = "EnableIPv4",
-        enable_ipv6: bool = "EnableIPv6",
-        attachable: bool = "Attachable",
-        ingress: bool = "Ingress",
-        config_only: bool = "ConfigOnly",
-        options: Words = "Options",
-        labels: Words = "Labels",
-        ipam: Ipam = "IPAM",
-    }
-}
-answer! { Ipam { config: Vec<IpamConfig> = "Config", } }
-answer! { IpamConfig { subnet: String = "Subnet", gateway: String = "Gateway", } }
 
 answer! {
     /// `GET /containers/{id}/json`.

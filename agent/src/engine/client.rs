@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bollard::{ClientVersion, Docker, errors::Error as Bollard, query_parameters::ListNetworksOptions};
 use bytes::Bytes;
 use futures_util::Stream;
 use http::Method;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Address, Endpoint, Error,
-    answers::{ContainerInspect, ContainerSummary, ImageInspect, SystemInfo, SystemVersion},
+    answers::{ContainerInspect, ContainerSummary, ImageInspect, SystemInfo},
     convert,
     error::Request,
     events, lenient, logs,
@@ -27,6 +28,13 @@ use crate::{
 
 /// More containers than this on one host are left out of the list and counted.
 pub const MAX_CONTAINERS: usize = 10_000;
+
+/// bollard writes whole answers to the `log` crate at debug level. Cargo features compile that out; should they be lost one day, this no
+/// longer compiles.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Info as usize);
+
+/// bollard's own deadline covers headers only and counts whole seconds. Ours covers whole answers; this one must never be the first.
+const BOLLARD_TIMEOUT_SECONDS: u64 = 3600;
 
 /// How long a whole answer may take, headers and body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +59,8 @@ pub struct Engine(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     transport: Transport,
+    /// Asks what is small; the large answers are read by types of our own.
+    docker: Docker,
     deadlines: Deadlines,
     metrics: Metrics,
 }
@@ -59,7 +69,7 @@ impl Engine {
     /// A handle; nothing is connected yet, the socket need not exist.
     ///
     /// # Errors
-    /// None at present.
+    /// None that is known: the library behind it may refuse.
     pub fn new(endpoint: impl Into<Endpoint>, metrics: Metrics) -> Result<Self, Error> {
         Self::with_deadlines(endpoint, metrics, Deadlines::default())
     }
@@ -74,7 +84,18 @@ impl Engine {
         deadlines: Deadlines,
     ) -> Result<Self, Error> {
         let transport = Transport::new(endpoint.into());
-        Ok(Self(Arc::new(Parts { transport, deadlines, metrics })))
+        let inner = transport.clone();
+        let send = move |request: bollard::BollardRequest| {
+            let transport = inner.clone();
+            let (parts, _) = request.into_parts();
+            async move { transport.get(&parts.method, &parts.uri).await.map_err(|err| Bollard::IOError { err }) }
+        };
+        // The version given here is a number without effect: the transport writes the negotiated one into each path.
+        let unused = ClientVersion { major_version: 1, minor_version: 41 };
+        let docker =
+            Docker::connect_with_custom_transport(send, Some("http://engine"), BOLLARD_TIMEOUT_SECONDS, &unused)
+                .map_err(|error| Error::sort(EngineCall::Ping.into(), transport.address(), error))?;
+        Ok(Self(Arc::new(Parts { transport, docker, deadlines, metrics })))
     }
 
     /// Where it listens.
@@ -87,9 +108,7 @@ impl Engine {
     /// # Errors
     /// No answer within [`Deadlines::ping`], or none that is well.
     pub async fn ping(&self) -> Result<(), Error> {
-        let request = Request::from(EngineCall::Ping);
-        let answer = self.whole(&request, "/_ping").await.map(drop);
-        self.count(&request, answer)
+        self.through_bollard(EngineCall::Ping.into(), self.0.docker.ping()).await.map(drop)
     }
 
     /// Asks for the engine's versions and agrees on the newest both sides speak; every later path carries it. Asked again after
@@ -100,7 +119,7 @@ impl Engine {
     pub async fn version(&self) -> Result<EngineVersion, Error> {
         self.0.transport.renew();
         let request = Request::from(EngineCall::Version);
-        let answer = self.ask::<SystemVersion>(request.clone(), "/version").await?;
+        let answer = self.through_bollard(request.clone(), self.0.docker.version()).await?;
         let parse = |text: Option<&String>| text.and_then(|text| text.parse::<ApiVersion>().ok());
         let newest =
             parse(answer.api_version.as_ref()).ok_or(Error::Malformed { request, reason: "no API version" })?;
@@ -155,7 +174,8 @@ impl Engine {
     /// # Errors
     /// No whole answer in time, or none that is understood.
     pub async fn networks(&self) -> Result<Vec<Network>, Error> {
-        let answer: Vec<_> = self.ask(EngineCall::Networks.into(), "/networks").await?;
+        let list = self.0.docker.list_networks(None::<ListNetworksOptions>);
+        let answer = self.through_bollard(EngineCall::Networks.into(), list).await?;
         Ok(answer.into_iter().filter_map(convert::network).collect())
     }
 
@@ -217,6 +237,29 @@ impl Engine {
         }
     }
 
+    /// What bollard asks: waits for the whole answer under its deadline, mends it where bollard refuses it, and counts the outcome.
+    async fn through_bollard<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        question: impl Future<Output = Result<T, Bollard>>,
+    ) -> Result<T, Error> {
+        let after = self.deadline(&request);
+        let answer = match tokio::time::timeout(after, question).await {
+            Err(_) => Err(Error::Timeout { request: request.clone(), after }),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Bollard::JsonDataError { contents, .. })) => self.read(&request, contents.as_bytes()),
+            Ok(Err(error)) => Err(Error::sort(request.clone(), self.address(), error)),
+        };
+        self.count(&request, answer)
+    }
+
+    fn deadline(&self, request: &Request) -> Duration {
+        match request.call {
+            EngineCall::Ping => self.0.deadlines.ping,
+            _ => self.0.deadlines.answer,
+        }
+    }
+
     /// Asks, reads the answer, mends it where its type refuses it, and counts the outcome.
     async fn ask<T: DeserializeOwned>(&self, request: Request, path: &str) -> Result<T, Error> {
         let answer = match self.whole(&request, path).await {
@@ -228,10 +271,7 @@ impl Engine {
 
     /// The whole body of a good answer, under the deadline of its question.
     async fn whole(&self, request: &Request, path: &str) -> Result<Bytes, Error> {
-        let after = match request.call {
-            EngineCall::Ping => self.0.deadlines.ping,
-            _ => self.0.deadlines.answer,
-        };
+        let after = self.deadline(request);
         let answer = tokio::time::timeout(after, self.body(request, path)).await;
         answer.unwrap_or_else(|_| Err(Error::Timeout { request: request.clone(), after }))
     }

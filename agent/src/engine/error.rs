@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
+use bollard::errors::Error as Bollard;
+
 use super::{Address, ApiVersion};
 use crate::telemetry::EngineCall;
 
@@ -153,6 +155,23 @@ impl Error {
         }
     }
 
+    /// Sorts what bollard returned. `JsonDataError` never comes here: its text quotes the answer.
+    pub(super) fn sort(request: Request, address: &Address, error: Bollard) -> Self {
+        match error {
+            Bollard::DockerResponseServerError { status_code, message } => {
+                Self::refused(request, status_code, &message)
+            }
+            Bollard::RequestTimeoutError => Self::Interrupted { request, source: None },
+            // serde's texts may quote the value they stumbled over: dropped.
+            Bollard::JsonDataError { .. } => Self::Malformed { request, reason: "unexpected data" },
+            Bollard::JsonSerdeError { err } if err.is_eof() => Self::Malformed { request, reason: "ends too early" },
+            Bollard::JsonSerdeError { .. } => Self::Malformed { request, reason: "not JSON" },
+            Bollard::IOError { err } => Self::broken(request, address, err.into()),
+            Bollard::HyperResponseError { err } => Self::broken(request, address, err.into()),
+            _ => Self::Malformed { request, reason: "refused by the client library" },
+        }
+    }
+
     /// Sorts a failure of the connection.
     pub(super) fn broken(request: Request, address: &Address, error: Box<dyn StdError + Send + Sync>) -> Self {
         match find_broken(error.as_ref()) {
@@ -226,5 +245,16 @@ mod tests {
         for body in [r#"{"Env":["PASSWORD=secret"]}"#, "[\"secret\"]", "<html>secret", "\"secret\""] {
             assert!(!refused(body).contains("secret"), "{body}");
         }
+    }
+
+    #[test]
+    fn serde_texts_which_quote_data_are_dropped() {
+        let quoting = Bollard::JsonDataError {
+            message: "invalid type: string \"PASSWORD=secret\"".into(),
+            contents: "secret".into(),
+            column: 1,
+        };
+        let sorted = Error::sort(EngineCall::Inspect.into(), &Address::default_socket(), quoting);
+        assert!(!format!("{sorted} {sorted:?}").contains("secret"));
     }
 }

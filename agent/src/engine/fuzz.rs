@@ -45,7 +45,7 @@ pub fn answers(bytes: &[u8]) {
         }
     }
     std::hint::black_box(lenient::read::<Vec<api::ContainerSummary>>(bytes));
-    let networks = lenient::read::<Vec<api::Network>>(bytes).unwrap_or_default();
+    let networks = lenient::read::<Vec<bollard::models::Network>>(bytes).unwrap_or_default();
     networks.into_iter().for_each(|network| {
         std::hint::black_box(convert::network(network));
     });
@@ -55,7 +55,7 @@ pub fn answers(bytes: &[u8]) {
     if let Some(answer) = lenient::read::<api::ImageInspect>(bytes) {
         std::hint::black_box(convert::image(&answer, "fuzz"));
     }
-    std::hint::black_box(lenient::read::<api::SystemVersion>(bytes));
+    std::hint::black_box(lenient::read::<bollard::models::SystemVersion>(bytes));
 }
 
 /// `GET /containers/{id}/logs`.

@@ -104,11 +104,12 @@ mod tests {
 
     use super::{
         super::{
-            answers::{ContainerInspect, ContainerSummary, EventMessage, Network, Status, SystemInfo},
+            answers::{ContainerInspect, ContainerSummary, EventMessage, Status, SystemInfo},
             any_json,
         },
         *,
     };
+    use bollard::models::Network;
 
     fn inspect(text: &Value) -> ContainerInspect {
         assert!(strict::<ContainerInspect>(text).is_none(), "the strict reading must refuse it: {text}");

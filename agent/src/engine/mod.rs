@@ -5,9 +5,10 @@
 //!
 //! ```text
 //!  endpoint, context: which engine is meant
-//!  Engine, events, logs ---- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
-//!    |                      (GET only, the paths of `routes`, byte ceilings, version in the path)
-//!    answers, lenient, convert: JSON -> what is looked at of it -> model types
+//!  Engine ---- bollard ----- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
+//!    |  \  events, logs ----/  (GET only, the paths of `routes`, byte ceilings, version in the path)
+//!    |   answers: the large ones, as far as they are looked at
+//!    convert, lenient: bollard's types and those of answers -> model types
 //! ```
 //!
 //! # Why the socket can be held by a process of its own

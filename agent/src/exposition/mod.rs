@@ -9,6 +9,7 @@ mod classic;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod histogram;
 mod labels;
 mod merge;
 mod page;
@@ -16,6 +17,7 @@ pub mod parse;
 mod value;
 
 pub use format::{Format, negotiate};
+pub use histogram::{Bucket, Exemplar};
 pub use labels::{LabelSet, MAX_LABEL_NAME, MAX_LABEL_VALUE, label_name};
 pub use merge::{Merge, Taken, TakenError};
 pub use page::{FamilyWriter, MAX_SAMPLES_PER_FAMILY, Page};

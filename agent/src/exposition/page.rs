@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use prometheus_client::{encoding::text::encode_registry, registry::Registry};
 
-use super::{Format, LabelSet, Value, catalogue, classic, labels};
+use super::{Bucket, Exemplar, Format, LabelSet, Value, catalogue, classic, labels};
 use crate::model::{DURATION_BOUNDS, Durations, metric::Family, shorten};
 
 /// More samples of one family than this are refused: a runaway label set must not eat the scraper's memory.
@@ -135,16 +135,18 @@ impl FamilyWriter<'_> {
     /// Writes one histogram: every bucket, the sum in seconds and the count.
     pub fn histogram(&mut self, labels: &LabelSet, durations: &Durations) {
         let bounds = DURATION_BOUNDS.iter().map(|(_, text)| *text).chain(["+Inf"]);
-        let mut below = 0_u64;
-        for (bound, count) in bounds.zip(durations.counts) {
-            below += count;
-            self.part("_bucket", labels, Some(bound), below);
-        }
-        self.part("_sum", labels, None, durations.sum.as_secs_f64());
-        self.part("_count", labels, None, below);
+        let buckets = bounds.zip(durations.counts).map(|(bound, count)| Bucket { bound, count, exemplar: None });
+        self.buckets(labels, buckets, durations.sum.as_secs_f64());
     }
 
-    fn part(&mut self, suffix: &str, labels: &LabelSet, bound: Option<&str>, value: impl Into<Value>) {
+    pub(super) fn part(
+        &mut self,
+        suffix: &str,
+        labels: &LabelSet,
+        bound: Option<&str>,
+        value: impl Into<Value>,
+        exemplar: Option<Exemplar>,
+    ) {
         if !self.admit() {
             return;
         }
@@ -162,6 +164,12 @@ impl FamilyWriter<'_> {
             open = true;
         }
         finish_line(out, open, value.into());
+        if let Some(exemplar) = exemplar {
+            // Behind the value, on its line.
+            out.pop();
+            exemplar.write(self.page.format, out);
+            out.push(b'\n');
+        }
     }
 
     /// Counts the sample against the ceiling and writes the head before the first.

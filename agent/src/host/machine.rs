@@ -36,7 +36,7 @@ pub(super) fn read(roots: &Roots) -> MachineSample {
 }
 
 /// The host's own, so only where its root can be seen.
-fn machine_id(roots: &Roots) -> Option<std::sync::Arc<str>> {
+pub fn machine_id(roots: &Roots) -> Option<std::sync::Arc<str>> {
     let rootfs = roots.rootfs.as_deref()?;
     ["etc/machine-id", "var/lib/dbus/machine-id"]
         .iter()

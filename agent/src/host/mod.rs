@@ -48,7 +48,7 @@ use crate::{
 };
 use jiff::Timestamp;
 
-pub use self::roots::Roots;
+pub use self::{machine::machine_id, roots::Roots};
 
 /// What was read so short a time ago belongs to the same scrape.
 const SAME_SCRAPE: Duration = Duration::from_millis(50);

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::{
     App, Scrape,
@@ -28,7 +29,7 @@ use crate::{
     exposition::{self, Format},
     inventory::Snapshot,
     model::metric::Group,
-    telemetry::{HttpAnswer, Reason},
+    telemetry::{HttpAnswer, Reason, spans},
 };
 
 /// No route takes a body. One up to this size is thrown away and the connection kept; a larger one is refused.
@@ -174,6 +175,7 @@ async fn respond<S: Scrape>(
         probes: Some(&app.probes),
         policy: Some(&app.policy),
         isolation: Some(&app.isolation),
+        traces: app.traces.as_ref(),
         now: Timestamp::now(),
     };
     let filter = api::Filter::from_query(request.uri.query());
@@ -190,6 +192,7 @@ async fn respond<S: Scrape>(
         Endpoint::Probes => Answer::json(StatusCode::OK, &view.probes(&filter)),
         Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
         Endpoint::Isolation => Answer::json(StatusCode::OK, &view.isolation(&filter)),
+        Endpoint::Traces => Answer::json(StatusCode::OK, &view.traces(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,
@@ -209,7 +212,7 @@ async fn metrics<S: Scrape>(shared: &Shared<S>, request: &Parts, caller: &Caller
         return page_of_metrics(format, false, Bytes::new());
     }
     let asked = collectors::Request { format, groups, gzip };
-    match scrape(shared, asked, &request.headers, caller).await {
+    match scrape(shared, asked, &request.headers, caller).instrument(spans::scrape()).await {
         Ok(page) => page_of_metrics(format, page.gzip, page.bytes),
         Err(ScrapeError::Busy) => Answer::busy("too many scrapes are waiting"),
         Err(error @ ScrapeError::Failed) => Answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),

@@ -40,7 +40,7 @@ use crate::{
     logs::board::Board,
     policy, probes,
     targets::Targets,
-    telemetry,
+    telemetry, traces,
 };
 
 /// What `/api/v1/findings` answers, for a verdict that no server knows of.
@@ -114,6 +114,8 @@ pub struct App<S> {
     pub probes: probes::Board,
     /// Who reaches whom and should not.
     pub isolation: isolation::board::Board,
+    /// What is counted of OTLP; `None` while nothing is taken or sent.
+    pub traces: Option<traces::figures::Board>,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

@@ -49,6 +49,12 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Isolation,
         "Who reaches whom and should not, with coverage, the matrix of flows, and who was seen with whom; `project=NAME` and `service=NAME` ask for some only.",
     ),
+    route(
+        "/api/v1/traces",
+        "traces",
+        Endpoint::Traces,
+        "What is taken and sent as OTLP, whose it is, and which service calls which; `project=NAME` and `service=NAME` ask for some only.",
+    ),
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
     route(
         "/sd",
@@ -115,6 +121,7 @@ pub(super) enum Endpoint {
     Probes,
     Findings,
     Isolation,
+    Traces,
     Version,
     Discovery,
     Proxy,

@@ -48,14 +48,17 @@ pub struct Entry {
     pub image_created: Option<Timestamp>,
     /// When the engine last described it.
     pub inspected_at: Timestamp,
+    /// How many events, of whatever, the inventory had heard when that description was asked for: what later ones say may not be in here
+    /// yet. 0 where that is not known. A [`super::Listener`] that counts counts the same.
+    pub asked_after: u64,
 }
 
 impl Entry {
     /// A container as the engine describes it, of which the agent knows nothing more.
     pub fn bare(container: Container, inspected_at: Timestamp) -> Self {
         let replica = Arc::clone(&container.identity.replica);
-        let (stopped_by_person, oom_events, image_created) = Default::default();
-        Self { container, replica, stopped_by_person, oom_events, image_created, inspected_at }
+        let (stopped_by_person, oom_events, image_created, asked_after) = Default::default();
+        Self { container, replica, stopped_by_person, oom_events, image_created, inspected_at, asked_after }
     }
 
     /// Whether the two are alike but for results of a health check, its failing streak, and when they were looked at.

@@ -54,6 +54,8 @@ pub(super) struct State {
     images: Images,
     /// The engine and how well it is heard; the watch keeps it.
     pub(super) engine: EngineStatus,
+    /// Events heard, of whatever and however old.
+    heard: u64,
     /// Time of the newest event heard.
     last_event: Option<Timestamp>,
     /// The engine's clock when a whole list was last begun after a gap: what started before and is unknown was not missed.
@@ -104,6 +106,7 @@ impl State {
             networks: Vec::new(),
             images: Images::default(),
             engine: EngineStatus::default(),
+            heard: 0,
             last_event: saved.last_event,
             listed_at: saved.listed_at,
             generation: 0,
@@ -120,6 +123,7 @@ impl State {
 
     /// Applies one event.
     pub(super) fn apply(&mut self, event: &Event) -> Reaction {
+        self.heard += 1;
         // A container that is unknown though its event is not new was destroyed before: heard again, not seen anew.
         let news = self.known_until().is_none_or(|until| event.time > until);
         self.last_event = self.last_event.max(Some(event.time));
@@ -161,6 +165,7 @@ impl State {
     pub(super) fn asked(&mut self, id: &ContainerId) {
         if let Some(tracked) = self.containers.get_mut(id) {
             tracked.ledger.asked();
+            tracked.asked_after = self.heard;
         }
     }
 
@@ -203,6 +208,7 @@ impl State {
             oom_events: tracked.ledger.oom_events,
             image_created,
             inspected_at: now,
+            asked_after: tracked.asked_after,
             container,
         };
         let alike = tracked.entry.as_ref().is_some_and(|known| known.differs_in_results_alone(&entry));

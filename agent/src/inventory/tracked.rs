@@ -22,6 +22,8 @@ pub(super) struct Tracked {
     pub(super) entry: Option<Arc<Entry>>,
     /// Newest event or inspection.
     pub(super) touched: Option<Timestamp>,
+    /// Events of all containers that had been heard when this one was last asked about.
+    pub(super) asked_after: u64,
     /// It has processes, as far as events and inspections tell.
     pub(super) running: bool,
     /// Its service counts it among those which serve.
@@ -36,7 +38,8 @@ impl Tracked {
 
     /// A container that nobody has heard of before.
     pub(super) fn new(key: ServiceKey, one_off: bool, member: bool, ledger: Ledger) -> Self {
-        Self { key, one_off, member, ledger, entry: None, touched: None, running: false, serving: false }
+        let (entry, touched, asked_after, running, serving) = Default::default();
+        Self { key, one_off, member, ledger, entry, touched, asked_after, running, serving }
     }
 
     /// It runs, and is healthy where that is checked.

@@ -28,8 +28,8 @@ use crate::model::ServiceKey;
 /// More services than this share one set of counters, under empty names.
 const MAX_SERVICES: usize = 4096;
 
-/// Destinations whose waiting lines are told apart: as many as the configuration has.
-const DESTINATIONS: usize = 3;
+/// Destinations whose waiting lines are told apart: as many as the configuration has, three of Loki and three of OTLP.
+const DESTINATIONS: usize = 6;
 
 /// A number that only grows, or a gauge.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! Every container's lines to Loki: structured, once, nothing lost.
+//! Every container's lines to Loki, or to back ends that take OTLP: structured, once, nothing lost.
 //!
 //! ```text
 //!  json-file -> tail ----\
@@ -11,7 +11,6 @@
 pub mod ansi;
 pub mod assemble;
 mod bell;
-mod blocking;
 pub mod board;
 mod chunk;
 pub mod declare;
@@ -21,6 +20,7 @@ pub mod json_file;
 mod lanes;
 pub mod loki;
 mod options;
+pub mod otlp;
 pub mod parse;
 mod piece;
 mod pipeline;
@@ -38,6 +38,6 @@ mod worker;
 pub use follow::{Follow, FollowCounts, FollowError};
 pub use options::{Options, SourceChoice};
 pub use piece::{Mark, Piece, Position, Rank};
-pub use pipeline::{Destination, Handle, Pipeline, StartError, Surroundings};
+pub use pipeline::{Destination, Handle, Pipeline, StartError, Surroundings, To};
 pub use settings::Settings;
 pub use source::{Source, SourcePlan, source_of};

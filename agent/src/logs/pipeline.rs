@@ -24,7 +24,7 @@ use super::{
     followers::Followers,
     options::Options,
     queue::{Cursors, Limits, Queue, Store},
-    sender,
+    sender::{self, Way},
     stream::Origins,
     worker::{Parts, Side, Word, Worker},
 };
@@ -36,6 +36,7 @@ use crate::{
     },
     inventory,
     model::{ContainerId, Event},
+    otlp::{self, Protocol},
 };
 
 /// A segment of the spool: what is given up at a time when it is full.
@@ -57,8 +58,33 @@ pub struct Destination {
     pub name: String,
     /// Its folder below `logs` in the state directory.
     pub folder: &'static str,
-    /// How it is reached, the path of pushes included.
-    pub server: Server,
+    /// How it is reached.
+    pub to: To,
+}
+
+/// What is spoken with a destination.
+#[derive(Debug)]
+pub enum To {
+    /// Loki, the path of pushes included.
+    Loki(Server),
+    /// A back end that takes OTLP log records.
+    Otlp {
+        /// Over which transport.
+        protocol: Protocol,
+        /// Where; for HTTP the address is the base to which `/v1/logs` is added.
+        server: Server,
+        /// Whether requests are compressed.
+        gzip: bool,
+    },
+}
+
+impl To {
+    fn way(self) -> Result<Way, SettingsError> {
+        match self {
+            Self::Loki(server) => Client::new(server).map(Way::Loki),
+            Self::Otlp { protocol, server, gzip } => otlp::Client::new(protocol, &server, gzip).map(Way::Otlp),
+        }
+    }
 }
 
 /// Why lines cannot be sent.
@@ -179,8 +205,8 @@ impl Pipeline {
         let stop_senders = CancellationToken::new();
         let (mut queues, mut senders) = (Vec::new(), JoinSet::new());
         for (index, destination) in destinations.into_iter().enumerate() {
-            let Destination { name, folder, server } = destination;
-            let client = Client::new(server).map_err(|source| StartError::Server { name: name.clone(), source })?;
+            let Destination { name, folder, to } = destination;
+            let way = to.way().map_err(|source| StartError::Server { name: name.clone(), source })?;
             let kept = around.state.as_deref().map(|state| state.join("logs").join(folder));
             let (store, cursors, read_only) = open(kept.as_deref(), &name, &options)?;
             let limits = Limits { stream_rate: options.stream_rate, ..Limits::default() };
@@ -193,7 +219,7 @@ impl Pipeline {
                     .spool_failed(&error, "spool log lines: those on disk are sent, and come again after a restart");
             }
             let freed = bell.clone();
-            senders.spawn(sender::run(queue.clone(), client, move || freed.ring(), stop_senders.clone()));
+            senders.spawn(sender::run(queue.clone(), way, move || freed.ring(), stop_senders.clone()));
             queues.push(queue);
         }
         let (words, heard) = mpsc::sync_channel(WORDS);

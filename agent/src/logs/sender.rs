@@ -4,25 +4,28 @@
 //! waits that grow: it is tried, not stormed.
 
 mod fate;
+mod way;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use self::fate::{first_line, lost, refused, trouble, unanswered};
+pub(super) use self::way::Way;
+use self::{
+    fate::{lost, parted, refused, trouble, unanswered},
+    way::{Body, Told},
+};
 use super::{
-    blocking::blocking,
     board::Outcome,
-    loki::{self, Pusher, Reason, Sorted},
+    loki::{Pusher, Reason, Sorted},
     queue::{Item, Next, Queue, Settled},
 };
 use crate::{
-    delivery::{
-        Verdict,
-        http::{Answer, Client, SendError},
-    },
+    delivery::{Verdict, blocking, http::SendError},
     net::Backoff,
+    telemetry::spans,
 };
 
 /// Pushes on their way at a time.
@@ -42,15 +45,16 @@ const LAST_ANSWERS: Duration = Duration::from_secs(4);
 
 /// Sends what waits in `queue` until `shutdown`; then waits for what is on its way, puts the rest on disk, and returns. `freed` is called when
 /// there is room again.
-pub(super) async fn run(queue: Queue, client: Client, freed: impl Fn() + Send + Sync, shutdown: CancellationToken) {
+pub(super) async fn run(queue: Queue, way: Way, freed: impl Fn() + Send + Sync, shutdown: CancellationToken) {
     let mut sender = Sender {
         queue: &queue,
-        client: &client,
+        way: &way,
         pusher: Pusher::new(),
         retry: Backoff::seeded().between(RETRY.0, RETRY.1),
         hold: Backoff::seeded().between(HOLD.0, HOLD.1),
         paused: None,
-        doubtful: false,
+        // Each attempt may cost what is sent: one at a time until one is taken.
+        doubtful: way.gives_up(),
     };
     sender.serve(&freed, &shutdown).await;
     blocking(|| queue.close());
@@ -58,7 +62,7 @@ pub(super) async fn run(queue: Queue, client: Client, freed: impl Fn() + Send + 
 
 struct Sender<'a> {
     queue: &'a Queue,
-    client: &'a Client,
+    way: &'a Way,
     pusher: Pusher,
     retry: Backoff,
     hold: Backoff,
@@ -71,7 +75,7 @@ struct Sender<'a> {
 /// A push and what became of it.
 struct Ended {
     items: Vec<Item>,
-    answer: Result<Answer, SendError>,
+    answer: Result<Told, SendError>,
     /// Bytes of its body.
     bytes: u64,
 }
@@ -83,17 +87,21 @@ impl Sender<'_> {
         let mut end: Option<Instant> = None;
         loop {
             let now = Instant::now();
-            if end.is_some_and(|end| now >= end || (pushes.is_empty() && (self.doubtful || self.queue.is_empty()))) {
+            let kept_back = end.is_some() && self.doubtful && self.queue.log().trouble().is_some();
+            if end.is_some_and(|end| now >= end || (pushes.is_empty() && (kept_back || self.queue.is_empty()))) {
                 break;
             }
             let mut wake = self.paused.filter(|until| *until > now);
             let places = if self.doubtful { 1 } else { AT_ONCE };
             // At the end what is not taken at once is left to the next process.
-            let may_send = wake.is_none() && pushes.len() < places && !(self.doubtful && end.is_some());
+            let may_send = wake.is_none() && pushes.len() < places && !kept_back;
             if may_send {
                 match self.beside_disk(|queue| queue.take(now)) {
                     Next::Send(items) => {
-                        pushes.push(push(self.client, self.body(&items), items));
+                        let items = self.fewest(items, now);
+                        let body = self.way.body(&mut self.pusher, &items);
+                        let span = spans::push(&self.queue.log().name);
+                        pushes.push(push(self.way, body, items).instrument(span));
                         continue;
                     }
                     Next::Wait(until) => wake = until,
@@ -123,11 +131,13 @@ impl Sender<'_> {
         }
     }
 
-    /// The body of a push; empty where it is larger than any push may be, which is answered like by Loki.
-    fn body(&mut self, items: &[Item]) -> Option<bytes::Bytes> {
-        let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
-        // A mebibyte at most, a millisecond or two: another thread for it would cost as much.
-        self.pusher.body(streams).ok()
+    /// All of them; but where what is refused is given up, the first alone while refusals are to be expected.
+    fn fewest(&self, mut items: Vec<Item>, now: Instant) -> Vec<Item> {
+        if self.doubtful && self.way.gives_up() {
+            let later: Vec<_> = items.drain(items.len().min(1)..).map(|item| (item, Settled::Again)).collect();
+            self.beside_disk(|queue| queue.settle(&later, now));
+        }
+        items
     }
 
     fn settle(&mut self, Ended { items, answer, bytes }: Ended) {
@@ -135,16 +145,19 @@ impl Sender<'_> {
             self.queue.log().sent_bytes.add(bytes);
         }
         let mut sorted = match &answer {
-            Ok(answer) => loki::sort(answer.status, &answer.body, items.len()),
+            Ok(told) => told.sorted.clone(),
             Err(error) => unanswered(error),
         };
         if matches!(sorted.reason, Some(Reason::StreamRateLimit | Reason::StreamLimit)) {
             // Of a stream that was sent alone too: it waits by itself, and the destination takes all others.
             sorted.verdict = Verdict::Apart;
         }
-        let after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
+        let after = answer.as_ref().ok().and_then(|told| told.after);
         let now = Instant::now();
-        let lots = self.lots(&items, &sorted, after);
+        let lots = match (self.way.gives_up(), sorted.verdict) {
+            (true, Verdict::Delivered) => parted(items, &sorted),
+            _ => self.lots(&items, &sorted, after, answer.is_ok()),
+        };
         self.beside_disk(|queue| queue.settle(&lots, now));
         self.note(&sorted, &answer, after, now);
     }
@@ -155,10 +168,11 @@ impl Sender<'_> {
     }
 
     /// What becomes of each chunk.
-    fn lots(&self, items: &[Item], sorted: &Sorted, after: Option<Duration>) -> Vec<(Item, Settled)> {
+    fn lots(&self, items: &[Item], sorted: &Sorted, after: Option<Duration>, answered: bool) -> Vec<(Item, Settled)> {
         let alone = items.len() <= 1;
         let how = |item: &Item| match sorted.verdict {
             Verdict::Delivered => refused(item, sorted, alone),
+            Verdict::Hold if answered && self.way.gives_up() => Settled::Lost(lost(sorted)),
             Verdict::Retry | Verdict::Slower | Verdict::Hold => Settled::Again,
             Verdict::Apart if alone => Settled::Later(after),
             Verdict::Apart => Settled::Alone,
@@ -171,7 +185,7 @@ impl Sender<'_> {
     }
 
     /// What the destination as a whole is to be taken for.
-    fn note(&mut self, sorted: &Sorted, answer: &Result<Answer, SendError>, after: Option<Duration>, now: Instant) {
+    fn note(&mut self, sorted: &Sorted, answer: &Result<Told, SendError>, after: Option<Duration>, now: Instant) {
         let log = self.queue.log();
         log.push(match sorted.verdict {
             Verdict::Delivered if sorted.refusals.is_empty() => Outcome::Ok,
@@ -187,7 +201,7 @@ impl Sender<'_> {
             _ => None,
         };
         if sorted.verdict == Verdict::Drop || !sorted.refusals.is_empty() {
-            let words = answer.as_ref().map_or("", |answer| first_line(&answer.body));
+            let words = answer.as_ref().map_or("", |told| told.words.as_str());
             tracing::warn!(target: TARGET, destination = log.name, words, "log lines are refused");
         }
         let Some(wait) = wait else {
@@ -221,12 +235,9 @@ impl Sender<'_> {
 /// What is said of failed pushes is never shipped itself: it would be the next thing to fail.
 pub(super) const TARGET: &str = "spyhop::logs::sender";
 
-async fn push(client: &Client, body: Option<bytes::Bytes>, items: Vec<Item>) -> Ended {
+async fn push(way: &Way, body: Body, items: Vec<Item>) -> Ended {
     let bytes = body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
-    let answer = match body {
-        Some(body) => client.post(body, loki::CONTENT_TYPE, Some(loki::CONTENT_ENCODING)).await,
-        None => Ok(Answer { status: 413, retry_after: None, body: String::new() }),
-    };
+    let answer = way.push(body, items.len()).await;
     Ended { items, answer, bytes }
 }
 

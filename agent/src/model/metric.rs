@@ -34,13 +34,16 @@ pub enum Group {
     Probes,
     /// `spyhop_isolation_*`: who reaches whom and should not. Absent while no project of the policy has a say in it.
     Isolation,
+    /// `spyhop_otlp_*`, `spyhop_lifecycle_*` and what is counted of spans under Tempo's or the collector's names: `traces_*`. Absent while no
+    /// OTLP is taken and none sent.
+    Traces,
     /// The agent's own health: `spyhop_*` and `process_*`. Always on.
     Agent,
 }
 
 impl Group {
     /// Every group, in the order of the page.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Container,
         Self::Machine,
         Self::Node,
@@ -50,6 +53,7 @@ impl Group {
         Self::Policy,
         Self::Probes,
         Self::Isolation,
+        Self::Traces,
         Self::Agent,
     ];
 
@@ -65,6 +69,7 @@ impl Group {
             Self::Policy => "policy",
             Self::Probes => "probes",
             Self::Isolation => "isolation",
+            Self::Traces => "traces",
             Self::Agent => "agent",
         }
     }

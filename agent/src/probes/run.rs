@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use jiff::Timestamp;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     Parts, Probes,
@@ -20,7 +21,10 @@ use super::{
     schedule::Schedule,
     tls::Greeter,
 };
-use crate::policy::{Policy, probe::Kind};
+use crate::{
+    policy::{Policy, probe::Kind},
+    telemetry::spans,
+};
 
 /// Pictures come in bursts; a plan is made of the last one.
 const GAP: Duration = Duration::from_millis(100);
@@ -151,7 +155,9 @@ impl Runner {
             let life = wanted.life.clone();
             let asker = Arc::clone(&self.asker);
             // Whatever goes wrong with one ends that one: what they share is behind locks that recover.
-            let asking = AssertUnwindSafe(async move { asker.ask(&task).await }).catch_unwind();
+            let asking =
+                AssertUnwindSafe(async move { asker.ask(&task).await }.instrument(spans::probe(&wanted.target)))
+                    .catch_unwind();
             let ended = |asked: Result<Outcome, _>| asked.unwrap_or_else(|_| Outcome::without(Reason::Internal));
             self.running.push(asking.map(move |asked| (id, life, extra, ended(asked))).boxed());
         }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{Attachment, Container, InOrder as _, NetworkMode, Process},
+    model::{Attachment, Container, ContainerId, InOrder as _, NetworkMode, Process},
 };
 
 /// Largest kernel file that is read here; a host with a thousand routes has 128 KiB.
@@ -64,6 +64,12 @@ impl Standpoint {
     /// The id or name of the container the agent runs in, where it runs in one.
     pub fn own_container(&self) -> Option<&str> {
         self.own_id.as_deref()
+    }
+
+    /// The container in a picture which this process runs in, where it runs in one.
+    pub fn own_container_in(snapshot: &Snapshot, local_engine: bool) -> Option<ContainerId> {
+        let own = Self::discover(local_engine).own_id?;
+        by_id_or_name(snapshot, &own).map(|entry| entry.container.id.clone())
     }
 
     /// The port on which the agent itself is found.

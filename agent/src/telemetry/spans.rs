@@ -31,7 +31,7 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{Layer as _, Registry, layer::Context};
 
 /// Target of these spans: the log's level says nothing of them.
-pub const TARGET: &str = "spyhop::spans";
+pub const TARGET: &str = "spyhop_spans";
 
 /// Requests of the exporter that wait to be queued; each is of 512 spans at most.
 const WAITING: usize = 16;

@@ -14,7 +14,7 @@ pub struct Caller {
 pub enum Way {
     /// TCP: the peer's address and our own end.
     Tcp {
-        /// `getpeername`.
+        /// `getpeername`, of IPv4 as such on a door for both versions. Behind a proxy that is believed whom it names, with port 0.
         peer: SocketAddr,
         /// `getsockname`.
         local: SocketAddr,

@@ -10,7 +10,8 @@ use crate::otlp::Signal;
 
 /// Takes requests. One for all receivers.
 pub trait Intake: Send + Sync + 'static {
-    /// Called once for each connection, when it is accepted: who it is from is bound then and there. Must not block.
+    /// Called once for each connection, when it is accepted: who it is from is bound then and there; and for each request that a trusted
+    /// proxy passes on for somebody. Must not block.
     fn greet(&self, caller: Caller) -> Bound;
 
     /// Takes the protobuf bytes of one `Export*ServiceRequest`, decompressed. Ready when the request is acknowledged or refused; dropping the

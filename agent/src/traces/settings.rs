@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use crate::otlp::Protocol;
 use crate::{delivery::http, model::Glob, otlp::Signal};
 
 /// Sections `traces`, `otlp`, `otlp_2`, `otlp_3`.
@@ -131,13 +132,4 @@ pub struct Destination {
     pub gzip: bool,
     /// Which signals it gets.
     pub signals: Vec<Signal>,
-}
-
-/// What is spoken with a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// OTLP/gRPC.
-    Grpc,
-    /// OTLP/HTTP with protobuf.
-    Http,
 }

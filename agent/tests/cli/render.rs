@@ -23,7 +23,8 @@ fn the_default_rules_are_those_of_the_repository() {
             "logs.yml",
             "policy.yml",
             "probes.yml",
-            "targets.yml"
+            "targets.yml",
+            "traces.yml"
         ]
     );
     for name in &names {

@@ -62,6 +62,7 @@ async fn pages_of_the_collectors_are_served() {
         policy: Default::default(),
         probes: Default::default(),
         isolation: Default::default(),
+        traces: None,
         metrics,
         settings,
         gate,

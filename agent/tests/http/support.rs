@@ -82,6 +82,7 @@ impl Server {
             policy: Default::default(),
             probes: Default::default(),
             isolation: Default::default(),
+            traces: None,
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),

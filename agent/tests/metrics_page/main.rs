@@ -15,6 +15,7 @@ mod isolation;
 mod kernel;
 mod probes;
 mod synthetic;
+mod traces;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,14 +26,19 @@ use std::{
 };
 
 use spyhop::{
+    collectors::Collector,
     exposition::{Format, catalogue},
     model::metric::{Family, Group},
     telemetry::SELF_FAMILIES,
+    traces::Names,
 };
 
 fn page(format: Format, groups: Option<&[Group]>) -> String {
+    page_of(synthetic::collector(), format, groups)
+}
+
+fn page_of(mut collector: Collector<synthetic::Kernel>, format: Format, groups: Option<&[Group]>) -> String {
     let groups = groups.map(|groups| groups.iter().copied().collect::<BTreeSet<_>>());
-    let mut collector = synthetic::collector();
     String::from_utf8(collector.scrape(format, groups.as_ref(), synthetic::moment(1)).to_vec()).unwrap()
 }
 
@@ -109,6 +115,9 @@ fn page_and_catalogue_hold_the_same_families() {
         }
         let in_catalogue: BTreeMap<String, String> =
             catalogue::all().map(|family| (name_of(family).to_owned(), type_of(family).to_owned())).collect();
+        // A page has metrics from spans under one of two families of names.
+        let others = families(&page_of(synthetic::collector_under(Names::Connector), format, Some(&[Group::Traces])));
+        on_page.extend(others.into_iter().map(|(name, kind, _)| (name, kind)));
         assert_eq!(on_page, in_catalogue);
     }
 }

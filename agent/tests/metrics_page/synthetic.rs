@@ -18,6 +18,7 @@ use spyhop::{
     policy::{self, Class, Exception, Layer, Limits, Policy, Project, RootFiles, ServiceRule, Severity, Tier},
     targets::{Targets, Verdict},
     telemetry::{EngineCall, HttpAnswer, Metrics, Outcome, Sandboxed},
+    traces::Names,
 };
 
 use super::{
@@ -34,6 +35,11 @@ pub(crate) fn at(second: i64) -> Timestamp {
 
 /// The collector of the synthetic host after a first scrape, so that rates over time are known in the next one.
 pub(crate) fn collector() -> Collector<Kernel> {
+    collector_under(Names::Tempo)
+}
+
+/// The same with metrics from spans under these names.
+pub(crate) fn collector_under(names: Names) -> Collector<Kernel> {
     let reader = Reader::new();
     reader.publish(snapshot());
     let metrics = metrics();
@@ -43,6 +49,7 @@ pub(crate) fn collector() -> Collector<Kernel> {
         policy: Some(policy()),
         probes: Some(super::probes::board()),
         isolation: Some(super::isolation::board()),
+        traces: Some(super::traces::board(names)),
         labels: NamePatterns::new(["com.docker.*", "org.label-schema.group", "hostile*"]),
         build: Build { version: "0.0.0", revision: "0123abc" },
         ..Settings::default()

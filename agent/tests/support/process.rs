@@ -62,17 +62,25 @@ pub fn cpu_of_all(pid: u32) -> Option<Duration> {
 
 /// The TCP port the process listens on, once there is one: how a test finds a server which was told to take port 0.
 pub fn listening(pid: u32) -> Option<SocketAddr> {
+    all_listening(pid)?.first().copied()
+}
+
+/// Every TCP port over IPv4 the process listens on, in the kernel's order.
+pub fn all_listening(pid: u32) -> Option<Vec<SocketAddr>> {
     let sockets = sockets(pid)?;
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
-    let row = table.lines().skip(1).find_map(|line| {
+    let rows = table.lines().skip(1).filter_map(|line| {
         let fields: Vec<_> = line.split_ascii_whitespace().collect();
         let listens = fields.get(3) == Some(&"0A") && fields.get(9).is_some_and(|inode| sockets.contains(*inode));
-        listens.then(|| fields.get(1).copied()).flatten()
-    })?;
-    let (address, port) = row.split_once(':')?;
-    // The kernel prints the address as one number in the machine's byte order.
-    let address = Ipv4Addr::from(u32::from_str_radix(address, 16).ok()?.to_ne_bytes());
-    Some((address, u16::from_str_radix(port, 16).ok()?).into())
+        listens.then(|| fields.get(1).map(|row| (*row).to_owned())).flatten()
+    });
+    rows.map(|row| {
+        let (address, port) = row.split_once(':')?;
+        // The kernel prints the address as one number in the machine's byte order.
+        let address = Ipv4Addr::from(u32::from_str_radix(address, 16).ok()?.to_ne_bytes());
+        Some((address, u16::from_str_radix(port, 16).ok()?).into())
+    })
+    .collect()
 }
 
 fn sockets(pid: u32) -> Option<BTreeSet<String>> {

@@ -18,7 +18,8 @@ use crate::{
     metrics::Metrics,
     routes::Service,
     server,
-    settings::{OnTerm, Settings},
+    settings::{MAX_NEIGHBOURS, OnTerm, Settings},
+    traces,
 };
 
 /// What a shell reports for a program killed by SIGTERM.
@@ -41,6 +42,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<u8> {
     let (logger, log_ending) =
         logs::start(&settings, watched.clone(), metrics.clone(), Arc::clone(&dice)).context("start the log thread")?;
     let (exit, exit_asked) = mpsc::channel(1);
+    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let tracer = traces::start(&settings, Arc::clone(&dice), logger.clone(), &tasks, &shutdown);
+    let caller = Caller::new(&settings, metrics.clone(), logger.clone(), Arc::clone(&dice), tracer.clone());
+    anyhow::ensure!(settings.relay.len() <= MAX_NEIGHBOURS, "more than {MAX_NEIGHBOURS} neighbours to relay to");
     let service = Arc::new(Service {
         name: settings.name.clone(),
         knobs,
@@ -51,8 +56,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<u8> {
         dice: Arc::clone(&dice),
         bearer: settings.bearer_file.as_deref().map(token).transpose()?,
         exit,
+        tracer,
+        caller,
+        relay: settings.relay.clone(),
     });
-    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let until_end = end(&settings, signals, exit_asked, &logger);
 
     let outcome = tokio::select! {
@@ -90,8 +97,7 @@ async fn serve(
     }
     service.logger.write(Line::new(Level::Info, "listening").field("address", address.to_string()));
 
-    let caller = Caller::new(settings, service.metrics.clone(), service.logger.clone(), Arc::clone(&service.dice));
-    caller.start(&settings.call, tasks, shutdown)?;
+    service.caller.clone().start(&settings.call, tasks, shutdown)?;
     tasks.spawn(shutdown.clone().run_until_cancelled_owned(appetite::memory(knobs.clone(), settings.memory_max_mib)));
     tasks.spawn(shutdown.clone().run_until_cancelled_owned(appetite::cpu(knobs)));
     tasks.spawn(server::serve(listener, service, shutdown.clone(), settings.drain));

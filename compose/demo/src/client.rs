@@ -4,14 +4,14 @@ use std::{io, time::Duration};
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty};
+use http::{Method, Request, StatusCode, Uri, header, request::Builder};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{settings::Healthcheck, stores};
+use crate::{settings::Healthcheck, stores, traces};
 
 /// An answer is read up to here, then the connection is closed.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -45,19 +45,43 @@ impl Failure {
 }
 
 /// Asks once, on a connection of its own, and gives the status.
-pub async fn get(url: &Uri, request_id: &str, patience: Duration) -> Result<StatusCode, Failure> {
-    tokio::time::timeout(patience, request(url, request_id)).await.map_err(|_| Failure::TimedOut(patience))?
+pub async fn get(
+    url: &Uri,
+    request_id: &str,
+    context: Option<&traces::Context>,
+    patience: Duration,
+) -> Result<StatusCode, Failure> {
+    let mut question = Request::builder().method(Method::GET).header("x-request-id", request_id);
+    if let (Some(context), Some(headers)) = (context, question.headers_mut()) {
+        context.write(headers);
+    }
+    within(patience, request(url, question, Bytes::new())).await
+}
+
+/// Sends JSON once, likewise.
+pub async fn post(url: &Uri, body: String, patience: Duration) -> Result<StatusCode, Failure> {
+    let question = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");
+    within(patience, request(url, question, body.into())).await
+}
+
+async fn within<T>(patience: Duration, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(patience, answer).await.map_err(|_| Failure::TimedOut(patience))?
 }
 
 /// [`get`], or the question which fits the scheme of the URL.
-pub async fn ask(url: &Uri, request_id: &str, patience: Duration) -> Result<StatusCode, Failure> {
+pub async fn ask(
+    url: &Uri,
+    request_id: &str,
+    context: Option<&traces::Context>,
+    patience: Duration,
+) -> Result<StatusCode, Failure> {
     if url.scheme_str() == Some("http") {
-        return get(url, request_id, patience).await;
+        return get(url, request_id, context, patience).await;
     }
-    tokio::time::timeout(patience, stores::ask(url)).await.map_err(|_| Failure::TimedOut(patience))?
+    within(patience, stores::ask(url)).await
 }
 
-async fn request(url: &Uri, request_id: &str) -> Result<StatusCode, Failure> {
+async fn request(url: &Uri, question: Builder, body: Bytes) -> Result<StatusCode, Failure> {
     let not_a_url = || Failure::Url(url.clone());
     let authority = url.authority().filter(|_| url.scheme_str() == Some("http")).ok_or_else(not_a_url)?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -66,10 +90,10 @@ async fn request(url: &Uri, request_id: &str) -> Result<StatusCode, Failure> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Dropped, and with it the connection, when this call ends or is given up.
     let _driver = AbortOnDropHandle::new(tokio::spawn(connection));
-    let request = Request::get(url.path_and_query().map_or("/", |path| path.as_str()))
+    let request = question
+        .uri(url.path_and_query().map_or("/", |path| path.as_str()))
         .header(header::HOST, authority.as_str())
-        .header("x-request-id", request_id)
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(body))
         .map_err(|_| not_a_url())?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();
@@ -95,7 +119,7 @@ pub async fn healthcheck(check: &Healthcheck) -> anyhow::Result<()> {
         Some(url) => url.clone(),
         None => format!("http://127.0.0.1:{}/health", check.port).parse().context("build the URL")?,
     };
-    let status = get(&url, "healthcheck", check.timeout).await.with_context(|| format!("check {url}"))?;
+    let status = get(&url, "healthcheck", None, check.timeout).await.with_context(|| format!("check {url}"))?;
     anyhow::ensure!(status.is_success(), "check {url}: {status}");
     println!("{url}: {status}");
     Ok(())

@@ -3,6 +3,7 @@
 //! ```text
 //!  flags, environment -> settings -> app --+-> server -> routes   health, metrics, control, the service's own work
 //!                                          +-> calls              requests to neighbours, through client and stores
+//!                                          +-> traces             spans of both, to an OTLP endpoint
 //!                                          +-> logs               generated and request lines, a thread of its own
 //!  POST /control ----> control -> knobs ---+-> appetite           memory and CPU
 //! ```
@@ -25,5 +26,6 @@ pub mod routes;
 pub mod server;
 pub mod settings;
 pub mod stores;
+pub mod traces;
 pub mod traefik;
 pub mod units;

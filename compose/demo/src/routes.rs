@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full, Limited};
@@ -25,11 +25,13 @@ use tokio::{
 };
 
 use crate::{
+    calls::Caller,
     control::Change,
     dice::Dice,
     knobs::{Knobs, Mode},
     logs::{Level, Line, Logger},
     metrics::{self, Metrics},
+    traces::{Context, Kind, Span, Tracer},
 };
 
 /// The largest body `POST /control` reads.
@@ -64,6 +66,12 @@ pub struct Service {
     pub bearer: Option<String>,
     /// Takes the code with which to end the process.
     pub exit: mpsc::Sender<u8>,
+    /// Makes spans, if anybody wants them.
+    pub tracer: Tracer,
+    /// Asks neighbours.
+    pub caller: Caller,
+    /// Those who are asked for each request to `/` and `/api`.
+    pub relay: Vec<Uri>,
 }
 
 /// Status, type and body of an answer.
@@ -84,14 +92,24 @@ pub async fn answer(service: &Service, request: Request<Incoming>) -> Response<F
     let began = Instant::now();
     let request_id = request_id(&request).unwrap_or_else(|| service.dice.request_id());
     let (method, route) = (known_method(request.method()), known_route(request.uri().path()));
-    let Reply(status, content_type, body) = reply(service, method, route, request, &request_id).await;
+    let came = Context::of(request.headers());
+    let span = service.tracer.begin(Kind::Server, came.as_ref());
+    let context = span.as_ref().map(Span::context).or(came.as_ref()).cloned();
+    let Reply(status, content_type, body) = reply(service, method, route, request, &request_id, context.as_ref()).await;
     let took = began.elapsed();
+    if let Some(span) = span {
+        served(&service.tracer, span, method, route, status);
+    }
     service.metrics.request(method, route, status.as_u16(), took);
     if service.log_requests {
         let level = if status.is_server_error() { Level::Error } else { Level::Info };
         let line = Line::new(level, "request served").request(request_id.clone()).field("method", method);
         let line = line.field("route", route).field("status", status.as_u16());
-        service.logger.write(line.field("duration_ms", took.as_millis() as u64));
+        let line = line.field("duration_ms", took.as_millis() as u64);
+        service.logger.write(match context {
+            Some(context) => line.field("trace_id", context.trace_id()),
+            None => line,
+        });
     }
     let mut answer = Response::builder();
     if status == StatusCode::UNAUTHORIZED {
@@ -106,13 +124,31 @@ pub async fn answer(service: &Service, request: Request<Incoming>) -> Response<F
         .unwrap_or_default()
 }
 
-async fn reply(service: &Service, method: &str, route: &str, request: Request<Incoming>, request_id: &str) -> Reply {
+/// Ends the span of a request, with what semantic conventions say of one.
+fn served(tracer: &Tracer, mut span: Span, method: &str, route: &str, status: StatusCode) {
+    span.text("http.request.method", method);
+    span.text("http.route", route);
+    span.number("http.response.status_code", status.as_u16().into());
+    if status.is_server_error() {
+        span.fail(status.as_str());
+    }
+    tracer.end(span, format!("{method} {route}"));
+}
+
+async fn reply(
+    service: &Service,
+    method: &str,
+    route: &str,
+    request: Request<Incoming>,
+    request_id: &str,
+    context: Option<&Context>,
+) -> Reply {
     match (method, route) {
-        ("GET" | "HEAD", "/") => work(service, request_id).await,
+        ("GET" | "HEAD", "/") => work(service, request_id, context).await,
         ("GET" | "HEAD", "/api") if !is_let_in(service, &request) => {
             Reply::error(StatusCode::UNAUTHORIZED, "no valid token")
         }
-        ("GET" | "HEAD", "/api") => work(service, request_id).await,
+        ("GET" | "HEAD", "/api") => work(service, request_id, context).await,
         ("GET" | "HEAD", "/health") => health(service, |knobs| knobs.health).await,
         ("GET" | "HEAD", "/health/ready") => health(service, |knobs| knobs.ready).await,
         ("GET" | "HEAD", "/health/live") => health(service, |knobs| knobs.live).await,
@@ -127,7 +163,7 @@ async fn reply(service: &Service, method: &str, route: &str, request: Request<In
     }
 }
 
-async fn work(service: &Service, request_id: &str) -> Reply {
+async fn work(service: &Service, request_id: &str, context: Option<&Context>) -> Reply {
     let (latency, error_rate) = {
         let knobs = service.knobs.borrow();
         (knobs.latency.at(service.dice.fraction()), knobs.error_rate)
@@ -135,6 +171,11 @@ async fn work(service: &Service, request_id: &str) -> Reply {
     tokio::time::sleep(latency).await;
     if service.dice.happens(error_rate) {
         return Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "planned failure");
+    }
+    for url in &service.relay {
+        if !service.caller.call(url, request_id, context).await {
+            return Reply::error(StatusCode::BAD_GATEWAY, format!("{url} failed"));
+        }
     }
     Reply::json(StatusCode::OK, &json!({ "service": service.name, "request_id": request_id }))
 }

@@ -162,6 +162,17 @@ pub struct Settings {
     #[arg(long, env = "DEMO_CALL_TIMEOUT", value_parser = units::duration, default_value = "2s", help_heading = "Neighbours")]
     pub call_timeout: Duration,
 
+    /// Neighbours to ask while / and /api are answered, with the trace of the request passed on; one that fails makes it 502
+    #[arg(long, env = "DEMO_RELAY", value_delimiter = ',', value_name = "URL", value_parser = neighbour, help_heading = "Neighbours")]
+    pub relay: Vec<Uri>,
+
+    /// Where spans of answers and calls go: an endpoint of OTLP over HTTP, such as http://agent:4318; without it there are none
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = endpoint, help_heading = "Traces")]
+    pub otlp_endpoint: Option<Endpoint>,
+    /// Name of the service in them [default: unknown_service:spyhop-demo, as of any program that was given none]
+    #[arg(long, env = "OTEL_SERVICE_NAME", help_heading = "Traces")]
+    pub service_name: Option<String>,
+
     /// Generated lines a second
     #[arg(long, env = "DEMO_LOG_RATE", value_parser = units::rate, default_value = "0", help_heading = "Logs")]
     pub log_rate: f64,
@@ -243,6 +254,19 @@ fn neighbour(text: &str) -> Result<Uri, units::Malformed> {
     }
 }
 
+/// Where spans go. An empty variable is as good as none, as the SDKs have it: compose files can hand theirs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(pub Option<Uri>);
+
+/// A URL to which `client` can post, or nothing.
+fn endpoint(text: &str) -> Result<Endpoint, units::Malformed> {
+    if text.is_empty() {
+        return Ok(Endpoint(None));
+    }
+    let url = neighbour(text).ok().filter(|url| url.scheme_str() == Some("http"));
+    url.map(|url| Endpoint(Some(url))).ok_or_else(|| units::Malformed::new(text, "an http:// URL"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +295,20 @@ mod tests {
         assert_eq!(call("http://api:8080/,http://db:1/x,redis://r:6379,postgres://p").ok(), Some(4));
         for refused in ["https://api/", "api:8080", "/health", ""] {
             assert!(call(refused).is_err(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_over_http_or_none() {
+        let endpoint = |text: &str| {
+            Cli::try_parse_from(["spyhop-demo", "--otlp-endpoint", text]).map(|cli| cli.settings.otlp_endpoint)
+        };
+        assert_eq!(endpoint("").ok(), Some(Some(Endpoint(None))));
+        assert!(
+            endpoint("http://agent:4318").is_ok_and(|endpoint| endpoint.is_some_and(|endpoint| endpoint.0.is_some()))
+        );
+        for refused in ["https://agent:4318", "agent:4318", "redis://agent:4318"] {
+            assert!(endpoint(refused).is_err(), "{refused:?}");
         }
     }
 }

@@ -14,7 +14,9 @@ use crate::{
         verdict::{Court, Look, Report, Wanted as _},
         watch::Round,
     },
+    model::ContainerId,
     policy::{Class, Finding, NotChecked, Verdict},
+    targets::Standpoint,
 };
 
 /// Names in one line of a report for people.
@@ -39,12 +41,15 @@ pub(super) fn join(
     verdict: &Verdict,
     wanted: Wanted,
 ) -> anyhow::Result<Verdict> {
-    let intent = Arc::new(Intent::resolve(&config.policy, snapshot));
+    // `docker exec` into the agent's container runs beside the agent: what is its own is no finding either way.
+    let own = Standpoint::own_container_in(snapshot, !wanted.elsewhere);
+    let id = own.as_ref().map(ContainerId::as_str);
+    let intent = Arc::new(Intent::resolve(&config.policy, snapshot).with_agent(snapshot, id));
     let fixed = fixed::look(&intent, snapshot);
     let around = &app::IsolationAround {
         elsewhere: wanted.elsewhere,
         port: config.http.listen.port(),
-        own: None,
+        own,
         helper: app::helper(config, None),
         probes: Default::default(),
     };

@@ -1,10 +1,10 @@
 //! What a server answered, as far as it is looked at.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use jiff::{Timestamp, fmt::rfc2822};
 
 /// Longest body that is read, in bytes: an answer to a push is a sentence, or a few of them.
@@ -20,19 +20,26 @@ pub struct Answer {
     pub status: u16,
     /// How long the server asks to be left alone, at most [`MAX_RETRY_AFTER`].
     pub retry_after: Option<Duration>,
-    /// The body as text, at most [`MAX_BODY`] bytes of it; what is not UTF-8 is replaced.
-    pub body: String,
+    /// At most [`MAX_BODY`] bytes of the body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
 }
 
 /// What a body has given so far.
 #[derive(Debug, Default)]
-pub(super) struct Text {
-    bytes: Vec<u8>,
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
     /// Its end came.
     pub(super) whole: bool,
 }
 
-impl Text {
+impl Body {
     /// Reads until the end, or until there is no more room. Can be broken off anywhere: what was read stays.
     pub(super) async fn read(&mut self, mut body: Incoming) -> hyper::Result<()> {
         while let Some(frame) = body.frame().await {
@@ -45,10 +52,6 @@ impl Text {
         }
         self.whole = body.is_end_stream();
         Ok(())
-    }
-
-    pub(super) fn into_string(self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 }
 

@@ -13,6 +13,7 @@ mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod limits;
+mod owed;
 mod recovery;
 mod segment;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use self::limits::{
     Kept, Lane, Limits, Lost, MAX_KEY, MAX_KEYS, MAX_LANES, MAX_META, MAX_PAYLOAD, MAX_SEGMENTS, Place, Record,
     Recovery, SpoolError, Why,
 };
+pub use self::owed::Owed;
 use self::segment::{Segment, Taken};
 use super::disk::Disk;
 
@@ -59,13 +61,19 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Puts a record at the end of a lane. It survives the process at return, and a power loss from the next [`Self::sync`] on.
+    /// Puts a record at the end of a lane, and tells where it stands. It survives the process at return, and a power loss from the next
+    /// [`Self::sync`] on.
     ///
     /// Where it does not fit, the oldest records of all lanes are given up for it, by whole segments, and told to `lost` first.
     ///
     /// # Errors
     /// [`SpoolError`]: nothing was kept of the record, and everything else is as it was, but for what was told to `lost`.
-    pub fn append(&mut self, key: &[u8], record: Record<'_>, lost: &mut dyn FnMut(Lost<'_>)) -> Result<(), SpoolError> {
+    pub fn append(
+        &mut self,
+        key: &[u8],
+        record: Record<'_>,
+        lost: &mut dyn FnMut(Lost<'_>),
+    ) -> Result<Place, SpoolError> {
         let length = (format::RECORD + record.meta.len() + record.payload.len()) as u64;
         if key.len() > MAX_KEY {
             return Err(SpoolError::Key(key.len()));
@@ -101,16 +109,17 @@ impl Spool {
         key: &[u8],
         record: &Record<'_>,
         lost: &mut dyn FnMut(Lost<'_>),
-    ) -> Option<Result<(), SpoolError>> {
+    ) -> Option<Result<Place, SpoolError>> {
         let segment = self.lanes.get_mut(key)?.back_mut()?;
         let (sequence, before) = (segment.sequence, segment.size);
+        let place = Place { sequence, at: segment.end };
         let done = segment.append(&self.disk, &self.folder, record, &mut self.buffer);
         self.bytes = self.bytes - before + segment.size;
         self.buffer.shrink_to(BUFFER);
         match done {
             Ok(()) => {
                 self.dirty.insert(sequence);
-                Some(Ok(()))
+                Some(Ok(place))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Somebody removed it. Those before it in the lane may be there.
@@ -123,17 +132,18 @@ impl Spool {
         }
     }
 
-    fn append_new(&mut self, key: &[u8], record: &Record<'_>) -> Result<(), SpoolError> {
+    fn append_new(&mut self, key: &[u8], record: &Record<'_>) -> Result<Place, SpoolError> {
         let sequence = self.next;
         self.next += 1;
         let written = Segment::write(&self.disk, &self.folder, sequence, key, record, &mut self.buffer);
         self.buffer.shrink_to(BUFFER);
         match written {
             Ok(segment) => {
+                let place = segment.place();
                 self.adopt(key, segment);
                 self.dirty.insert(sequence);
                 self.dirty_folder = true;
-                Ok(())
+                Ok(place)
             }
             Err(error) => {
                 // What is there holds no whole record: the next start would remove it too. Unless it is somebody else's.

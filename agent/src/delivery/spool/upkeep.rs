@@ -107,27 +107,11 @@ impl Spool {
     /// # Errors
     /// The first of what the disk refused; the rest is flushed, and what is not is tried again the next time.
     pub fn sync(&mut self) -> Result<(), SpoolError> {
-        let mut result = self.settle();
-        for sequence in std::mem::take(&mut self.dirty) {
-            let path = Segment::path(&self.folder, sequence);
-            match self.disk.open(&path, true).and_then(|file| self.disk.sync(&file)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    self.dirty.insert(sequence);
-                    result = result.and(Err(self.refused("flush", sequence, error)));
-                }
-                _ => {}
-            }
-        }
-        if self.dirty_folder {
-            match self.disk.sync_folder(&self.folder) {
-                Ok(()) => self.dirty_folder = false,
-                Err(source) => {
-                    let path = self.folder.clone();
-                    result = result.and(Err(SpoolError::Disk { verb: "flush", path, source }));
-                }
-            }
-        }
-        result
+        let settled = self.settle();
+        let mut owed = self.owed();
+        let flushed = owed.flush();
+        self.still_owed(owed);
+        settled.and(flushed)
     }
 
     /// Asks the disk again for what it refused.

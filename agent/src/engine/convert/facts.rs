@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The engine's versions and the one agreed on.
-pub(in crate::engine) fn version(answer: &api::SystemVersion, negotiated: ApiVersion) -> EngineVersion {
+pub(in crate::engine) fn version(answer: &bollard::models::SystemVersion, negotiated: ApiVersion) -> EngineVersion {
     EngineVersion {
         version: word(answer.version.as_deref()).unwrap_or_default(),
         api_version: word(answer.api_version.as_deref()).unwrap_or_default(),
@@ -16,11 +16,7 @@ pub(in crate::engine) fn version(answer: &api::SystemVersion, negotiated: ApiVer
         os: word(answer.os.as_deref()),
         arch: word(answer.arch.as_deref()),
         kernel: word(answer.kernel_version.as_deref()),
-        podman: answer
-            .components
-            .iter()
-            .flatten()
-            .any(|part| part.name.as_ref().is_some_and(|name| name.contains("Podman"))),
+        podman: answer.components.iter().flatten().any(|component| component.name.contains("Podman")),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{api, word};
 use crate::model::{Attachment, Gateway, InOrder as _, LinkOptions, Network, PublishedPort};
 
 /// One network; `None` without an id or a name, for nothing could be joined to it.
-pub(in crate::engine) fn network(answer: api::Network) -> Option<Network> {
+pub(in crate::engine) fn network(answer: bollard::models::Network) -> Option<Network> {
     let ranges = answer.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
     let labels = answer.labels.unwrap_or_default();
     let label = |name: &str| word(labels.get(name).map(String::as_str));

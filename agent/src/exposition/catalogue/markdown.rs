@@ -102,6 +102,15 @@ const fn chapter(group: Group) -> (&'static str, &'static str) {
              has. Names in labels are the policy's: whoever is in no policy is `external`, `host`, `other_project`, `unlisted` or `agent`. What a tier \
              that does not run would say is absent.",
         ),
+        Group::Traces => (
+            "OTLP, lifecycle traces and metrics from spans",
+            "What is taken, attributed and sent as OTLP ([traces.md](traces.md)); absent while none is. `traces_spanmetrics_*` is what Tempo's \
+             metrics generator makes of spans and `traces_span_metrics_*` what the collector's connector does; `traces.red` says which of the \
+             two there is. They are made on the host, of every span before any is sampled away, and carry in OpenMetrics an exemplar a bucket, \
+             the last trace that may be found (`traceID`, or the connector's `trace_id`). What is above `traces.red_max_series` is one series \
+             without these labels, with `metric_overflow=\"true\"` or the connector's `otel_metric_overflow=\"true\"`. A series that got \
+             nothing for 15 minutes goes.",
+        ),
         Group::Agent => ("The agent", "Always on."),
     }
 }

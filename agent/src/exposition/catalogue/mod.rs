@@ -19,6 +19,7 @@ pub mod probe;
 pub mod probe_figures;
 pub mod service;
 pub mod target;
+pub mod traces;
 
 pub use left_out::{LEFT_OUT, LeftOut};
 pub use markdown::markdown;
@@ -51,7 +52,7 @@ use families;
 
 /// Every family, group by group.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    let tables: [&[&'static Family]; 15] = [
+    let tables: [&[&'static Family]; 16] = [
         container::FAMILIES,
         memory::FAMILIES,
         io::FAMILIES,
@@ -65,6 +66,7 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         probe::FAMILIES,
         probe_figures::FAMILIES,
         isolation::FAMILIES,
+        traces::FAMILIES,
         agent::FAMILIES,
         SELF_FAMILIES,
     ];
@@ -101,7 +103,7 @@ pub fn common_labels(family: &Family) -> &'static [&'static str] {
             &["host", "project", "service", "replica", "probe", "kind"]
         }
         Group::Probes => &["host", "project", "service", "replica", "probe", "kind", "target"],
-        Group::Isolation => &["host"],
+        Group::Isolation | Group::Traces => &["host"],
         Group::Node | Group::Agent => &[],
     }
 }

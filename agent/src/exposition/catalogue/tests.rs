@@ -80,6 +80,7 @@ fn prefixes_say_the_group() {
             Group::Policy => &["spyhop_policy_", "spyhop_finding", "spyhop_checks_", "spyhop_service_tier_info"],
             Group::Probes => &["spyhop_probe", "probe_", "spyhop_redis_", "spyhop_postgres_", "spyhop_traefik_"],
             Group::Isolation => &["spyhop_isolation_"],
+            Group::Traces => &["spyhop_otlp_", "spyhop_lifecycle_", "spyhop_red_", "traces_"],
             Group::Agent => &["spyhop_", "process_"],
         };
         assert!(prefixes.iter().any(|prefix| family.name.starts_with(prefix)), "{}", family.name);

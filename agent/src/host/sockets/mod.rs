@@ -3,6 +3,7 @@
 //! ```text
 //!  namespace  /proc/<pid>/net of one process: which namespace it is, what it counts, its tables row by row
 //!  table      a row of tcp, tcp6, udp, udp6          counts  sockstat, sockstat6, snmp: is a table worth reading
+//!  owner      whose socket it is: ends -> inode -> process -> containers
 //!  local      fib_trie, if_inet6, route, ipv6_route  diag    the same rows asked of the kernel (sock_diag(7))
 //! ```
 //!
@@ -16,6 +17,7 @@ pub mod diag;
 mod hex;
 mod local;
 mod namespace;
+mod owner;
 mod process;
 mod table;
 
@@ -23,6 +25,7 @@ pub use counts::Counts;
 pub use diag::Diag;
 pub use local::{v4_addresses, v4_gateways, v6_addresses, v6_gateways};
 pub use namespace::{Buffer, Namespace};
+pub use owner::{Descriptor, containers_of, descriptor_of, numbers_agree};
 pub use process::{Stranger, sees_host};
 pub use table::{Row, Strange, Table, row};
 

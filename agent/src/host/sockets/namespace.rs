@@ -96,26 +96,46 @@ impl Namespace {
     ///
     /// # Errors
     /// What the system says; the process has ended.
-    pub fn rows(&self, table: Table, buffer: &mut Buffer, each: impl FnMut(Row) -> ControlFlow<()>) -> io::Result<u64> {
+    pub fn rows(
+        &self,
+        table: Table,
+        buffer: &mut Buffer,
+        mut each: impl FnMut(Row) -> ControlFlow<()>,
+    ) -> io::Result<u64> {
+        let Some(file) = self.table(table)? else { return Ok(0) };
+        let mut strange = 0;
+        lines(file, buffer, |line| {
+            match row(line, table) {
+                Ok(Some(row)) => return each(row),
+                Ok(None) => {}
+                Err(super::Strange) => strange += 1,
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(strange)
+    }
+
+    /// The file of a table; `None` of IPv6 on a kernel without.
+    pub(super) fn table(&self, table: Table) -> io::Result<Option<File>> {
         match open(&self.process.join(table.path())) {
-            Ok(file) => pieces(file, table, buffer, each),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && table.is_v6() && self.process.exists() => Ok(0),
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && table.is_v6() && self.process.exists() => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
-/// Reads a table piece by piece, so that one of a hundred thousand rows needs no more memory than one of ten.
+/// Reads a table piece by piece, so that one of a hundred thousand rows needs no more memory than one of ten, and hands out its lines but the
+/// heading until `each` has had enough.
 ///
 /// A piece shorter than [`LAST_PIECE`] is the last: to be told so by the kernel costs another walk through all its sockets, as much as the
 /// reading itself.
-fn pieces(
+pub(super) fn lines(
     mut file: File,
-    table: Table,
     buffer: &mut Buffer,
-    mut each: impl FnMut(Row) -> ControlFlow<()>,
-) -> io::Result<u64> {
-    let (mut kept, mut strange, mut heading) = (0, 0, true);
+    mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> io::Result<()> {
+    let (mut kept, mut heading) = (0, true);
     loop {
         let Some(room) = buffer.0.get_mut(kept..).filter(|room| !room.is_empty()) else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a line without an end"));
@@ -129,21 +149,12 @@ fn pieces(
         let last = read < LAST_PIECE;
         let whole = if last { bytes.len() } else { memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1) };
         for line in super::super::parse::lines(bytes.get(..whole).unwrap_or_default()) {
-            if std::mem::take(&mut heading) {
-                continue;
-            }
-            match row(line, table) {
-                Ok(Some(row)) => {
-                    if each(row).is_break() {
-                        return Ok(strange);
-                    }
-                }
-                Ok(None) => {}
-                Err(super::Strange) => strange += 1,
+            if !std::mem::take(&mut heading) && each(line).is_break() {
+                return Ok(());
             }
         }
         if last {
-            return Ok(strange);
+            return Ok(());
         }
         let end = bytes.len();
         kept = end - whole;

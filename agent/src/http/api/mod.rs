@@ -11,6 +11,7 @@ pub(in crate::http) mod isolation;
 pub(in crate::http) mod logs;
 pub(in crate::http) mod probes;
 mod service;
+pub(in crate::http) mod traces;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -35,6 +36,8 @@ pub(super) struct View<'a> {
     pub(super) policy: Option<&'a policy::Board>,
     /// Who reaches whom.
     pub(super) isolation: Option<&'a crate::isolation::board::Board>,
+    /// `None` while nothing is taken or sent as OTLP.
+    pub(super) traces: Option<&'a crate::traces::figures::Board>,
     pub(super) now: Timestamp,
 }
 
@@ -164,6 +167,11 @@ impl<'a> View<'a> {
     /// Who reaches whom and should not; of services those that match. `None` where nobody looks.
     pub(super) fn isolation(&self, filter: &Filter<'_>) -> Option<isolation::Isolation<'a>> {
         Some(isolation::Isolation::new(self.host, &self.isolation?.report(), filter))
+    }
+
+    /// What is taken and sent as OTLP; of services and calls those that match.
+    pub(super) fn traces(&self, filter: &Filter<'_>) -> traces::Traces<'a> {
+        traces::Traces::new(self, filter)
     }
 
     /// Who is asked, and who is behind.

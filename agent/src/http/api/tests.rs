@@ -2,12 +2,13 @@
 
 mod isolated;
 mod probed;
+mod traced;
 
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-pub(in crate::http) use self::{isolated::board as isolated, probed::board as probed};
+pub(in crate::http) use self::{isolated::board as isolated, probed::board as probed, traced::board as traced};
 use super::*;
 use crate::{
     http::routes,
@@ -165,6 +166,7 @@ pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
         probes: None,
         policy: None,
         isolation: None,
+        traces: None,
         now: time("2026-03-01T12:00:01.5Z"),
     }
 }
@@ -231,6 +233,13 @@ fn the_documentation_is_in_step() {
             )
             .unwrap(),
         ),
+        (
+            "traces",
+            serde_json::to_string_pretty(
+                &View { traces: Some(&traced()), ..view }.traces(&Filter::from_query(Some("project=shop"))),
+            )
+            .unwrap(),
+        ),
         ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
         ("version", pretty(&Version { revision: None, ..view.version(&given_up()) })),
         ("health", pretty(&view.health(true))),
@@ -294,6 +303,7 @@ fn what_is_not_known_is_left_out() {
             policy: None,
             probes: None,
             isolation: None,
+            traces: None,
             now: time("2026-03-01T12:00:00Z"),
         }
         .containers(&Filter::default()),
@@ -470,4 +480,25 @@ fn logs_are_told_by_service_and_by_destination() {
     assert_eq!(answer["sources"][1], serde_json::json!({"source": "none", "reason": "driver_none", "containers": 1}));
     let off = json(&View { logs: None, ..view }.logs(&Filter::default()));
     assert_eq!(off, serde_json::json!({"host": "harbour", "destinations": [], "services": [], "sources": []}));
+}
+
+#[test]
+fn otlp_is_told_by_project_and_by_either_name_of_a_service() {
+    let snapshot = snapshot();
+    let board = traced();
+    let view = View { traces: Some(&board), ..view(&snapshot) };
+    let answer = |query| json(&view.traces(&Filter::from_query(query)));
+    let names = |answer: &Value| -> Vec<String> {
+        answer["services"].as_array().unwrap().iter().map(|of| of["service"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&answer(None)), ["stray", "orders", "shopfront"]);
+    assert_eq!(names(&answer(Some("project=shop"))), ["orders", "shopfront"]);
+    assert_eq!(names(&answer(Some("service=web"))), ["shopfront"], "what the container is");
+    assert_eq!(names(&answer(Some("service=orders"))), ["orders"], "what it calls itself");
+    assert_eq!(answer(Some("service=orders"))["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(answer(Some("project="))["calls"], serde_json::json!([]));
+    assert_eq!(answer(None)["destinations"][0]["oldest_age_seconds"], 11.5);
+    assert_eq!(answer(None)["refused"], serde_json::json!({"too_long": 1}), "no word that came to nothing");
+    let nothing = json(&View { traces: None, ..view }.traces(&Filter::default()));
+    assert_eq!((&nothing["destinations"], &nothing["services"]), (&serde_json::json!([]), &serde_json::json!([])));
 }

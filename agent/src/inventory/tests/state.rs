@@ -365,6 +365,27 @@ fn what_is_saved_comes_back() {
 }
 
 #[test]
+fn a_description_says_which_events_it_cannot_know_of() {
+    let mut state = state();
+    let (web, db) = (compose("a", "web", "1"), compose("b", "db", "1"));
+    let asked_after = |state: &mut State| {
+        let entries = state.picture().containers;
+        entries.iter().find(|entry| entry.container.id == web.id).map(|entry| entry.asked_after)
+    };
+    look(&mut state, &web);
+    assert_eq!(asked_after(&mut state), Some(0), "it was not known when it was asked about");
+    state.apply(&event(&web, 10, EventKind::Changed(web.id.clone())));
+    state.asked(&web.id);
+    state.apply(&event(&db, 11, EventKind::Created(db.id.clone())));
+    state.inspected(web.clone(), Sight { at: at(100), horizon: at(70) }, at(100));
+    assert_eq!(asked_after(&mut state), Some(1), "the second one came while the answer was on its way");
+    // One that is told again, or late, is heard as any other.
+    state.apply(&event(&web, 9, EventKind::Changed(web.id.clone())));
+    look(&mut state, &web);
+    assert_eq!(asked_after(&mut state), Some(3));
+}
+
+#[test]
 fn results_of_checks_leave_the_shape_of_a_picture() {
     let mut state = state();
     let mut web = compose("a1", "web", "1");

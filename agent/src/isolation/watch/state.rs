@@ -8,6 +8,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use super::{
     super::{
@@ -26,6 +27,7 @@ use crate::{
     inventory::{Reader, Snapshot},
     model::ContainerId,
     policy::{self, Policy},
+    telemetry::spans,
 };
 
 /// What a sweep gives back: the eyes, unless it panicked, and what they saw.
@@ -173,7 +175,8 @@ impl Watch {
         if self.settings.passive && self.sweeping.is_none() && self.eyes.is_ok() {
             let away = Err("a sweep is under way".to_owned());
             if let Ok(eyes) = std::mem::replace(&mut self.eyes, away) {
-                self.sweeping = Some(Box::pin(sweep(eyes, Arc::clone(&self.snapshot))));
+                self.sweeping =
+                    Some(Box::pin(sweep(eyes, Arc::clone(&self.snapshot)).instrument(spans::sweep("passive"))));
             }
         }
         if self.settings.active
@@ -187,7 +190,9 @@ impl Watch {
                 settings: self.settings.clone(),
             };
             let (hands, began) = (Arc::clone(hands), Instant::now());
-            self.probing = Some(Box::pin(async move { (hands.probe(round).await, began.elapsed()) }));
+            self.probing = Some(Box::pin(
+                async move { (hands.probe(round).await, began.elapsed()) }.instrument(spans::sweep("active")),
+            ));
         }
         // What waits for time to pass, while nobody else looks.
         if self.sweeping.is_none() && self.probing.is_none() && self.court.wakes().is_some() {

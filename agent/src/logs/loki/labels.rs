@@ -38,6 +38,49 @@ pub fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String
     text
 }
 
+/// The names and values which [`labels`] wrote. What it has not written ends the list.
+pub fn pairs(labels: &str) -> Vec<(&str, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = labels.strip_prefix('{').unwrap_or_default();
+    while let Some((name, after)) = rest.split_once("=\"") {
+        let Some((value, after)) = unquote(after) else { break };
+        pairs.push((name, value));
+        rest = after.strip_prefix(", ").unwrap_or_default();
+    }
+    pairs
+}
+
+/// What stands before the next quote, without escapes, and what stands behind it.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut rest = text.chars();
+    loop {
+        match rest.next()? {
+            '"' => return Some((value, rest.as_str())),
+            '\\' => match rest.next()? {
+                'a' => value.push('\x07'),
+                'b' => value.push('\x08'),
+                'f' => value.push('\x0c'),
+                'n' => value.push('\n'),
+                'r' => value.push('\r'),
+                't' => value.push('\t'),
+                'v' => value.push('\x0b'),
+                'x' => value.push(escaped(&mut rest, 2)?),
+                'u' => value.push(escaped(&mut rest, 4)?),
+                c => value.push(c),
+            },
+            c => value.push(c),
+        }
+    }
+}
+
+/// A character by its number in so many hexadecimal digits.
+fn escaped(rest: &mut std::str::Chars<'_>, digits: usize) -> Option<char> {
+    let (number, after) = rest.as_str().split_at_checked(digits)?;
+    *rest = after.chars();
+    char::from_u32(u32::from_str_radix(number, 16).ok()?)
+}
+
 /// A name made of letters, digits and `_`, not beginning with a digit.
 fn bend(name: &str) -> Cow<'_, str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';

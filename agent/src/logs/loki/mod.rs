@@ -7,7 +7,7 @@ mod verdict;
 pub use encode::{
     MAX_LINE, MAX_METADATA, MAX_METADATA_PAIRS, Metadata, Pusher, TooLarge, body_len, entry, entry_len, entry_of,
 };
-pub use labels::{MAX_LABELS, MAX_NAME, MAX_VALUE, labels};
+pub use labels::{MAX_LABELS, MAX_NAME, MAX_VALUE, labels, pairs};
 pub use verdict::{Reason, Refusal, Sorted, sort};
 
 /// Where pushes go, below Loki's address.

@@ -1,10 +1,8 @@
 //! What an answer means: for a chunk, and for what is said of the destination.
 
+use super::way::Told;
 use crate::{
-    delivery::{
-        Verdict,
-        http::{Answer, SendError},
-    },
+    delivery::{Verdict, http::SendError},
     logs::{
         board::{Dropped, Trouble, TroubleKind, chain},
         loki::{Reason, Sorted},
@@ -32,6 +30,21 @@ pub(super) fn refused(item: &Item, sorted: &Sorted, alone: bool) -> Settled {
     Settled::Done { refused: lines, reason: dropped(refusal.reason) }
 }
 
+/// What an OTLP back end refused of a push which it took: it says how many lines, not whose. The first ones', then.
+pub(super) fn parted(items: Vec<Item>, sorted: &Sorted) -> Vec<(Item, Settled)> {
+    let mut left: u64 = sorted.refusals.iter().filter_map(|refusal| refusal.lines).sum();
+    let how = |item: &Item| {
+        let refused = left.min(u64::from(item.chunk.lines));
+        left -= refused;
+        Settled::Done { refused, reason: Dropped::Refused }
+    };
+    let lots = items.into_iter().scan(how, |how, item| {
+        let settled = how(&item);
+        Some((item, settled))
+    });
+    lots.collect()
+}
+
 pub(super) fn lost(sorted: &Sorted) -> Dropped {
     sorted.reason.map_or(Dropped::Refused, dropped)
 }
@@ -47,7 +60,7 @@ const fn dropped(reason: Reason) -> Dropped {
     }
 }
 
-pub(super) fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Trouble {
+pub(super) fn trouble(sorted: &Sorted, answer: &Result<Told, SendError>) -> Trouble {
     let kind = match (answer, sorted.verdict, sorted.reason) {
         (Err(SendError::Material { .. }), ..) => TroubleKind::Configuration,
         (Err(_), ..) => TroubleKind::Unreachable,
@@ -57,7 +70,7 @@ pub(super) fn trouble(sorted: &Sorted, answer: &Result<Answer, SendError>) -> Tr
         (Ok(_), ..) => TroubleKind::Unavailable,
     };
     let text = match answer {
-        Ok(answer) => format!("status {}: {}", answer.status, first_line(&answer.body)),
+        Ok(told) => format!("{}: {}", told.code, told.words),
         Err(error) => chain(error),
     };
     Trouble { kind, text }

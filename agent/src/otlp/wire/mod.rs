@@ -8,10 +8,13 @@
 //!
 //! Source: opentelemetry-proto 1.11.0, `common/v1`, `resource/v1`, `trace/v1`, `metrics/v1`, `logs/v1`, `collector/*/v1`.
 
+mod count;
 pub mod field;
+pub mod splice;
 pub mod view;
 pub mod write;
 
+pub use count::count;
 pub use field::{Field, Fields, Value};
 pub use view::{AnyValue, Attributes, Group, KeyValue, Scope, Span, groups};
 pub use write::Writer;
@@ -31,6 +34,9 @@ pub enum Malformed {
     /// A known field is of another type than the protocol says, or of none there is.
     #[error("a field is of the wrong type")]
     WireType,
+    /// A string is not UTF-8.
+    #[error("a string is not UTF-8")]
+    Text,
     /// Messages in messages, deeper than anybody means.
     #[error("values are nested too deeply")]
     Depth,

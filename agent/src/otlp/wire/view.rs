@@ -205,7 +205,11 @@ pub struct KeyValue<'a> {
 }
 
 impl<'a> KeyValue<'a> {
-    fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut pair = Self::default();
         for field in Fields::new(message) {
             let field = field?;

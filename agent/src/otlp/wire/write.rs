@@ -13,6 +13,11 @@ impl Writer {
         Self::default()
     }
 
+    /// Goes on at the end of what is there.
+    pub fn after(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -60,15 +65,24 @@ impl Writer {
 
     /// A message whose fields `write` writes.
     pub fn message(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+        let at = self.open(number);
+        write(self);
+        self.close(at);
+    }
+
+    /// Begins a message: what is written until [`Self::close`] with what this returns stands in it.
+    pub fn open(&mut self, number: u32) -> usize {
         self.tag(number, 2);
         let at = self.0.len();
         self.0.extend_from_slice(&[0x80, 0x80, 0]);
-        write(self);
-        let length = self.0.len() - at - 3;
+        at
+    }
+
+    /// Ends the message that began at `at`, which is where its length stands.
+    pub fn close(&mut self, at: usize) {
+        let length = self.0.len().saturating_sub(at + 3);
         if length < 1 << 21 {
-            let [a, b, c, ..] = length.to_le_bytes();
-            let number = u32::from_le_bytes([a, b, c, 0]);
-            let piece = |shift: u32| (number >> shift & 0x7f) as u8;
+            let piece = |shift: u32| (length >> shift & 0x7f) as u8;
             if let Some(room) = self.0.get_mut(at..at + 3) {
                 room.copy_from_slice(&[piece(0) | 0x80, piece(7) | 0x80, piece(14)]);
             }
@@ -79,11 +93,27 @@ impl Writer {
         drop(self.0.splice(at..at + 3, long.0));
     }
 
+    /// Takes back all that was written after the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn tag(&mut self, number: u32, wire_type: u64) {
         self.number(u64::from(number) << 3 | wire_type);
     }
 
-    fn number(&mut self, mut value: u64) {
+    /// A varint without a tag, as they stand in packed lists.
+    pub fn number(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push((value & 0x7f) as u8 | 0x80);
             value >>= 7;

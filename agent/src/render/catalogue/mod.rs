@@ -14,6 +14,7 @@ mod pressure;
 mod probes;
 mod services;
 mod targets;
+mod traces;
 
 pub use markdown::markdown;
 
@@ -88,6 +89,14 @@ pub static AREAS: &[Area] = &[
             "Whether a declared application answers is Prometheus' own `up` of the job that uses /sd.",
         ],
         groups: &[("targets", &[targets::ALERTS])],
+    },
+    Area {
+        name: "traces",
+        about: &[
+            "Alerts on OTLP: what is received, attributed and sent to back ends (docs/traces.md).",
+            "Nothing here fires where nothing is received and no destination is given: there are no series then.",
+        ],
+        groups: &[("traces", &[traces::ALERTS])],
     },
 ];
 

@@ -10,6 +10,7 @@ mod pressure;
 mod probes;
 mod services;
 mod targets;
+mod traces;
 
 use super::case::Suite;
 
@@ -22,4 +23,5 @@ pub(crate) const SUITES: &[Suite] = &[
     policy::SUITE,
     probes::SUITE,
     targets::SUITE,
+    traces::SUITE,
 ];

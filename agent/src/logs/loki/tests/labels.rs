@@ -71,7 +71,9 @@ proptest! {
         prop_assume!(!value.is_empty() && value.len() <= MAX_VALUE);
         let text = labels([("a", value.as_str())]);
         let quoted = text.strip_prefix("{a=").and_then(|rest| rest.strip_suffix('}')).unwrap();
-        prop_assert_eq!(unquote(quoted), Some(value.replace('\u{fffd}', "?")));
+        let value = value.replace('\u{fffd}', "?");
+        prop_assert_eq!(unquote(quoted), Some(value.clone()));
+        prop_assert_eq!(pairs(&text), [("a", value)]);
     }
 
     #[test]
