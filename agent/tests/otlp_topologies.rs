@@ -60,6 +60,8 @@ struct Way {
     composed: Composed,
     /// Where the agent's page is.
     page: SocketAddr,
+    /// Where OTLP/HTTP is taken by an agent on the host.
+    http: u16,
 }
 
 impl Way {
@@ -108,7 +110,7 @@ impl Way {
         composed.overlay(&json!({ "services": services }).to_string());
         composed.overlay(more);
         composed.start();
-        let way = Self { composed, page };
+        let way = Self { composed, page, http };
         eventually("the agent is ready", || {
             let answer = wire::get(way.page, "/health/ready", &[], patience()).map_err(|error| error.to_string())?;
             holds(answer.status == 200, || answer.text().to_owned())
@@ -254,8 +256,18 @@ fn a_unix_socket() {
 
 #[test]
 fn the_hosts_network() {
-    let Some(way) = Way::up("host-network", &[("web", Talk::Http)]) else { return };
-    way.shows("web", "host_socket");
+    let Some(way) = Way::up("host-network", &[("web", Talk::Unix)]) else { return };
+    way.shows("web", "socket");
+}
+
+/// Who comes from the host's network by an address is somebody on this host, and nobody knows who.
+#[test]
+fn the_hosts_network_by_an_address() {
+    let Some(way) = Way::up("host-gateway", &[("web", Talk::Http)]) else { return };
+    let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
+    let script = posting("host", &format!("http://172.17.0.1:{}", way.http));
+    let _sender = docker.container("host").options(&["--network", "host"]).role(Role::Script(script)).start();
+    way.misses("host_net");
 }
 
 #[test]

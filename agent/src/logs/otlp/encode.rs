@@ -9,23 +9,30 @@ use crate::{
 /// The name of our instrumentation scope.
 const SCOPE: &str = "spyhop";
 
-/// Metadata that is of the container, not of the line, and what it is called in OTLP.
-const RESOURCE: [(&[u8], &str); 3] =
-    [(b"container_id", "container.id"), (b"container_name", "container.name"), (b"replica", "service.instance.id")];
+/// A stream to send.
+#[derive(Clone, Debug)]
+pub struct Lines<'a> {
+    /// Its labels, as [`loki::labels`] wrote them.
+    pub labels: &'a str,
+    /// Its entries, as [`loki::entry`] wrote them one after the other.
+    pub entries: &'a [u8],
+    /// Whole ids of the containers whose lines they are, as far as they are known: entries have the first digits.
+    pub ids: Vec<&'a str>,
+}
 
-/// The request: each stream's labels ([`loki::labels`]) and its entries, as [`loki::entry`] wrote them one after the other.
+/// The request.
 ///
 /// # Errors
 /// Entries which are none: not written here, or damaged.
-pub fn request<'a>(streams: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Vec<u8>, Malformed> {
+pub fn request<'a>(streams: impl Iterator<Item = Lines<'a>>) -> Result<Vec<u8>, Malformed> {
     let mut request = Writer::new();
-    for (labels, entries) in streams {
+    for Lines { labels, entries, ids } in streams {
         let labels = Labels::of(labels);
         for (container, records) in by_container(entries, &labels)? {
             request.message(1, |group| {
                 group.message(1, |resource| {
                     labels.resource.iter().for_each(|(key, value)| attribute(resource, 1, key, value.as_bytes()));
-                    container.iter().for_each(|(key, value)| attribute(resource, 1, key, value));
+                    container.write(resource, &labels, &ids);
                 });
                 group.message(2, |scope| {
                     scope.message(1, |scope| scope.string(1, SCOPE));
@@ -38,30 +45,61 @@ pub fn request<'a>(streams: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result
 }
 
 /// A stream's labels, parted into what is of its resource and what each record has.
+#[derive(Default)]
 struct Labels {
     resource: Vec<(&'static str, String)>,
+    project: Option<String>,
+    service: String,
     output: Option<String>,
 }
 
 impl Labels {
     fn of(labels: &str) -> Self {
-        let mut this = Self { resource: Vec::new(), output: None };
+        let mut this = Self::default();
         for (name, value) in loki::pairs(labels) {
             match name {
                 "host" => this.resource.push(("host.name", value)),
-                "service" => this.resource.push(("service.name", value)),
-                "project" => this.resource.push(("service.namespace", value)),
+                "service" => this.service = value,
+                "project" => this.project = Some(value),
                 "stream" => this.output = Some(value),
                 // `service_name` is the service once more.
                 _ => {}
             }
         }
+        this.resource.push(("service.name", this.service.clone()));
+        this.resource.extend(this.project.clone().map(|project| ("service.namespace", project)));
         this
     }
 }
 
-/// What is known of a container, by OTLP's names.
-type Container<'a> = Vec<(&'static str, &'a [u8])>;
+/// Metadata that is of the container, not of the line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Container<'a> {
+    id: &'a [u8],
+    name: &'a [u8],
+    replica: &'a [u8],
+}
+
+impl Container<'_> {
+    fn write(&self, resource: &mut Writer, labels: &Labels, ids: &[&str]) {
+        let whole = ids.iter().map(|id| id.as_bytes()).find(|id| id.starts_with(self.id));
+        // As spans of the same container have it.
+        let (service, replica) = (&labels.service, String::from_utf8_lossy(self.replica));
+        let instance = match &labels.project {
+            Some(project) => format!("{project}.{service}.{replica}"),
+            None if service.as_bytes() == self.name => service.clone(),
+            None => format!("{service}.{replica}"),
+        };
+        let pairs = [
+            ("container.id", whole.unwrap_or(self.id)),
+            ("container.name", self.name),
+            ("service.instance.id", instance.as_bytes()),
+        ];
+        for (key, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            attribute(resource, 1, key, value);
+        }
+    }
+}
 
 /// Records of each container. Replicas share a stream: there are a few.
 fn by_container<'a>(entries: &'a [u8], labels: &Labels) -> Result<Vec<(Container<'a>, Writer)>, Malformed> {
@@ -126,10 +164,10 @@ impl<'a> Entry<'a> {
             b"trace_id" if id::<16>(text).is_some() => self.trace_id = id(text),
             b"span_id" if id::<8>(text).is_some() => self.span_id = id(text),
             b"original_timestamp" if nanos(text).is_some() => self.original_time = nanos(text),
-            _ => match RESOURCE.iter().find(|(known, _)| *known == name) {
-                Some((_, key)) => self.container.push((key, value)),
-                None => self.others.push((name, value)),
-            },
+            b"container_id" => self.container.id = value,
+            b"container_name" => self.container.name = value,
+            b"replica" => self.container.replica = value,
+            _ => self.others.push((name, value)),
         }
         Ok(())
     }

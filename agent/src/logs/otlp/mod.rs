@@ -3,7 +3,7 @@
 //! | in Loki | in OTLP |
 //! |---|---|
 //! | labels `host`, `service`, `project` | resource: `host.name`, `service.name`, `service.namespace` |
-//! | metadata `container_id`, `container_name`, `replica` | resource: `container.id`, `container.name`, `service.instance.id` |
+//! | metadata `container_id`, `container_name`, `replica` | resource: `container.id` (whole), `container.name`, `service.instance.id` |
 //! | label `stream` | attribute `log.iostream` |
 //! | metadata `detected_level` | severity, its number and its text |
 //! | metadata `trace_id`, `span_id`, where they are such | the ids of the record |
@@ -18,4 +18,4 @@ mod encode;
 mod tests;
 
 pub(super) use answer::sort;
-pub use encode::request;
+pub use encode::{Lines, request};

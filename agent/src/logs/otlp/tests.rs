@@ -50,16 +50,18 @@ fn lines_are_records_under_the_resource_of_their_container() {
         &[("trace_id", "no id"), ("original_timestamp", "2025-11-24T15:00:00.5Z")],
     );
     entry(&mut entries, TIME + 2, "third", &one, &[("detected_level", "loud")]);
-    let request = request([(stream.as_str(), entries.as_slice())].into_iter()).unwrap();
+    let ids = vec!["aaa0123456789abcdef", "ccc"];
+    let lines = Lines { labels: &stream, entries: &entries, ids };
+    let request = request(std::iter::once(lines)).unwrap();
     let request = ExportLogsServiceRequest::decode(&*request).unwrap();
     let [first, second] = request.resource_logs.as_slice() else { panic!("two containers: {request:?}") };
-    let of_host = [("host.name", "kraken"), ("service.namespace", "shop"), ("service.name", "a \"web\"\n")];
-    let of = |id, replica| {
-        let own = [("container.id", id), ("container.name", "web"), ("service.instance.id", replica)];
+    let of_host = [("host.name", "kraken"), ("service.name", "a \"web\"\n"), ("service.namespace", "shop")];
+    let of = |id, instance| {
+        let own = [("container.id", id), ("container.name", "web"), ("service.instance.id", instance)];
         owned(&[of_host.as_slice(), own.as_slice()].concat())
     };
-    assert_eq!(pairs(&first.resource.as_ref().unwrap().attributes), of("aaa", "1"));
-    assert_eq!(pairs(&second.resource.as_ref().unwrap().attributes), of("bbb", "2"));
+    assert_eq!(pairs(&first.resource.as_ref().unwrap().attributes), of("aaa0123456789abcdef", "shop.a \"web\"\n.1"));
+    assert_eq!(pairs(&second.resource.as_ref().unwrap().attributes), of("bbb", "shop.a \"web\"\n.2"));
     let scope = &first.scope_logs[0];
     assert_eq!(scope.scope.as_ref().unwrap().name, "spyhop");
     let [broke, third] = scope.log_records.as_slice() else { panic!("two lines: {scope:?}") };
@@ -79,6 +81,7 @@ fn lines_are_records_under_the_resource_of_their_container() {
 
 #[test]
 fn what_is_no_entry_is_an_error() {
-    assert!(request([("{}", &[0x12, 200, 1][..])].into_iter()).is_err());
+    let lines = Lines { labels: "{}", entries: &[0x12, 200, 1], ids: Vec::new() };
+    assert!(request(std::iter::once(lines)).is_err());
     assert_eq!(request(std::iter::empty()).unwrap(), b"");
 }

@@ -49,12 +49,19 @@ impl Way {
 
     /// The body of a push; `None` where it is larger than any push may be, which is answered like by the server.
     pub(super) fn body(&self, pusher: &mut Pusher, items: &[Item]) -> Body {
-        let streams = items.iter().map(|item| (&*item.chunk.stream.labels, item.chunk.entries.as_slice()));
+        let chunks = || items.iter().map(|item| &*item.chunk);
+        let streams = chunks().map(|chunk| (&*chunk.stream.labels, chunk.entries.as_slice()));
         // A mebibyte at most, a millisecond or two: another thread for it would cost as much.
         match self {
             Self::Loki(_) => pusher.body(streams).ok(),
-            // What is none was damaged on its way to disk and back, and its checksum with it.
-            Self::Otlp(_) => otlp::request(streams).ok().map(Bytes::from),
+            Self::Otlp(_) => {
+                let lines = chunks().zip(streams).map(|(chunk, (labels, entries))| {
+                    let ids = chunk.progress.iter().map(|progress| progress.origin.id.as_str()).collect();
+                    otlp::Lines { labels, entries, ids }
+                });
+                // What is none was damaged on its way to disk and back, and its checksum with it.
+                otlp::request(lines).ok().map(Bytes::from)
+            }
         }
     }
 

@@ -45,7 +45,8 @@ pub(super) trait Kernel: Debug + Send + Sync + 'static {
     /// Whether the run goes on and its network namespace has a TCP socket with these two ends, seen from there.
     fn has_socket(&self, life: &Life, local: SocketAddr, remote: SocketAddr) -> bool;
 
-    /// Whose socket with these two ends it is in the host's network namespace.
+    /// Whose socket with these two ends it is in the host's network namespace. The kernel shows that to who may trace the process, which a
+    /// process under Landlock may not.
     fn owner(&self, local: SocketAddr, remote: SocketAddr) -> Owner;
 
     /// Ids of the containers that a process is in, the innermost last; empty for one in none, `None` where it cannot be seen. The number is

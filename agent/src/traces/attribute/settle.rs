@@ -117,9 +117,14 @@ impl Attributor {
 
     /// Asks the kernel, off the runtime's threads. `None` if that thread has failed.
     async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&dyn Kernel) -> T + Send + 'static) -> Option<T> {
-        let _place = self.0.questions.acquire().await.ok()?;
+        // The place goes with the work: who asked may leave, and the thread does not.
+        let place = Arc::clone(&self.0.questions).acquire_owned().await.ok()?;
         let kernel = Arc::clone(&self.0.kernel);
-        tokio::task::spawn_blocking(move || question(&*kernel)).await.ok()
+        let asked = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            question(&*kernel)
+        });
+        asked.await.ok()
     }
 
     /// What comes from the host itself has the host's name.

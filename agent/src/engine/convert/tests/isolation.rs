@@ -1,6 +1,5 @@
 //! What isolation looks at: options of networks, what a container may do, rules of the engine.
 
-use bollard::models as api;
 use serde_json::{Value, json};
 
 use super::{super::*, read};

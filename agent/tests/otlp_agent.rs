@@ -1,0 +1,210 @@
+//! The whole agent between senders and the strict back end: killed under load, and with the lines of containers as log records.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    collections::BTreeSet,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::any_value::Value,
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use prost::Message as _;
+use spyhop::{
+    delivery::{
+        Verdict,
+        http::{Auth, Settings, Tls},
+    },
+    otlp::{Client, Protocol, Signal},
+};
+
+#[path = "support/loki/mod.rs"]
+mod loki;
+#[path = "support/otlp_backend/mod.rs"]
+mod otlp_backend;
+#[path = "support/log_shop.rs"]
+mod shop;
+#[path = "support/mod.rs"]
+mod support;
+
+use otlp_backend::{Backend, Fault, Request, Speaks};
+use support::{
+    agent::{Agent, Home},
+    fake_engine::{FakeEngine, World},
+    log_writer::{LogFile, Run},
+    scene::binary,
+    wait::{eventually, holds},
+};
+
+/// Where an agent may listen: nobody does for the moment. Of IPv6, so that its page is the one port of IPv4.
+fn free_port() -> u16 {
+    TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What a sender has sent and had acknowledged, by number.
+#[derive(Default)]
+struct Sent {
+    next: AtomicU64,
+    taken: Mutex<BTreeSet<u64>>,
+    over: AtomicBool,
+}
+
+/// Sends requests of ten spans to the agent, one after the other, whatever happens to it.
+fn sender(port: u16, sent: Arc<Sent>) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        let settings = Settings {
+            url: format!("http://[::1]:{port}"),
+            auth: Auth::None,
+            headers: Vec::new(),
+            tls: Tls::default(),
+            connect_timeout: Duration::from_secs(1),
+            request_timeout: Duration::from_secs(5),
+        };
+        let client = Client::new(Protocol::Http, &settings, true).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            while !sent.over.load(Ordering::Relaxed) {
+                let first = sent.next.fetch_add(10, Ordering::Relaxed) + 1;
+                let answer = client.send(Signal::Traces, spans(first..first + 10)).await;
+                if answer.is_ok_and(|answer| answer.verdict == Verdict::Delivered) {
+                    sent.taken.lock().unwrap().extend(first..first + 10);
+                }
+            }
+        });
+    })
+}
+
+fn spans(numbers: impl Iterator<Item = u64>) -> Bytes {
+    let span = |number: u64| Span {
+        trace_id: [number.to_be_bytes(), [7; 8]].concat(),
+        span_id: number.to_be_bytes().to_vec(),
+        name: format!("GET /orders/{number} {}", "x".repeat(200)),
+        ..Span::default()
+    };
+    let scope_spans = vec![ScopeSpans { spans: numbers.map(span).collect(), ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
+}
+
+/// SIGKILL under load, with a back end that is there, away and slow: every span that was acknowledged arrives.
+#[test]
+fn a_killed_agent_loses_nothing_that_it_acknowledged() {
+    let (backend, engine, port) = (Backend::start(Speaks::Grpc), FakeEngine::start(World::new()), free_port());
+    let more = format!(
+        "otlp:\n  endpoint: {}\n  timeout: 5s\ntraces:\n  grpc: off\n  http: \"[::1]:{port}\"\n  lifecycle: false\n",
+        backend.url()
+    );
+    let home = Home::with(&binary(), &engine.socket(), &more);
+    let sent = Arc::new(Sent::default());
+    let mut agent = home.start();
+    let senders: Vec<_> = (0..3).map(|_| sender(port, Arc::clone(&sent))).collect();
+    for round in 0..4 {
+        match round {
+            1 => backend.refuse(),
+            2 => {
+                backend.listen();
+                backend.always(Some(Fault::Slow(Duration::from_millis(300))));
+            }
+            _ => backend.always(None),
+        }
+        let before = sent.taken.lock().unwrap().len();
+        eventually("it takes spans", || {
+            let taken = sent.taken.lock().unwrap().len() - before;
+            holds(taken > 2000, || format!("{taken} taken in round {round}"))
+        });
+        agent.kill();
+        agent = home.start();
+    }
+    sent.over.store(true, Ordering::Relaxed);
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    eventually("all of it arrives", || {
+        let kept = backend.kept();
+        let ids = kept.iter().flat_map(|request| request.spans().into_iter().map(|span| span.span_id.clone()));
+        let found: BTreeSet<u64> = ids.map(|id| u64::from_be_bytes(id.try_into().unwrap())).collect();
+        let taken = sent.taken.lock().unwrap();
+        let missing = taken.difference(&found).count();
+        holds(missing == 0, || format!("{missing} of {} are missing", taken.len()))
+    });
+    let status = agent.terminate();
+    assert!(status.success(), "{status}");
+}
+
+/// Text of all log records whose service is this one, in order of arrival.
+fn lines(kept: &[Request], service: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for request in kept {
+        let Request::Logs(request) = request else { continue };
+        for group in &request.resource_logs {
+            let resource = group.resource.as_ref().unwrap();
+            let text = |value: &Option<Value>| match value {
+                Some(Value::StringValue(text)) => text.clone(),
+                other => panic!("{other:?}"),
+            };
+            let get = |key: &str| {
+                let pair = resource.attributes.iter().find(|pair| pair.key == key);
+                pair.map(|pair| text(&pair.value.as_ref().unwrap().value))
+            };
+            if get("service.name").as_deref() != Some(service) {
+                continue;
+            }
+            assert_eq!(get("service.namespace").as_deref(), Some("shop"));
+            assert_eq!(get("container.id").map(|id| id.len()), Some(64));
+            let records = group.scope_logs.iter().flat_map(|scope| &scope.log_records);
+            found.extend(records.map(|record| {
+                assert!(record.time_unix_nano > 0 && record.observed_time_unix_nano > 0);
+                text(&record.body.as_ref().unwrap().value)
+            }));
+        }
+    }
+    found
+}
+
+/// Waits until so many lines were acknowledged to this process.
+fn sent(agent: &Agent, lines: u64) {
+    eventually("lines are acknowledged", || {
+        let sent = agent.scrape().value("spyhop_logs_sent_lines_total", &[("service", "web")]).unwrap_or(0.0);
+        holds(sent >= lines as f64, || format!("{sent} of {lines}"))
+    });
+}
+
+/// Lines of containers as log records, to a back end that goes away, over a restart: each of them, once, in order.
+#[test]
+fn lines_arrive_as_log_records() {
+    for (speaks, word) in [(Speaks::Grpc, "grpc"), (Speaks::Http, "http")] {
+        let (backend, log) = (Backend::start(speaks), LogFile::new());
+        let mut run = Run::new("web-run");
+        let engine = FakeEngine::start(World::new().with(shop::container("web", &log, 1)));
+        let more = format!(
+            "otlp:\n  endpoint: {}\n  protocol: {word}\n  signals: [logs]\ntraces:\n  enabled: false\nlogs:\n  batch_wait: 100ms\n  events: false\n  own: false\n",
+            backend.url()
+        );
+        let home = Home::with(&binary(), &engine.socket(), &more);
+        let agent = home.start();
+        let mut log = log;
+        log.write(&mut run, 300);
+        sent(&agent, 300);
+        backend.refuse();
+        log.write(&mut run, 500);
+        let status = agent.terminate();
+        assert!(status.success(), "{status}");
+        log.write(&mut run, 200);
+        backend.listen();
+        let agent = home.start();
+        sent(&agent, 700);
+        let kept = backend.kept();
+        let found = lines(&kept, "web");
+        run.account(found.iter().map(String::as_str)).is_complete(0);
+        backend.is_content();
+        drop(agent);
+    }
+}
