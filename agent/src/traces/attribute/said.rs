@@ -15,6 +15,9 @@ const SHORT_ID: usize = 12;
 /// Length of a whole id.
 const LONG_ID: usize = 64;
 
+/// What no container here is called.
+const FOREIGN: &str = "-";
+
 /// What a resource says.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Said<'a> {
@@ -94,9 +97,6 @@ fn is_nameless(text: &[u8]) -> bool {
 }
 
 /// Lower-case hexadecimal digits, as many as `lengths` allows.
-/// What no container here is called.
-const FOREIGN: &str = "-";
-
 fn id(text: &[u8], lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
     let digits = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     std::str::from_utf8(text).ok().filter(|_| digits && lengths.contains(&text.len()))
