@@ -44,7 +44,7 @@ pub enum Lost {
     Members,
     /// More traces in a minute than allowed. Counts traces.
     Rate,
-    /// Starts that inspection shows and that are too long ago to be told. Counts starts.
+    /// What inspection alone shows and is too long ago to be told. Counts facts: starts, ends.
     Old,
     /// The state could not be kept on disk: a restart may repeat or forget. Counts attempts.
     State,

@@ -131,7 +131,8 @@ impl Machine {
         let Some(id) = container(&event.kind) else { return };
         let news = self.newest.is_none_or(|newest| at.plus(DISORDER) > newest);
         self.newest = self.newest.max(Some(at));
-        if !self.lives.contains_key(id) && !(news && self.meet(id, event, at)) {
+        let known = self.lives.contains_key(id) || (news && self.meet(id, event, at));
+        if !known {
             return;
         }
         if matches!(event.kind, EventKind::Started(_)) {

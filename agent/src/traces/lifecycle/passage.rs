@@ -50,10 +50,9 @@ impl<'a> Passage<'a> {
         time: (At, At),
     ) -> &mut Span<'a> {
         let span = Span::new(self.id(phase, key), Some(parent), name, time.0, time.1);
-        let at = self.spans.len();
         self.spans.push(span);
         // Just pushed: there is one.
-        self.spans.get_mut(at..).and_then(<[_]>::first_mut).unwrap_or_else(|| unreachable!("a span was pushed"))
+        self.spans.last_mut().unwrap_or_else(|| unreachable!("a span was pushed"))
     }
 
     /// Puts the span of the whole before the others, and stretches each span over what is below it: clocks are set, and times of one thing

@@ -87,7 +87,7 @@ impl Life {
         let moment = match status {
             _ if known => return None,
             HealthStatus::Healthy => ends.find(|(passed, end)| *passed && after(end)).map(|(_, end)| end),
-            _ => ends.filter(|(passed, end)| !*passed && after(end)).last().map(|(_, end)| end),
+            _ => ends.rfind(|(passed, end)| !*passed && after(end)).map(|(_, end)| end),
         };
         let moment = moment.or_else(|| results.is_empty().then_some(at).filter(|at| after(at)))?;
         self.health(moment, status, true)

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use super::{
     at::At,
     counts::Lost,
-    life::{Life, News, Place},
+    life::{Life, News, Place, SLACK},
     machine::{Item, Machine},
     who::Who,
 };
@@ -68,50 +68,68 @@ impl Machine {
         gone.map(|(id, _)| id.clone()).collect()
     }
 
+    /// The engine's clock when this was seen, as far as it is known.
+    fn clock(&self, seen: At) -> At {
+        self.clock_told.map_or(seen, |told| At::from(told).max(self.newest.unwrap_or_default()))
+    }
+
+    /// A container that no event told of. Whether what it shows was there before, and is not to be told; `None` for one that is not followed.
+    fn first_sight(&mut self, entry: &Entry, now: Duration) -> Option<bool> {
+        let container = &entry.container;
+        let id = &container.id;
+        if self.was_removed(id) {
+            return None;
+        }
+        let floor = self.floor;
+        let new = |time: Option<At>| time.zip(floor).is_some_and(|(time, floor)| time > floor);
+        let (created, started) = (container.created.map(At::from), container.started_at.map(At::from));
+        let clock = self.clock(entry.inspected_at.into());
+        let old = started.max(created).is_some_and(|time| clock.since(time) > MAX_AGE);
+        let told = new(created) || new(started);
+        if told && old {
+            self.counts.lose(Lost::Old);
+        }
+        if !self.add(id, Life::new(None)) {
+            return None;
+        }
+        let created = created.filter(|_| new(created) && !old);
+        if let (Some(at), Some(life)) = (created, self.lives.get_mut(id)) {
+            (life.created, life.who) = (Some(at), Some(Arc::new(Who::of_entry(entry))));
+            self.react(id, News::Created, at, now);
+        }
+        Some(!told || old)
+    }
+
     fn look(&mut self, entry: &Entry, now: Duration) {
         let container = &entry.container;
-        let (id, seen) = (&container.id, At::from(entry.inspected_at));
-        let known = self.lives.contains_key(id);
-        let mut silent = false;
-        if !known {
-            if self.was_removed(id) {
-                return;
-            }
-            let floor = self.floor;
-            let new = |time: Option<At>| time.zip(floor).is_some_and(|(time, floor)| time > floor);
-            let (created, started) = (container.created.map(At::from), container.started_at.map(At::from));
-            silent = !new(created) && !new(started);
-            if !silent && started.max(created).is_some_and(|time| seen.since(time) > MAX_AGE) {
-                self.counts.lose(Lost::Old);
-                silent = true;
-            }
-            if !self.add(id, Life::new(None)) {
-                return;
-            }
-            let created = created.filter(|_| !silent && new(created));
-            if let (Some(at), Some(life)) = (created, self.lives.get_mut(id)) {
-                (life.created, life.who) = (Some(at), Some(Arc::new(Who::of_entry(entry))));
-                self.react(id, News::Created, at, now);
-            }
-        }
+        let id = &container.id;
+        let seen = if self.lives.contains_key(id) { Some(false) } else { self.first_sight(entry, now) };
+        let Some(silent) = seen else { return };
+        let clock = self.clock(entry.inspected_at.into());
         let Some(life) = self.lives.get_mut(id).filter(|life| life.gone.is_none()) else { return };
         describe(life, entry);
-        if !silent {
-            self.restarted(entry, now);
-            if let Some(started) = container.started_at {
-                self.end_before(id, At::from(started), now);
-            }
-        }
-        let Some(life) = self.lives.get_mut(id) else { return };
-        let facts = facts(life, entry, seen);
-        if silent && container.state == ContainerState::Restarting {
+        if silent {
+            life.restart_count = container.restart_count;
+            facts(life, entry, clock);
             // What it went through is not told; its next start is a restart, and no start of its project.
-            life.place = Place::Spell;
-            self.open(Item::Spell(id.clone()), now);
+            if container.state == ContainerState::Restarting {
+                life.place = Place::Spell;
+                self.open(Item::Spell(id.clone()), now);
+            }
             return;
         }
-        for (news, at) in facts.into_iter().filter(|_| !silent) {
-            self.react(id, news, at, now);
+        self.restarted(entry, clock, now);
+        if let Some(started) = container.started_at {
+            self.end_before(id, At::from(started), now);
+        }
+        let Some(life) = self.lives.get_mut(id) else { return };
+        for (news, at) in facts(life, entry, clock) {
+            if clock.since(at) <= MAX_AGE {
+                self.react(id, news, at, now);
+            } else {
+                self.dirty.insert(id.clone());
+                self.counts.lose(Lost::Old);
+            }
         }
         let Some(life) = self.lives.get_mut(id) else { return };
         let probes = container.health.as_ref().is_some_and(|health| life.probes_seen(&health.results));
@@ -122,17 +140,14 @@ impl Machine {
     }
 
     /// A run that ended and began again by the engine's own doing, of which no event told: a restart, and no start of its project.
-    fn restarted(&mut self, entry: &Entry, now: Duration) {
+    fn restarted(&mut self, entry: &Entry, clock: At, now: Duration) {
         let container = &entry.container;
         let Some(life) = self.lives.get_mut(&container.id) else { return };
         let grew = life.restart_count.zip(container.restart_count).is_some_and(|(before, count)| count > before);
-        let begun = life.run().and_then(|run| run.begun);
-        let later = container
-            .started_at
-            .map(At::from)
-            .zip(begun)
-            .is_some_and(|(started, begun)| started > begun.plus(super::life::SLACK));
         life.restart_count = container.restart_count.or(life.restart_count);
+        let begun = life.run().and_then(|run| run.begun);
+        let started = container.started_at.map(At::from).filter(|started| clock.since(*started) <= MAX_AGE);
+        let later = started.zip(begun).is_some_and(|(started, begun)| started > begun.plus(SLACK));
         if grew && later && life.place == Place::Idle {
             life.place = Place::Spell;
             life.forget_probes();

@@ -6,7 +6,10 @@ use super::{
     scene::{Scene, checked, ended, id, policy, runs, time},
     waterfall::shop,
 };
-use crate::model::{EventKind, HealthStatus, RestartPolicy};
+use crate::{
+    model::{EventKind, HealthStatus, RestartPolicy},
+    traces::lifecycle::Lost,
+};
 
 #[test]
 fn what_was_there_before_is_not_told() {
@@ -40,6 +43,26 @@ container.restart db 995000..1005000 ERROR exit_2 ready
   run (restart 1) 1005000..1005000
 ";
     assert_eq!(scene.waterfalls(), [expected]);
+}
+
+#[test]
+fn what_inspection_shows_of_long_ago_is_counted_and_known() {
+    let mut scene = Scene::watched();
+    scene.create(0, "db");
+    scene.start(100, "db");
+    scene.show("db", runs(90));
+    scene.look();
+    scene.to(60_000);
+    scene.told.clear();
+    // The agent was not there for hours.
+    scene.show("db", runs(1_000_000));
+    scene.now = 8_000_000;
+    scene.look();
+    scene.to(9_000_000);
+    assert_eq!((scene.waterfalls().len(), scene.counts.lost(Lost::Old)), (0, 1));
+    scene.die(9_000_000, "db", 1);
+    scene.to(9_010_000);
+    assert_eq!(scene.waterfalls(), ["container.stop db 9000000..9000000 ERROR exit_1 ->1\n"]);
 }
 
 #[test]
@@ -176,8 +199,7 @@ fn a_clock_that_is_set_back_blinds_nobody() {
     scene.look();
     scene.to(3_700_000);
     scene.told.clear();
-    let mut info = crate::model::EngineInfo::default();
-    info.system_time = Some(time(10_000));
+    let info = crate::model::EngineInfo { system_time: Some(time(10_000)), ..Default::default() };
     let mut picture = std::sync::Arc::unwrap_or_clone(scene.snapshot());
     picture.engine.info = Some(info.into());
     let now = std::time::Duration::from_millis(scene.now);
