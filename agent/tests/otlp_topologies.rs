@@ -3,7 +3,7 @@
 //!
 //! Nothing is sent on. What came out is read where the agent shows it: metrics made of spans, and its own counts.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -60,6 +60,8 @@ struct Way {
     composed: Composed,
     /// Where the agent's page is.
     page: SocketAddr,
+    /// Where OTLP/HTTP is taken by an agent on the host.
+    http: u16,
 }
 
 impl Way {
@@ -108,7 +110,7 @@ impl Way {
         composed.overlay(&json!({ "services": services }).to_string());
         composed.overlay(more);
         composed.start();
-        let way = Self { composed, page };
+        let way = Self { composed, page, http };
         eventually("the agent is ready", || {
             let answer = wire::get(way.page, "/health/ready", &[], patience()).map_err(|error| error.to_string())?;
             holds(answer.status == 200, || answer.text().to_owned())
@@ -119,7 +121,7 @@ impl Way {
     fn scrape(&self) -> Result<Page, String> {
         let answer = wire::get(self.page, "/metrics", &[("Accept", "text/plain;version=0.0.4")], patience());
         let answer = answer.map_err(|error| error.to_string())?;
-        Page::text(answer.text()).map_err(|reason| reason.to_string())
+        Page::text(answer.text())
     }
 
     /// The spans of a service come out under its name, told by this rule.
@@ -254,8 +256,18 @@ fn a_unix_socket() {
 
 #[test]
 fn the_hosts_network() {
-    let Some(way) = Way::up("host-network", &[("web", Talk::Http)]) else { return };
-    way.shows("web", "host_socket");
+    let Some(way) = Way::up("host-network", &[("web", Talk::Unix)]) else { return };
+    way.shows("web", "socket");
+}
+
+/// Who comes from the host's network by an address is somebody on this host, and nobody knows who.
+#[test]
+fn the_hosts_network_by_an_address() {
+    let Some(way) = Way::up("host-gateway", &[("web", Talk::Http)]) else { return };
+    let Some(docker) = Docker::or_skip(Turn::Shared) else { return };
+    let script = posting("host", &format!("http://172.17.0.1:{}", way.http));
+    let _sender = docker.container("host").options(&["--network", "host"]).role(Role::Script(script)).start();
+    way.misses("host_net");
 }
 
 #[test]

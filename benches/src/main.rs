@@ -10,6 +10,7 @@
 //! cargo run --release -p spyhop-benches -- --isolation       sweeps of the passive tier alone, as root
 //! cargo run --release -p spyhop-benches -- --active          rounds of the active tier alone, as root
 //! cargo run --release -p spyhop-benches -- --traces          traces alone
+//! cargo run --release -p spyhop-benches -- --scrapes         scrapes of a thousand synthetic containers alone, to compare builds in turns
 //! cargo run --release -p spyhop-benches -- --logs rate       of logs what they cost alone (or: idle, load), to compare builds in turns
 //! ```
 //!
@@ -152,11 +153,13 @@ fn run(effort: Effort) -> Result<Report> {
         traces::measure(&agent, effort, &mut report)?;
         return Ok(report);
     }
+    if std::env::args().any(|argument| argument == "--scrapes") {
+        thousand(&agent, effort, &mut report)?;
+        return Ok(report);
+    }
     start::size(&agent, &mut report)?;
     real::measure(&agent, effort, &mut report)?;
-    for version in [crowd::Version::V1, crowd::Version::V2] {
-        crowd::thousand(&agent, version, effort, &mut report)?;
-    }
+    thousand(&agent, effort, &mut report)?;
     crowd::lifecycles(&agent, effort, &mut report)?;
     logs::measure(&agent, effort, None, &mut report)?;
     probes::measure(&agent, effort, &mut report)?;
@@ -164,6 +167,12 @@ fn run(effort: Effort) -> Result<Report> {
     active::measure(&agent, effort, &mut report)?;
     traces::measure(&agent, effort, &mut report)?;
     Ok(report)
+}
+
+fn thousand(agent: &Path, effort: Effort, report: &mut Report) -> Result<()> {
+    [crowd::Version::V1, crowd::Version::V2]
+        .into_iter()
+        .try_for_each(|version| crowd::thousand(agent, version, effort, report))
 }
 
 /// The release binary: `SPYHOP_BIN`, else the one beside this program.

@@ -12,6 +12,7 @@ use crate::{
     delivery::http::{Auth, Credential, Settings as Server, Tls},
     inventory::Reader,
     model::Event,
+    otlp::Signal,
     secret::{self, Secret},
     telemetry::{log, spans::Spans},
     traces::{
@@ -114,7 +115,9 @@ pub(super) fn start(
         },
         around.failure,
     ));
-    let lifecycle = config.traces.lifecycle.enabled.then(|| {
+    // What nobody takes is not told.
+    let told = config.traces.lifecycle.enabled && pipeline.forwarder().wants(Signal::Traces);
+    let lifecycle = told.then(|| {
         let settings = lifecycle::Settings {
             pace: config.traces.lifecycle,
             filter: config.containers.clone(),
@@ -201,6 +204,7 @@ impl Traces {
             end.cancel();
             drop(task.await);
         }
+        self.pipeline.end().await;
         self.pipeline.forwarder().stop().await;
     }
 }

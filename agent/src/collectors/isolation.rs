@@ -14,6 +14,7 @@ use crate::{
         board::Board,
         verdict::{Finding, Report, State},
     },
+    model::IntoTree as _,
     policy::Class,
 };
 
@@ -36,7 +37,7 @@ pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
         }
     }
     let mut truncated: BTreeMap<&str, bool> =
-        report.projects.iter().map(|(project, known)| (&**project, known.truncated)).collect();
+        report.projects.iter().map(|(project, known)| (&**project, known.truncated)).into_map();
     let mut writer = page.family(&family::VIOLATION);
     for (project, series) in violations(&report) {
         if series.len() > MAX_VIOLATIONS {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::probes::Row;
 use crate::{
     exposition::{LabelSet, Page, Value, catalogue::probe_figures as family},
+    model::IntoTree as _,
     model::metric::Family,
     policy::probe::Kind,
     probes::{
@@ -128,7 +129,7 @@ fn routes(rows: &[Row], host: &str, page: &mut Page) {
     }
     let found = reports.iter().flat_map(|(_, report)| &report.findings);
     let found: BTreeSet<_> =
-        found.map(|(finding, place)| (&place.project, &place.service, &place.router, finding.word())).collect();
+        found.map(|(finding, place)| (&place.project, &place.service, &place.router, finding.word())).into_set();
     let mut writer = page.family(&family::ROUTE_FINDING);
     for (project, service, router, finding) in found {
         writer.sample_with(&place(host, project, service), &[("router", router), ("finding", finding)], 1_u64);

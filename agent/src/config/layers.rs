@@ -14,6 +14,7 @@ use super::{
     suggest::nearest,
     yaml::{Entry, Node, Value},
 };
+use crate::model::InOrder as _;
 
 /// The word for an empty list where only one text can be given.
 const EMPTY_LIST: &str = "none";
@@ -147,7 +148,7 @@ impl Values {
     /// What [`Self::take`] found, in the order of the table.
     pub(super) fn settings(&mut self) -> Vec<Setting> {
         let mut settings = std::mem::take(&mut self.settings);
-        settings.sort_by_key(|setting| paths().position(|path| path == setting.key.facts().path));
+        settings.order_by_key(|setting| paths().position(|path| path == setting.key.facts().path));
         settings
     }
 

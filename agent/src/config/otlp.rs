@@ -1,13 +1,16 @@
 //! Sections `otlp`, `otlp_2`, `otlp_3`: where OTLP goes.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{
     keys::otlp as keys,
     layers::Values,
     report::{Origin, Wrong},
 };
-use crate::{otlp::Signal, traces::Protocol};
+use crate::{
+    otlp::Signal,
+    traces::{Protocol, Receiver},
+};
 
 /// One back end. Relative files are names in the secrets directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +101,21 @@ impl Otlp {
         let url = url?;
         (self.url, self.basic, self.client) = (url, user.0.zip(user.1), client.0.zip(client.1));
         Some(self)
+    }
+
+    /// Whether it is a door of this agent: its port on loopback, or at the address it listens on.
+    pub(super) fn is_at(&self, receiver: &Receiver) -> bool {
+        let Ok(uri) = self.url.parse::<http::Uri>() else { return false };
+        let host = uri.host().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        let port = uri.port_u16().or_else(|| if self.url.starts_with("https://") { Some(443) } else { Some(80) });
+        [receiver.grpc, receiver.http].into_iter().flatten().any(|door| {
+            let near = match address {
+                Some(address) => address.is_loopback() || address == door.ip(),
+                None => host == "localhost",
+            };
+            near && port == Some(door.port())
+        })
     }
 
     /// Host and port: what people and the label `destination` call it.

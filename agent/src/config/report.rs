@@ -5,6 +5,8 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
+use crate::model::InOrder as _;
+
 /// More mistakes than this are counted instead of listed: a wrong file given by accident should not fill a screen buffer.
 const MAX_LISTED: usize = 100;
 /// Characters of a value which a message quotes.
@@ -78,7 +80,7 @@ pub struct Report(Vec<Mistake>);
 impl Report {
     /// Puts mistakes in order; `None` when there are none.
     pub(super) fn of(mut mistakes: Vec<Mistake>) -> Option<Self> {
-        mistakes.sort_by(|a, b| a.origin.cmp(&b.origin));
+        mistakes.order_by(|a, b| a.origin.cmp(&b.origin));
         (!mistakes.is_empty()).then_some(Self(mistakes))
     }
 

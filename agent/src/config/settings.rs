@@ -221,7 +221,7 @@ impl Config {
                 exclude: values.take(&keys::CONTAINERS_EXCLUDE),
             },
             loki: Loki::take_all(values),
-            traces: super::traces::take(values, !otlp.is_empty()),
+            traces: super::traces::take(values, &otlp),
             otlp,
             logs: super::logs::take(values),
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },

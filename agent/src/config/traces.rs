@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    Otlp,
     keys::traces as keys,
     layers::Values,
     report::{Origin, Wrong},
@@ -15,8 +16,8 @@ const QUIET: Duration = Duration::from_secs(10);
 const CAP: Duration = Duration::from_secs(300);
 
 /// Takes its keys once, and says which do not go together.
-pub(super) fn take(values: &mut Values, destinations: bool) -> Settings {
-    let enabled = values.take(&keys::ENABLED).unwrap_or(destinations);
+pub(super) fn take(values: &mut Values, destinations: &[Otlp]) -> Settings {
+    let enabled = values.take(&keys::ENABLED).unwrap_or(!destinations.is_empty());
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let receiver = Receiver {
         grpc: values.take(&keys::GRPC),
@@ -52,6 +53,11 @@ pub(super) fn take(values: &mut Values, destinations: bool) -> Settings {
         own: values.take(&keys::OWN),
         receiver: None,
     };
+    for destination in destinations.iter().filter(|destination| enabled && destination.is_at(&receiver)) {
+        let hint = "give the back end's own address, or move traces.grpc and traces.http";
+        let wrong = Wrong::new("is the agent's own door: every request would come back").hint(hint);
+        values.mistake(Origin::Default, Some(format!("{}.endpoint", destination.section)), wrong);
+    }
     let mut conflict = |key: &str, what: &str, hint: &str| {
         values.mistake(Origin::Default, Some(format!("traces.{key}")), Wrong::new(what).hint(hint));
     };

@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bollard::{
-    ClientVersion, Docker,
-    errors::Error as Bollard,
-    query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptions},
-};
+use bollard::{ClientVersion, Docker, errors::Error as Bollard, query_parameters::ListNetworksOptions};
+use bytes::Bytes;
 use futures_util::Stream;
+use http::Method;
+use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Address, Endpoint, Error, convert,
+    Address, Endpoint, Error,
+    answers::{ContainerInspect, ContainerSummary, ImageInspect, SystemInfo},
+    convert,
     error::Request,
     events, lenient, logs,
     routes::is_id,
@@ -28,8 +29,8 @@ use crate::{
 /// More containers than this on one host are left out of the list and counted.
 pub const MAX_CONTAINERS: usize = 10_000;
 
-/// bollard writes whole answers, environments included, to the `log` crate at debug level. Cargo features compile that out; should
-/// they be lost one day, this no longer compiles.
+/// bollard writes whole answers to the `log` crate at debug level. Cargo features compile that out; should they be lost one day, this no
+/// longer compiles.
 const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Info as usize);
 
 /// bollard's own deadline covers headers only and counts whole seconds. Ours covers whole answers; this one must never be the first.
@@ -58,6 +59,7 @@ pub struct Engine(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     transport: Transport,
+    /// Asks what is small; the large answers are read by types of our own.
     docker: Docker,
     deadlines: Deadlines,
     metrics: Metrics,
@@ -106,7 +108,7 @@ impl Engine {
     /// # Errors
     /// No answer within [`Deadlines::ping`], or none that is well.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.ask(EngineCall::Ping.into(), self.0.docker.ping()).await.map(drop)
+        self.through_bollard(EngineCall::Ping.into(), self.0.docker.ping()).await.map(drop)
     }
 
     /// Asks for the engine's versions and agrees on the newest both sides speak; every later path carries it. Asked again after
@@ -117,7 +119,7 @@ impl Engine {
     pub async fn version(&self) -> Result<EngineVersion, Error> {
         self.0.transport.renew();
         let request = Request::from(EngineCall::Version);
-        let answer = self.ask(request.clone(), self.0.docker.version()).await?;
+        let answer = self.through_bollard(request.clone(), self.0.docker.version()).await?;
         let parse = |text: Option<&String>| text.and_then(|text| text.parse::<ApiVersion>().ok());
         let newest =
             parse(answer.api_version.as_ref()).ok_or(Error::Malformed { request, reason: "no API version" })?;
@@ -137,7 +139,7 @@ impl Engine {
     /// # Errors
     /// No whole answer in time, or none that is understood.
     pub async fn info(&self) -> Result<EngineInfo, Error> {
-        let answer = self.ask(EngineCall::Info.into(), Box::pin(self.0.docker.info())).await?;
+        let answer: SystemInfo = self.ask(EngineCall::Info.into(), "/info").await?;
         Ok(convert::info(&answer))
     }
 
@@ -146,8 +148,7 @@ impl Engine {
     /// # Errors
     /// No whole answer in time, or none that is understood.
     pub async fn containers(&self) -> Result<Vec<ContainerId>, Error> {
-        let all = ListContainersOptionsBuilder::new().all(true).build();
-        let rows = self.ask(EngineCall::List.into(), self.0.docker.list_containers(Some(all))).await?;
+        let rows: Vec<ContainerSummary> = self.ask(EngineCall::List.into(), "/containers/json?all=true").await?;
         let ids = rows.into_iter().filter_map(|row| row.id).filter(|id| is_id(id));
         let mut ids: Vec<_> = ids.map(ContainerId::new).collect();
         let surplus = ids.len().saturating_sub(MAX_CONTAINERS);
@@ -164,8 +165,7 @@ impl Engine {
     /// No whole answer in time, or none that is understood.
     pub async fn container(&self, id: &ContainerId) -> Result<Option<Container>, Error> {
         let request = Request { call: EngineCall::Inspect, id: Some(id.as_str().into()) };
-        let inspect = self.0.docker.inspect_container(id.as_str(), None::<InspectContainerOptions>);
-        let answer = self.ask_for(request, id.as_str(), Box::pin(inspect)).await?;
+        let answer: Option<ContainerInspect> = self.ask_for(request, "containers", id.as_str()).await?;
         Ok(answer.map(|answer| convert::container(answer, id)))
     }
 
@@ -175,7 +175,7 @@ impl Engine {
     /// No whole answer in time, or none that is understood.
     pub async fn networks(&self) -> Result<Vec<Network>, Error> {
         let list = self.0.docker.list_networks(None::<ListNetworksOptions>);
-        let answer = self.ask(EngineCall::Networks.into(), list).await?;
+        let answer = self.through_bollard(EngineCall::Networks.into(), list).await?;
         Ok(answer.into_iter().filter_map(convert::network).collect())
     }
 
@@ -185,7 +185,7 @@ impl Engine {
     /// No whole answer in time, or none that is understood.
     pub async fn image(&self, id: &str) -> Result<Option<Image>, Error> {
         let request = Request { call: EngineCall::Image, id: Some(id.into()) };
-        let answer = self.ask_for(request, id, Box::pin(self.0.docker.inspect_image(id))).await?;
+        let answer: Option<ImageInspect> = self.ask_for(request, "images", id).await?;
         Ok(answer.map(|answer| convert::image(&answer, id)))
     }
 
@@ -226,51 +226,90 @@ impl Engine {
         logs::follow(self, id, tty, since, follow).await
     }
 
-    /// Asks for one thing by its id, of which 404 is a good answer.
-    async fn ask_for<T: DeserializeOwned>(
-        &self,
-        request: Request,
-        id: &str,
-        question: impl Future<Output = Result<T, Bollard>>,
-    ) -> Result<Option<T>, Error> {
+    /// Asks for one thing of a `kind` by its id, of which 404 is a good answer.
+    async fn ask_for<T: DeserializeOwned>(&self, request: Request, kind: &str, id: &str) -> Result<Option<T>, Error> {
         if !is_id(id) {
             return Err(Error::InvalidId { request });
         }
-        match self.ask(request, question).await {
+        match self.ask(request, &format!("/{kind}/{id}/json")).await {
             Err(error) if error.is_gone() => Ok(None),
             answer => answer.map(Some),
         }
     }
 
-    /// Waits for the whole answer under its deadline, mends it where bollard refuses it, and counts the outcome.
-    async fn ask<T: DeserializeOwned>(
+    /// What bollard asks: waits for the whole answer under its deadline, mends it where bollard refuses it, and counts the outcome.
+    async fn through_bollard<T: DeserializeOwned>(
         &self,
         request: Request,
         question: impl Future<Output = Result<T, Bollard>>,
     ) -> Result<T, Error> {
-        let after = match request.call {
+        let after = self.deadline(&request);
+        let answer = match tokio::time::timeout(after, question).await {
+            Err(_) => Err(Error::Timeout { request: request.clone(), after }),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Bollard::JsonDataError { contents, .. })) => self.read(&request, contents.as_bytes()),
+            Ok(Err(error)) => Err(Error::sort(request.clone(), self.address(), error)),
+        };
+        self.count(&request, answer)
+    }
+
+    fn deadline(&self, request: &Request) -> Duration {
+        match request.call {
             EngineCall::Ping => self.0.deadlines.ping,
             _ => self.0.deadlines.answer,
+        }
+    }
+
+    /// Asks, reads the answer, mends it where its type refuses it, and counts the outcome.
+    async fn ask<T: DeserializeOwned>(&self, request: Request, path: &str) -> Result<T, Error> {
+        let answer = match self.whole(&request, path).await {
+            Ok(bytes) => self.read(&request, &bytes),
+            Err(error) => Err(error),
         };
-        let call = request.call;
-        let answer = match tokio::time::timeout(after, question).await {
-            Err(_) => Err(Error::Timeout { request, after }),
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Bollard::JsonDataError { contents, .. })) => match lenient::read(&contents) {
+        self.count(&request, answer)
+    }
+
+    /// The whole body of a good answer, under the deadline of its question.
+    async fn whole(&self, request: &Request, path: &str) -> Result<Bytes, Error> {
+        let after = self.deadline(request);
+        let answer = tokio::time::timeout(after, self.body(request, path)).await;
+        answer.unwrap_or_else(|_| Err(Error::Timeout { request: request.clone(), after }))
+    }
+
+    async fn body(&self, request: &Request, path: &str) -> Result<Bytes, Error> {
+        let broken = |error| Error::broken(request.clone(), self.address(), error);
+        let uri = path.parse().map_err(|_| Error::InvalidId { request: request.clone() })?;
+        let answer = self.0.transport.get(&Method::GET, &uri).await.map_err(|error| broken(error.into()))?;
+        if !answer.status().is_success() {
+            return Err(events::refusal(request.clone(), answer).await);
+        }
+        let whole = answer.into_body().collect().await.map_err(|error| broken(error.into()))?;
+        Ok(whole.to_bytes())
+    }
+
+    /// serde's texts may quote the value they stumbled over: dropped.
+    fn read<T: DeserializeOwned>(&self, request: &Request, bytes: &[u8]) -> Result<T, Error> {
+        let reason = match serde_json::from_slice(bytes) {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.is_eof() => "ends too early",
+            Err(_) => match lenient::read(bytes) {
                 Some(answer) => {
                     self.0.metrics.engine_repairs.inc();
-                    Ok(answer)
+                    return Ok(answer);
                 }
-                None => Err(Error::Malformed { request, reason: "not what the API promises" }),
+                None => "not what the API promises",
             },
-            Ok(Err(error)) => Err(Error::sort(request, self.address(), error)),
         };
+        Err(Error::Malformed { request: request.clone(), reason })
+    }
+
+    fn count<T>(&self, request: &Request, answer: Result<T, Error>) -> Result<T, Error> {
         let outcome = match &answer {
             Ok(_) => Outcome::Ok,
             Err(error) if error.is_gone() => Outcome::Gone,
             Err(_) => Outcome::Error,
         };
-        self.0.metrics.engine_request(call, outcome);
+        self.0.metrics.engine_request(request.call, outcome);
         answer
     }
 

@@ -130,7 +130,7 @@ pub enum Error {
     },
 }
 
-/// Raised below HTTP by the transport, found again by [`Error::sort`].
+/// Raised below HTTP by the transport, found again by [`Error::broken`].
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
     #[error("connect")]
@@ -189,8 +189,8 @@ impl Error {
 
     /// An error status with the engine's sentence, if it is one.
     ///
-    /// bollard hands over the `message` of a JSON answer, or the whole body when it is none. What looks like markup or
-    /// data is dropped, for it may be anything; a sentence is cut to a line's length.
+    /// `message` is that of a JSON answer, or the whole body when it is none. What looks like markup or data is dropped, for it may be
+    /// anything; a sentence is cut to a line's length.
     pub(super) fn refused(request: Request, status: u16, message: &str) -> Self {
         Self::Refused { request, status, message: sentence(message) }
     }

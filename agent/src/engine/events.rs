@@ -104,9 +104,12 @@ pub(super) async fn refusal(request: Request, response: Response<Incoming>) -> E
     let status = response.status();
     let body = http_body_util::Limited::new(response.into_body(), MAX_ERROR_BODY).collect().await;
     let body = body.map(|whole| whole.to_bytes()).unwrap_or_default();
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-    let sentence = parsed.as_ref().and_then(|body| body.get("message")).and_then(|message| message.as_str());
-    Error::refused(request, status.as_u16(), sentence.unwrap_or_default())
+    // A sentence may come bare: from what stands between the engine and us.
+    let sentence = match serde_json::from_slice::<serde_json::Value>(&body) {
+        Ok(body) => body.get("message").and_then(|message| message.as_str()).unwrap_or_default().to_owned(),
+        Err(_) => String::from_utf8_lossy(&body).into_owned(),
+    };
+    Error::refused(request, status.as_u16(), &sentence)
 }
 
 /// The next event; `None` when the engine has closed the stream between two events.

@@ -1,13 +1,10 @@
 //! Cuts the byte stream of `GET /events` into events. Pure: bytes in, values out.
 //!
-//! bollard's own cutter is not used. It has no ceiling for a line, takes two events which arrive together without a newline
-//! between them for a syntax error, and ends its stream at the first word it does not know.
+//! A line has a ceiling, two events may arrive together without a newline between them, and a word which nobody knows ends nothing.
 
-use bollard::models::EventMessage;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::lenient;
+use super::{answers::EventMessage, lenient};
 
 /// Longest event. One carries all labels of its container; a few KiB is usual.
 pub(super) const MAX_EVENT: usize = 1 << 20;
@@ -50,10 +47,10 @@ impl Frames {
                 Ok(value) => with_health(value),
                 Err(bad) => return Some(Err(bad)),
             };
-            match EventMessage::deserialize(&value) {
-                Ok(event) => return Some(Ok(Frame { event, mended: false })),
+            match lenient::strict(&value) {
+                Some(event) => return Some(Ok(Frame { event, mended: false })),
                 // JSON of another shape tells nothing and hides nothing: passed over.
-                Err(_) => match lenient::mend(value) {
+                None => match lenient::mend(value) {
                     Some(event) => return Some(Ok(Frame { event, mended: true })),
                     None => continue,
                 },
@@ -105,7 +102,7 @@ impl Values {
     }
 }
 
-/// Podman tells a health status in a field of its own beside the attributes, which bollard's type does not have: moved among them.
+/// Podman tells a health status in a field of its own beside the attributes, which Docker does not have: moved among them.
 fn with_health(mut event: Value) -> Value {
     let told = event.get("HealthStatus").and_then(Value::as_str).filter(|word| !word.is_empty()).map(str::to_owned);
     let attributes = event.pointer_mut("/Actor/Attributes").and_then(Value::as_object_mut);

@@ -1,9 +1,8 @@
 //! What fuzzers feed: the bytes of the engine's socket.
 
-use bollard::models as api;
 use jiff::Timestamp;
 
-use super::{convert, frames::Frames, lenient};
+use super::{answers as api, convert, frames::Frames, lenient};
 use crate::model::ContainerId;
 
 /// `GET /events`: where the pieces of the stream end does not matter, and nothing makes the cutter run in circles.
@@ -35,10 +34,9 @@ fn cut(chunks: &[&[u8]]) -> (Vec<String>, bool) {
     (actions, false)
 }
 
-/// Whole answers, read as leniently as they are read when bollard refuses them.
+/// Whole answers, read as leniently as when their types refuse them.
 pub fn answers(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    if let Some(answer) = lenient::read::<api::ContainerInspectResponse>(&text) {
+    if let Some(answer) = lenient::read::<api::ContainerInspect>(bytes) {
         let container = convert::container(answer, &ContainerId::new("fuzz"));
         assert!(container.identity.key.service.len() <= crate::model::MAX_IDENTITY_BYTES);
         let times = [container.created, container.started_at, container.finished_at];
@@ -46,18 +44,18 @@ pub fn answers(bytes: &[u8]) {
             std::hint::black_box(time + std::time::Duration::from_secs(600));
         }
     }
-    std::hint::black_box(lenient::read::<Vec<api::ContainerSummary>>(&text));
-    let networks = lenient::read::<Vec<api::Network>>(&text).unwrap_or_default();
+    std::hint::black_box(lenient::read::<Vec<api::ContainerSummary>>(bytes));
+    let networks = lenient::read::<Vec<bollard::models::Network>>(bytes).unwrap_or_default();
     networks.into_iter().for_each(|network| {
         std::hint::black_box(convert::network(network));
     });
-    if let Some(answer) = lenient::read::<api::SystemInfo>(&text) {
+    if let Some(answer) = lenient::read::<api::SystemInfo>(bytes) {
         std::hint::black_box(convert::info(&answer));
     }
-    if let Some(answer) = lenient::read::<api::ImageInspect>(&text) {
+    if let Some(answer) = lenient::read::<api::ImageInspect>(bytes) {
         std::hint::black_box(convert::image(&answer, "fuzz"));
     }
-    std::hint::black_box(lenient::read::<api::SystemVersion>(&text));
+    std::hint::black_box(lenient::read::<bollard::models::SystemVersion>(bytes));
 }
 
 /// `GET /containers/{id}/logs`.

@@ -5,10 +5,10 @@
 //!
 //! ```text
 //!  endpoint, context: which engine is meant
-//!  Engine ---- bollard ---- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
-//!    |  \                  (GET only, the paths of `routes`, byte ceilings, version in the path)
-//!    |   events, logs -----/
-//!    convert, lenient: bollard types -> model types
+//!  Engine ---- bollard ----- transport ---- wire: unix socket, TCP, TLS, or what the broker hands over
+//!    |  \  events, logs ----/  (GET only, the paths of `routes`, byte ceilings, version in the path)
+//!    |   answers: the large ones, as far as they are looked at
+//!    convert, lenient: bollard's types and those of answers -> model types
 //! ```
 //!
 //! # Why the socket can be held by a process of its own
@@ -32,6 +32,7 @@
 //! Nothing else can be asked: the transport refuses any other path and any method but GET before a byte leaves.
 
 mod address;
+mod answers;
 #[cfg(test)]
 mod any_json;
 mod client;

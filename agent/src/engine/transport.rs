@@ -1,8 +1,7 @@
 //! The way to the engine: one connection a question, GET on a list of paths, a ceiling for every answer.
 //!
-//! bollard has a unix transport of its own. Ours takes its place because it can hold what bollard cannot: the version in the
-//! path (bollard loses it when it joins URLs), a ceiling on the size of an answer (bollard collects bodies whole), the kernel's
-//! reason for a failed connect, and a list of what may be asked at all.
+//! Libraries for the engine's API have transports of their own. Ours takes their place because it holds what they do not: the version
+//! in every path, a ceiling on the size of an answer, the kernel's reason for a failed connect, and a list of what may be asked at all.
 
 use std::{
     io,

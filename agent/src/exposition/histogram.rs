@@ -67,7 +67,7 @@ mod tests {
     use std::time::Duration;
 
     use prometheus_client::{
-        encoding::{EncodeLabelSet, text::encode},
+        encoding::text::encode,
         metrics::exemplar::HistogramWithExemplars,
         registry::{Registry, Unit},
     };
@@ -88,12 +88,6 @@ mod tests {
         group: Group::Agent,
     };
 
-    #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-    struct Trace {
-        #[expect(non_snake_case, reason = "Tempo's name of it")]
-        traceID: String,
-    }
-
     fn page(format: Format) -> String {
         let exemplar = |value| Exemplar { label: "traceID", trace_id: [0xaf; 16], value, at: 1_700_000_000.25 };
         let buckets = [
@@ -108,11 +102,11 @@ mod tests {
 
     #[test]
     fn exemplars_are_what_the_library_writes() {
-        let oracle = HistogramWithExemplars::new([0.5, 2.0].into_iter());
+        let oracle = HistogramWithExemplars::<Vec<(String, String)>>::new([0.5, 2.0].into_iter());
         let at = std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
         oracle.observe(0.5, None, None);
         for value in [0.25, 4.0] {
-            oracle.observe(value, Some(Trace { traceID: "af".repeat(16) }), Some(at));
+            oracle.observe(value, Some(vec![("traceID".to_owned(), "af".repeat(16))]), Some(at));
         }
         let mut registry = Registry::default();
         registry.register_with_unit("took", "How long it took", Unit::Seconds, oracle);

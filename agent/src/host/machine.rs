@@ -9,7 +9,7 @@ use super::{
     node, parse,
     roots::Roots,
 };
-use crate::model::{MachineSample, Uname};
+use crate::model::{IntoTree as _, MachineSample, Uname};
 
 /// Reads them all.
 pub(super) fn read(roots: &Roots) -> MachineSample {
@@ -46,7 +46,7 @@ pub fn machine_id(roots: &Roots) -> Option<std::sync::Arc<str>> {
 
 /// Different `physical id`s of `/proc/cpuinfo`; machines without that line (arm64) do not say.
 fn sockets(cpuinfo: &[u8]) -> Option<u64> {
-    let ids: BTreeSet<&[u8]> = parse::lines(cpuinfo).filter_map(|line| line.strip_prefix(b"physical id")).collect();
+    let ids: BTreeSet<&[u8]> = parse::lines(cpuinfo).filter_map(|line| line.strip_prefix(b"physical id")).into_set();
     u64::try_from(ids.len()).ok().filter(|count| *count > 0)
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Entry, ServiceEntry, service::Services, tracked::Tracked};
-use crate::model::{ContainerId, ContainerState, HealthStatus, ServiceKey};
+use crate::model::{ContainerId, ContainerState, HealthStatus, InOrder as _, ServiceKey};
 
 /// An entry and whether it holds its identity or only claims it.
 pub(super) struct Placed {
@@ -21,7 +21,7 @@ pub(super) struct Placed {
 /// has it, then the newest; the other is called by its own name.
 pub(super) fn containers(tracked: &mut HashMap<ContainerId, Tracked>) -> Vec<Placed> {
     let mut order: Vec<Arc<Entry>> = tracked.values().filter_map(|tracked| tracked.entry.clone()).collect();
-    order.sort_unstable_by(|a, b| claim(a).cmp(&claim(b)));
+    order.order_by(|a, b| claim(a).cmp(&claim(b)));
     let mut taken: HashSet<(ServiceKey, Arc<str>)> = HashSet::with_capacity(order.len());
     let mut placed: Vec<Placed> = Vec::with_capacity(order.len());
     let mut losers = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn containers(tracked: &mut HashMap<ContainerId, Tracked>) -> Vec<Pla
         let replica = if taken.insert(by_name) { container.name.clone() } else { container.id.as_str().into() };
         placed.push(Placed { entry: called(tracked, entry, replica), holds: false });
     }
-    placed.sort_unstable_by(|a, b| place(&a.entry).cmp(&place(&b.entry)));
+    placed.order_by(|a, b| place(&a.entry).cmp(&place(&b.entry)));
     placed
 }
 

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{
     model::{
-        Container, ContainerFilter, ContainerId, Event, EventKind, Identity, Labels, Network, ServiceCounters,
-        ServiceKey,
+        Container, ContainerFilter, ContainerId, Event, EventKind, Identity, InOrder as _, IntoTree as _, Labels,
+        Network, ServiceCounters, ServiceKey,
     },
     telemetry::{Metrics, Reason},
 };
@@ -275,7 +275,7 @@ impl State {
 
     /// Takes the list of networks.
     pub(super) fn set_networks(&mut self, mut networks: Vec<Network>) {
-        networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        networks.order_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         if !networks.iter().eq(self.networks.iter().map(Arc::as_ref)) {
             self.networks = networks.into_iter().map(Arc::new).collect();
             self.news = News::All;
@@ -334,7 +334,7 @@ impl State {
         let expect = self.expect.as_ref().filter(|expect| expect.expects());
         let mut wanted =
             expect.map(|expect| expect.ask(&entries(), host.as_deref().unwrap_or_default())).unwrap_or_default();
-        let excluded: BTreeSet<ServiceKey> = self.excluded.values().cloned().collect();
+        let excluded: BTreeSet<ServiceKey> = self.excluded.values().cloned().into_set();
         wanted.retain(|key, _| !excluded.contains(key));
         self.services.name(&wanted);
         let services = picture::services(&mut self.services, &containers, &wanted);
@@ -343,7 +343,7 @@ impl State {
         let key = |id: &ContainerId| self.containers.get(id).map(|tracked| tracked.key.clone());
         let unseen = self.undescribed.iter().filter(|id| self.containers.get(id).is_none_or(|it| it.entry.is_none()));
         let mut undescribed: Vec<_> = unseen.map(|id| (id.clone(), key(id))).collect();
-        undescribed.sort();
+        undescribed.order();
         let excluded = excluded.into_iter().collect();
         let Self { generation, shape, .. } = *self;
         Snapshot { generation, shape, host, containers, undescribed, excluded, services, networks, engine }
@@ -363,7 +363,7 @@ impl State {
             one_off: tracked.one_off,
             ledger: tracked.ledger.kept(),
         });
-        let containers: BTreeMap<_, _> = containers.map(|saved| (saved.id.clone(), saved)).collect();
+        let containers: BTreeMap<_, _> = containers.map(|saved| (saved.id.clone(), saved)).into_map();
         let services = self.services.iter().map(|(key, service)| {
             (key.clone(), Service { members: 0, serving: 0, published: None, ..service.clone() })
         });

@@ -1,9 +1,10 @@
 //! What comes and goes becomes lines of the agent's own log, which goes where all logs go. Nothing is said of what stays.
 
-use std::collections::BTreeMap;
-
 use super::verdict::{Finding, Report};
-use crate::policy::{Class, Severity};
+use crate::{
+    model::IntoTree as _,
+    policy::{Class, Severity},
+};
 
 /// Lines for one judgement: a policy that is wrong makes hundreds of findings at once, and the page has them all.
 const MAX_LINES: usize = 50;
@@ -19,9 +20,7 @@ pub(super) struct Change<'a> {
 pub(super) fn between<'a>(before: &'a Report, now: &'a Report) -> Change<'a> {
     let told = |report: &'a Report| {
         let findings = report.findings.iter().filter(|finding| finding.class != Class::ExcessReachability);
-        findings
-            .map(|finding| ((finding.class, &finding.service, &finding.subject), finding))
-            .collect::<BTreeMap<_, _>>()
+        findings.map(|finding| ((finding.class, &finding.service, &finding.subject), finding)).into_map()
     };
     let (before, now) = (told(before), told(now));
     Change {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::lanes;
+
 /// Longest body of a string sequence (a title, a hyperlink) taken for one, in bytes. URLs in hyperlinks reach a few kilobytes.
 const MAX_STRING: usize = 4096;
 
@@ -17,7 +19,7 @@ const ESC: u8 = 0x1b;
 /// A sequence without its end loses its introducer alone: what stands behind may be text. Linear in time; copies only where there is
 /// something to take out.
 pub fn strip(text: &str) -> Cow<'_, str> {
-    if !suspicious(text.as_bytes()) {
+    if !lanes::may_hold_controls(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let Some(first) = next_control(text, 0) else { return Cow::Borrowed(text) };
@@ -36,16 +38,6 @@ pub fn strip(text: &str) -> Cow<'_, str> {
     }
     clean.push_str(text.get(from..).unwrap_or_default());
     Cow::Owned(clean)
-}
-
-/// Whether there may be something to take out: branch-free in blocks, so that a clean line costs next to nothing.
-fn suspicious(bytes: &[u8]) -> bool {
-    // 0xc2 begins C1 controls, and harmless signs like the degree.
-    let odd = |found: bool, &b: &u8| found | ((b < 0x20) & (b != b'\t') & (b != b'\n')) | (b == 0x7f) | (b == 0xc2);
-    let any = |block: &[u8; 32]| block.iter().fold(false, odd);
-    let (blocks, rest) = bytes.as_chunks();
-    // What is left over is looked at together with what stands before it, once more.
-    blocks.iter().any(any) || bytes.last_chunk().map_or_else(|| rest.iter().fold(false, odd), any)
 }
 
 /// The next control character at or behind `from`.

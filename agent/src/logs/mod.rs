@@ -17,6 +17,7 @@ pub mod declare;
 mod follow;
 mod followers;
 pub mod json_file;
+mod lanes;
 pub mod loki;
 mod options;
 pub mod otlp;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Attachment, Confinement, Identity, LogSetup};
+use super::{Attachment, Confinement, Identity, IntoTree as _, LogSetup};
 
 /// The engine's full container id (64 hexadecimal digits on Docker and Podman).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,7 +141,7 @@ pub struct Labels(Box<[(Arc<str>, Arc<str>)]>);
 impl Labels {
     /// Sorts and wraps; of equal keys the last wins.
     pub fn new(pairs: impl IntoIterator<Item = (Arc<str>, Arc<str>)>) -> Self {
-        let sorted: std::collections::BTreeMap<_, _> = pairs.into_iter().collect();
+        let sorted: std::collections::BTreeMap<_, _> = pairs.into_iter().into_map();
         Self(sorted.into_iter().collect())
     }
 

@@ -1,4 +1,4 @@
-//! Plain values which every other part speaks: no I/O, no async, no serde, no import of ours.
+//! Plain values which every other part speaks: no I/O, no async, no serde, no import of ours. Beside them how they are put in order.
 //!
 //! What could not be read is `None`, never 0. Times are absolute ([`jiff::Timestamp`]), durations [`std::time::Duration`],
 //! sizes bytes, CPU time nanoseconds.
@@ -13,6 +13,7 @@ mod host_sample;
 mod log;
 pub mod metric;
 mod network;
+mod order;
 mod process;
 pub mod rfc3339;
 mod sample;
@@ -35,6 +36,7 @@ pub use host_sample::{
 };
 pub use log::{LogLevel, LogSetup, LogStream};
 pub use network::{Attachment, Gateway, LinkOptions, Network, Subnet};
+pub use order::{InOrder, IntoTree};
 pub use process::Process;
 pub use sample::{
     ContainerSample, Cpu, DeviceIo, InterfaceCounters, Memory, MemoryKind, Pids, Pressure, PressureLine, Spec,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use jiff::Timestamp;
 
 use super::{Class, Exception, Policy};
-use crate::model::ServiceKey;
+use crate::model::{InOrder as _, ServiceKey};
 
 /// How bad it is, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,7 +150,7 @@ impl Verdict {
     /// Puts findings in order and counts them.
     pub(super) fn close(&mut self) {
         let order = |a: &Finding, b: &Finding| b.severity.cmp(&a.severity).then_with(|| a.key().cmp(&b.key()));
-        self.findings.sort_by(order);
+        self.findings.order_by(order);
         for Finding { class, severity, service, .. } in &self.findings {
             *self.counts.entry(*class).or_default() += 1;
             match self.groups.last_mut() {

@@ -21,7 +21,10 @@ use super::{
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{Container, ContainerFilter, Gateway, Glob, Network, NetworkMode, Protocol, ServiceKey, Shared},
+    model::{
+        Container, ContainerFilter, Gateway, Glob, InOrder as _, IntoTree as _, Network, NetworkMode, Protocol,
+        ServiceKey, Shared,
+    },
 };
 
 /// Days an exception for what was there from the beginning holds.
@@ -131,7 +134,7 @@ fn policy_of(snapshot: &Snapshot, seen: Option<&Seen>) -> Policy {
 /// Networks of the services by the names of the compose file, with what the engine says of each.
 fn networks_of(base: &mut Layer, project: &str, snapshot: &Snapshot) {
     let all: BTreeSet<Arc<str>> =
-        base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).cloned().collect();
+        base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).cloned().into_set();
     let found = |name: &str| snapshot.networks.iter().find(|network| *network.name == *name);
     // As the compose file calls it, unless another network has that very name.
     let short = |name: &Arc<str>| -> Arc<str> {
@@ -149,7 +152,7 @@ fn networks_of(base: &mut Layer, project: &str, snapshot: &Snapshot) {
         rule.networks = (!odd && !shares).then(|| networks.iter().map(short).collect());
     }
     let used: BTreeSet<Arc<str>> =
-        base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).cloned().collect();
+        base.services.iter().flat_map(|rule| rule.networks.iter().flatten()).cloned().into_set();
     base.networks = all
         .iter()
         .filter(|name| used.contains(&short(name)))
@@ -244,10 +247,10 @@ fn rule(members: &[&Entry], key: &ServiceKey, tiers: &[Arc<Tier>]) -> ServiceRul
     let running: Vec<_> = members.iter().filter(|entry| entry.container.has_processes()).collect();
     let mut publish: Vec<Publish> =
         running.iter().flat_map(|entry| &entry.container.ports).filter_map(entry_of).collect();
-    publish.sort_by_key(|entry| (entry.first, entry.to_string()));
+    publish.order_by_key(|entry| (entry.first, entry.to_string()));
     publish.dedup();
     let networks: BTreeSet<Arc<str>> =
-        members.iter().flat_map(|entry| &entry.container.networks).map(|on| Arc::clone(&on.network)).collect();
+        members.iter().flat_map(|entry| &entry.container.networks).map(|on| Arc::clone(&on.network)).into_set();
     let limits = members.first().map(|entry| limits_of(entry)).unwrap_or_default();
     let job = members.iter().all(|entry| entry.completed());
     ServiceRule {
@@ -271,7 +274,7 @@ fn limits_by_size(snapshot: &Snapshot) -> Vec<(Limits, Arc<str>)> {
         }
     }
     let size = |amount: Option<Amount>| amount.and_then(|amount| amount.most).unwrap_or(-1.0);
-    all.sort_by(|a, b| size(b.memory).total_cmp(&size(a.memory)).then(size(b.cpus).total_cmp(&size(a.cpus))));
+    all.order_by(|a, b| size(b.memory).total_cmp(&size(a.memory)).then(size(b.cpus).total_cmp(&size(a.cpus))));
     let named = (1..).zip(all).map(|(number, limits)| match limits {
         Limits { memory: Some(Amount::ANY), cpus: Some(Amount::ANY), .. } => (limits, "unlimited".into()),
         _ => (limits, format!("tier-{number}").into()),

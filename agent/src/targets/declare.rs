@@ -14,7 +14,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::model::Labels;
+use crate::model::{InOrder as _, Labels};
 
 /// Declarations of one container that are read; more are left out.
 pub const MAX_PER_CONTAINER: u16 = 16;
@@ -91,7 +91,7 @@ impl Path {
         let path = fits.then(|| Self { whole: text.into(), query_at })?;
         let mut names: Vec<_> = path.parameters().map(|(name, _)| name).collect();
         let count = names.len();
-        names.sort_unstable();
+        names.order();
         names.dedup();
         // As labels `__param_<name>` they must be unique and made of what label names are made of.
         let label = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -23,6 +23,8 @@ use crate::exposition::{
     parse::{Limits, Parser},
 };
 
+use crate::model::InOrder as _;
+
 /// Targets fetched at the same time; a silent one costs a socket and some buffers.
 const AT_ONCE: usize = 64;
 
@@ -117,7 +119,7 @@ impl Targets {
         let fetches = self.order(&list).into_iter().map(|at| self.take_one(at, &list, format, &ask, &room));
         let mut done: Vec<_> =
             stream::iter(fetches).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
-        done.sort_unstable_by_key(|(at, ..)| *at);
+        done.order_by_key(|(at, ..)| *at);
         let mut pages = Vec::with_capacity(done.len());
         let mut verdicts = Vec::with_capacity(done.len());
         for (_, verdict, page) in done {
@@ -138,7 +140,7 @@ impl Targets {
         let verdicts = self.verdicts();
         let troubled: std::collections::HashSet<&str> =
             verdicts.iter().filter(|verdict| !verdict.up).map(|verdict| verdict.labels.as_str()).collect();
-        order.sort_by_key(|at| list.targets.get(*at).is_some_and(|target| troubled.contains(target.labels.as_str())));
+        order.order_by_key(|at| list.targets.get(*at).is_some_and(|target| troubled.contains(target.labels.as_str())));
         order
     }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{Attachment, Container, ContainerId, NetworkMode, Process},
+    model::{Attachment, Container, ContainerId, InOrder as _, NetworkMode, Process},
 };
 
 /// Largest kernel file that is read here; a host with a thousand routes has 128 KiB.
@@ -262,7 +262,7 @@ fn same_network(ours: &Attachment, theirs: &Attachment) -> bool {
 fn sorted(attachment: &Attachment) -> impl Iterator<Item = IpAddr> {
     let mut addresses = attachment.addresses.clone();
     // IPv4 first: it is what programs in containers listen on most reliably.
-    addresses.sort_unstable();
+    addresses.order();
     addresses.into_iter().filter(|address| !address.is_unspecified() && !address.is_loopback())
 }
 

@@ -16,10 +16,11 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::counts::{Outcome, Records};
-use self::edit::{Work, observe};
+use self::edit::{Done, Work, observe};
 use super::{
     attribute::{Attributor, Binding},
     caller::{Caller, Way},
@@ -28,13 +29,25 @@ use super::{
     red::{Now, Red},
     sample::Sampler,
 };
-use crate::otlp::{
-    Signal,
-    wire::{count, splice::rewrite},
+use crate::{
+    delivery::blocking,
+    otlp::{
+        Signal, check,
+        wire::{Malformed, count, groups, splice::rewrite},
+    },
 };
 
 /// How often what has no sender who could send it again is tried to be queued.
 const TRIES: u32 = 10;
+
+/// Groups in one request at most. What is added to each multiplies a request: a sender of a thousand resources is rare, this is none.
+const MAX_GROUPS: usize = 10_000;
+
+/// Requests from this size on are worked on away from the async workers, one after the other: a walk over 64 MiB takes a second.
+const LARGE: usize = 256 << 10;
+
+/// Batches at a time that wait for room and that nobody else holds.
+const MAX_WAITING: usize = 64;
 
 /// How often idle series of RED metrics are looked for, and traces that have waited long enough.
 const TEND_EVERY: Duration = Duration::from_secs(30);
@@ -51,13 +64,19 @@ struct Parts {
     forwarder: Arc<Forwarder>,
     records: Records,
     began: Instant,
+    /// Who works on a large request.
+    large: Semaphore,
+    /// Batches that wait for room; waited for at the end.
+    waiting: TaskTracker,
+    ending: CancellationToken,
 }
 
 impl Pipeline {
     /// Of these parts.
     pub fn new(attributor: Attributor, red: Option<Red>, sampler: Sampler, forwarder: Arc<Forwarder>) -> Self {
-        let (records, began) = (Records::default(), Instant::now());
-        Self(Arc::new(Parts { attributor, red, sampler, forwarder, records, began }))
+        let (records, began, large) = (Records::default(), Instant::now(), Semaphore::new(1));
+        let (waiting, ending) = Default::default();
+        Self(Arc::new(Parts { attributor, red, sampler, forwarder, records, began, large, waiting, ending }))
     }
 
     /// Who names senders.
@@ -93,7 +112,7 @@ impl Pipeline {
     /// Does what is due with time, until `shutdown`; then sends on what waited for a decision.
     pub async fn tend(self, shutdown: CancellationToken) {
         let sampling = async {
-            let out = |request, spans| self.queue(request, spans);
+            let out = |request, spans| std::future::ready(self.queue(request, spans));
             self.0.sampler.run(self.0.began, shutdown.clone(), out).await;
         };
         let sweeping = async {
@@ -120,19 +139,37 @@ impl Pipeline {
         };
         let Some(request) = request else { return };
         let spans = count(Signal::Traces, &request).unwrap_or_default();
-        self.queue(request, spans).await;
+        self.queue(request, spans);
     }
 
-    /// Queues spans that nobody would send again.
-    async fn queue(&self, request: Bytes, spans: u64) {
-        let records = u32::try_from(spans).unwrap_or(u32::MAX);
-        for _ in 0..TRIES {
-            match self.0.forwarder.put(Signal::Traces, request.clone(), records).await {
-                Ok(()) => return,
-                Err(full) => tokio::time::sleep(full.retry).await,
-            }
+    /// Queues spans that nobody would send again, in a task of its own: whoever happens to be there when they are let go may leave.
+    fn queue(&self, request: Bytes, spans: u64) {
+        if self.0.waiting.len() >= MAX_WAITING {
+            return self.0.records.add(Signal::Traces, Outcome::Lost, spans);
         }
-        self.0.records.add(Signal::Traces, Outcome::Lost, spans);
+        let pipeline = self.clone();
+        self.0.waiting.spawn(async move {
+            let parts = &*pipeline.0;
+            let records = u32::try_from(spans).unwrap_or(u32::MAX);
+            for _ in 0..TRIES {
+                match parts.forwarder.put(Signal::Traces, request.clone(), records).await {
+                    Ok(()) => return,
+                    // At the end there is no later.
+                    Err(_) if parts.ending.is_cancelled() => break,
+                    Err(full) => {
+                        parts.ending.run_until_cancelled(tokio::time::sleep(full.retry)).await;
+                    }
+                }
+            }
+            parts.records.add(Signal::Traces, Outcome::Lost, spans);
+        });
+    }
+
+    /// Waits until everything that was let go is in the queues, or lost and counted. Nothing may come after it.
+    pub async fn end(&self) {
+        self.0.ending.cancel();
+        self.0.waiting.close();
+        self.0.waiting.wait().await;
     }
 
     async fn request(&self, binding: &Binding, signal: Signal, request: Bytes) -> Answer {
@@ -142,28 +179,44 @@ impl Pipeline {
             return Answer::Unwanted(format!("nobody is configured here who takes {}", signal.as_str()));
         }
         parts.attributor.settle(binding).await;
-        let mut work = Work::new(parts, binding, signal);
-        let mut out = Vec::with_capacity(request.len() + request.len() / 16);
-        let kept = match rewrite(&request, &mut work, &mut out) {
-            Ok(counts) => counts.kept,
-            Err(malformed) => return Answer::Malformed(malformed.to_string()),
+        let is_large = request.len() >= LARGE;
+        let worked = match is_large {
+            true => {
+                let _turn = parts.large.acquire().await;
+                blocking(|| self.work(binding, signal, &request))
+            }
+            false => self.work(binding, signal, &request),
         };
-        let done = work.done();
-        let (out, kept) = match signal {
-            Signal::Traces => (Bytes::from(out), kept),
-            _ => match count(signal, &out) {
-                Ok(count) => (Bytes::from(out), count),
-                Err(malformed) => return Answer::Malformed(malformed.to_string()),
-            },
+        let (out, kept, done) = match worked {
+            Ok(worked) => worked,
+            Err(why) => return Answer::Malformed(why),
         };
         if let Some(refused) = self.pass_on(signal, out, kept).await {
             return refused;
         }
         done.count(parts, signal, kept);
         if counted && let Some(red) = &parts.red {
-            observe(red, &parts.sampler, &request, &done.groups, self.now());
+            let observe = || observe(red, &parts.sampler, &request, &done.groups, self.now());
+            if is_large { blocking(observe) } else { observe() }
         }
         done.answer()
+    }
+
+    /// The request as it is sent on, its records, and what is remembered of it; or why it is none.
+    fn work(&self, binding: &Binding, signal: Signal, request: &[u8]) -> Result<(Bytes, u64, Done), String> {
+        let malformed = |error: Malformed| error.to_string();
+        check(signal, request).map_err(malformed)?;
+        if groups(request).take(MAX_GROUPS + 1).count() > MAX_GROUPS {
+            return Err(format!("more than {MAX_GROUPS} resources in one request"));
+        }
+        let mut work = Work::new(&self.0, binding, signal);
+        let mut out = Vec::with_capacity(request.len() + request.len() / 16);
+        let kept = rewrite(request, &mut work, &mut out).map_err(malformed)?.kept;
+        let kept = match signal {
+            Signal::Traces => kept,
+            _ => count(signal, &out).map_err(malformed)?,
+        };
+        Ok((out.into(), kept, work.done()))
     }
 
     /// Queues what is sent on; an answer where that cannot be.
@@ -176,7 +229,7 @@ impl Pipeline {
             // Held, it is ours: whoever sent it is not asked again.
             return match parts.sampler.hold(request, records, parts.began.elapsed()) {
                 Ok(Some((request, spans))) => {
-                    self.queue(request, spans).await;
+                    self.queue(request, spans);
                     None
                 }
                 Ok(None) => None,

@@ -35,7 +35,11 @@ pub fn tally(pipeline: &Pipeline, received: &receive::Counts, lifecycle: Option<
         received_bytes: told(bytes),
         connections: Transport::ALL.map(|transport| ([transport.as_str()], received.connections(transport))).into(),
         refused: Reason::ALL.map(|reason| ([reason.as_str()], received.refused(reason))).into(),
-        records: by_signal(Outcome::ALL, Outcome::as_str, |signal, outcome| records.get(signal, outcome)),
+        records: by_signal(Outcome::ALL, Outcome::as_str, |signal, outcome| match (signal, outcome) {
+            // Those of traces that waited as well, of which the pipeline hears nothing.
+            (Signal::Traces, Outcome::SampledOut) => pipeline.sampler().counts().sampled_out.load(Ordering::Relaxed),
+            _ => records.get(signal, outcome),
+        }),
         attributed: by_signal(Rule::ALL, Rule::as_str, |signal, rule| attributed.get(signal, Ok(rule))),
         unattributed: by_signal(Miss::ALL, Miss::as_str, |signal, miss| attributed.get(signal, Err(miss))),
         destinations: pipeline.forwarder().boards().iter().map(|board| destination(board)).collect(),
@@ -99,7 +103,7 @@ fn sampling(counts: &sample::Counts) -> Sampling {
             (["dropped"], get(&counts.dropped)),
         ],
         early: get(&counts.early),
-        late: vec![(["kept"], get(&counts.late_kept)), (["dropped"], get(&counts.late_dropped))],
+        late: vec![(["sent"], get(&counts.late_kept)), (["dropped"], get(&counts.late_dropped))],
         waiting_bytes: get(&counts.waiting_bytes),
         waiting_traces: get(&counts.waiting_traces),
     }

@@ -13,7 +13,7 @@ mod agent;
 mod observer;
 mod trace;
 
-use observer::{Observer, QUIET, Told};
+use observer::{Observer, Told, quiet};
 use support::{
     container::{Recipe, Role, Running},
     docker::{Docker, Turn},
@@ -48,7 +48,7 @@ impl Scene {
     /// The `count` traces of the project whose root is named so; fails when there are more.
     #[track_caller]
     fn told(&self, root: &str, count: usize) -> Vec<Trace> {
-        let limit = patience() + 2 * QUIET;
+        let limit = patience() + 2 * quiet();
         let (traces, _) = within(limit, root, || {
             let mut traces = traces(&self.told, &self.project);
             let all: Vec<_> = traces.iter().map(|trace| trace.root().name.clone()).collect();
@@ -68,7 +68,7 @@ impl Scene {
     /// Has its first process do what it does on USR1, which may take with it whoever asked.
     #[track_caller]
     fn hit(&self, container: &Running) {
-        self.docker.run(&["exec", "--detach", &container.id, "kill", "-USR1", "1"]);
+        self.docker.run(&["exec", "--detach", &container.id, "sh", "-c", "kill -USR1 1"]);
     }
 
     fn title(&self, service: &str) -> String {
@@ -238,9 +238,11 @@ fn an_agent_restarted_in_the_middle_tells_the_same_once() {
     let other = Observer::new(&scene.docker, folder.path(), &whole);
     let (db, api) = shop(&scene);
     let observer = scene.observer.take().expect("an observer");
-    // It is not there when the database becomes healthy.
-    let observer = observer.restart(&scene.docker, || healthy(&db));
-    api.act(&["start"]);
+    // It is not there when the database becomes healthy, and the application is started.
+    let observer = observer.restart(&scene.docker, || {
+        healthy(&db);
+        api.act(&["start"]);
+    });
     let observer = observer.restart(&scene.docker, || healthy(&api));
     let trace = scene.one("compose.up");
     scene.observer = Some(observer.restart(&scene.docker, || ()));
@@ -249,8 +251,8 @@ fn an_agent_restarted_in_the_middle_tells_the_same_once() {
     scene.observer = Some(observer.restart(&scene.docker, || ()));
     scene.one("container.stop");
     eventually("the other tells both", || {
-        let told = traces(&whole, &scene.project).len();
-        holds(told == 2, || told.to_string())
+        let told: Vec<_> = traces(&whole, &scene.project).iter().map(Trace::drawing).collect();
+        holds(told.len() == 2, || told.join("\n"))
     });
     let mut expected: Vec<_> = traces(&whole, &scene.project).iter().map(Trace::ids).collect();
     let mut ids: Vec<_> = traces(&scene.told, &scene.project).iter().map(Trace::ids).collect();

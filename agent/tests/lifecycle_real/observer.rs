@@ -22,11 +22,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     docker::Docker,
-    wait::{eventually, holds},
+    wait::{eventually, factor, holds},
 };
 
 /// Quiet for less than the ten seconds of the product: the rest is the same.
-pub(crate) const QUIET: Duration = Duration::from_secs(4);
+pub(crate) fn quiet() -> Duration {
+    Duration::from_secs(4).mul_f64(factor())
+}
 
 /// Requests in the order they were told.
 pub(crate) type Told = Arc<Mutex<Vec<Bytes>>>;
@@ -47,7 +49,7 @@ impl Observer {
         let runtime = Runtime::new().expect("a runtime");
         let (reader, metrics, stop) = (Reader::new(), Metrics::default(), CancellationToken::new());
         let settings = lifecycle::Settings {
-            pace: Lifecycle { enabled: true, quiet: QUIET, cap: Duration::from_secs(300) },
+            pace: Lifecycle { enabled: true, quiet: quiet(), cap: Duration::from_secs(300) },
             filter: ContainerFilter::default(),
             state_dir: Some(folder.to_owned()),
             host: Host { name: None, id: Some("test-host".into()) },

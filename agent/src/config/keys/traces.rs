@@ -57,8 +57,8 @@ pub(in crate::config) static MAX_REQUEST: Key<u64> = key(
 pub(in crate::config) static MAX_PENDING: Key<u64> = key(
     "traces.max_pending_size",
     kinds::size::<{ 1 << 20 }, { 1 << 30 }>(),
-    || 96 << 20,
-    "Bytes of all requests that are being taken at a time. Who comes with more is asked to come again.",
+    || 192 << 20,
+    "Bytes of all requests that are being taken at a time; JSON counts three times, for what becomes of it. Who comes with more is asked to come again.",
 );
 
 pub(in crate::config) static MAX_CONNECTIONS: Key<usize> =
@@ -159,7 +159,7 @@ pub(in crate::config) static QUEUE_MEMORY: Key<u64> = key(
     "traces.queue_memory_size",
     kinds::size::<{ 256 << 10 }, { 1 << 30 }>(),
     || 8 << 20,
-    "Bytes that may wait in memory for each back end, before they are written to disk.",
+    "Bytes of what goes next that are kept in memory for each back end, beside the disk; all there is where nothing can be written.",
 );
 
 pub(in crate::config) static QUEUE_AGE: Key<Duration> = key(

@@ -25,7 +25,7 @@ use super::{
     suggest::nearest,
     yaml::{self, Entry, Node, Value},
 };
-use crate::policy::Policy;
+use crate::{model::IntoTree as _, policy::Policy};
 
 /// Sections of the policy language. No section of settings has one of these names.
 pub(super) const SECTIONS: [&str; 8] =
@@ -77,7 +77,7 @@ pub(super) fn read_sections(path: &Arc<Path>, entries: Vec<Entry>, mistakes: &mu
             _ => policy.exceptions = exceptions::read(&mut fields, value),
         }
     }
-    let known: BTreeSet<_> = policy.tiers.iter().map(|tier| Arc::clone(&tier.name)).collect();
+    let known: BTreeSet<_> = policy.tiers.iter().map(|tier| Arc::clone(&tier.name)).into_set();
     for (name, at, key) in std::mem::take(&mut fields.tiers_named) {
         if !known.contains(&*name) {
             let wrong = Wrong::new(format!("there is no tier {}", quoted(&name)));

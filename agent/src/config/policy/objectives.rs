@@ -20,7 +20,7 @@ use super::{
     tiers::severity,
 };
 use crate::{
-    model::DURATION_BOUNDS,
+    model::{DURATION_BOUNDS, IntoTree as _},
     policy::{
         Policy,
         objectives::{Events, Notify, Serving, Sli, Spec, Target, Unknown, resolve},
@@ -128,7 +128,7 @@ fn section(fields: &mut Fields<'_>, path: &str, mut spec: Spec, node: Node, plac
     };
     let known: Vec<&str> = OPTIONS.iter().chain(&RATIO).chain(more).copied().collect();
     let mut entries: BTreeMap<String, Node> =
-        fields.section(path, node, &known).into_iter().map(|entry| (entry.key, entry.value)).collect();
+        fields.section(path, node, &known).into_iter().map(|entry| (entry.key, entry.value)).into_map();
     let before = fields.count();
     spec.sli = counted(fields, path, &spec.name, &mut entries, place);
     if spec.sli.is_none() && fields.count() == before {

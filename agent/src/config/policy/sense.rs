@@ -6,7 +6,10 @@ use super::{
     super::report::{Position, Wrong, quoted},
     fields::Fields,
 };
-use crate::policy::{GatewayMode, Layer, NetworkRule, Project, ServiceRule, With};
+use crate::{
+    model::IntoTree as _,
+    policy::{GatewayMode, Layer, NetworkRule, Project, ServiceRule, With},
+};
 
 /// Within one project, its profiles among it.
 pub(super) fn of_project(fields: &mut Fields<'_>, path: &str, at: Position, project: &Project) {
@@ -28,7 +31,7 @@ type Wrongs = BTreeSet<(String, &'static str)>;
 fn names(project: &Project, wrong: &mut Wrongs) {
     const HINT: &str = "add it, or correct the name";
     let layers: Vec<&Layer> = [&project.base].into_iter().chain(project.profiles.iter().map(|it| &it.layer)).collect();
-    let networks: BTreeSet<&str> = layers.iter().flat_map(|layer| layer.networks.keys()).map(|name| &**name).collect();
+    let networks: BTreeSet<&str> = layers.iter().flat_map(|layer| layer.networks.keys()).map(|name| &**name).into_set();
     let rules = || layers.iter().flat_map(|layer| &layer.services);
     // A project that describes no network says nothing about them.
     for name in rules().flat_map(|rule| rule.networks.iter().flatten()).filter(|_| !networks.is_empty()) {

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use bollard::models as api;
-
 use super::{
+    api,
     health::health,
     network::{attachments, published_ports},
     pairs, positive, time, word,
 };
 use crate::model::{
-    Capabilities, Confinement, Container, ContainerId, ContainerState, Identity, Labels, Limits, LogSetup, Mount,
-    NetworkMode, Protocol, RestartPolicy, Shared, is_secret_name, shorten,
+    Capabilities, Confinement, Container, ContainerId, ContainerState, Identity, InOrder as _, Labels, Limits,
+    LogSetup, Mount, NetworkMode, Protocol, RestartPolicy, Shared, is_secret_name, shorten,
 };
 
 /// Period in force where only a quota was given (kernel default, microseconds).
@@ -27,7 +26,7 @@ const MAX_LINK_BYTES: usize = 256;
 const MAX_EXPOSED: usize = 64;
 
 /// Everything spyhop keeps of one inspection. `asked` names the container should the answer not.
-pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked: &ContainerId) -> Container {
+pub(in crate::engine) fn container(answer: api::ContainerInspect, asked: &ContainerId) -> Container {
     let id = word(answer.id.as_deref()).map_or_else(|| asked.clone(), ContainerId::new);
     let config = answer.config.unwrap_or_default();
     let host = answer.host_config.unwrap_or_default();
@@ -75,18 +74,18 @@ pub(in crate::engine) fn container(answer: api::ContainerInspectResponse, asked:
 }
 
 /// The engine's word; where it is absent or was not understood, what the older flags beside it say.
-fn state(said: &api::ContainerState) -> ContainerState {
-    use api::ContainerStateStatusEnum as Word;
+fn state(said: &api::State) -> ContainerState {
+    use api::Status as Word;
     match said.status {
-        Some(Word::CREATED) => ContainerState::Created,
+        Some(Word::Created) => ContainerState::Created,
         // Podman between the signal and the end: its processes still run.
-        Some(Word::RUNNING | Word::STOPPING) => ContainerState::Running,
-        Some(Word::PAUSED) => ContainerState::Paused,
-        Some(Word::RESTARTING) => ContainerState::Restarting,
-        Some(Word::REMOVING) => ContainerState::Removing,
-        Some(Word::EXITED) => ContainerState::Exited,
-        Some(Word::DEAD) => ContainerState::Dead,
-        Some(Word::EMPTY) | None => match said {
+        Some(Word::Running | Word::Stopping) => ContainerState::Running,
+        Some(Word::Paused) => ContainerState::Paused,
+        Some(Word::Restarting) => ContainerState::Restarting,
+        Some(Word::Removing) => ContainerState::Removing,
+        Some(Word::Exited) => ContainerState::Exited,
+        Some(Word::Dead) => ContainerState::Dead,
+        Some(Word::None) | None => match said {
             // The order is that of the engine itself: a paused or restarting container also counts as running.
             said if said.paused == Some(true) => ContainerState::Paused,
             said if said.restarting == Some(true) => ContainerState::Restarting,
@@ -118,15 +117,15 @@ fn limits(host: &api::HostConfig) -> Limits {
 }
 
 fn restart_policy(policy: Option<&api::RestartPolicy>) -> RestartPolicy {
-    use api::RestartPolicyNameEnum as Name;
+    use api::RestartName as Name;
     let Some(policy) = policy else {
         return RestartPolicy::No;
     };
     match policy.name {
-        Some(Name::NO | Name::EMPTY) => RestartPolicy::No,
-        Some(Name::ALWAYS) => RestartPolicy::Always,
-        Some(Name::UNLESS_STOPPED) => RestartPolicy::UnlessStopped,
-        Some(Name::ON_FAILURE) => RestartPolicy::OnFailure(positive(policy.maximum_retry_count)),
+        Some(Name::No) => RestartPolicy::No,
+        Some(Name::Always) => RestartPolicy::Always,
+        Some(Name::UnlessStopped) => RestartPolicy::UnlessStopped,
+        Some(Name::OnFailure) => RestartPolicy::OnFailure(positive(policy.maximum_retry_count)),
         // A policy without a name is one whose name was not understood.
         None => RestartPolicy::Unknown,
     }
@@ -145,7 +144,7 @@ fn network_mode(mode: Option<&str>) -> NetworkMode {
 }
 
 /// Options are words in a map: `mode`, `cache-disabled` and `max-file` are the ones that change what can be read.
-fn log_setup(config: Option<api::HostConfigLogConfig>, path: Option<&str>, tty: Option<bool>) -> LogSetup {
+fn log_setup(config: Option<api::LogConfig>, path: Option<&str>, tty: Option<bool>) -> LogSetup {
     let config = config.unwrap_or_default();
     let options = config.config.unwrap_or_default();
     let option = |name: &str| options.get(name).map(String::as_str);
@@ -166,7 +165,7 @@ fn confinement(host: &api::HostConfig, user: Option<String>, environment: Option
         Some(Arc::from(shorten(name, MAX_VARIABLE_BYTES)))
     };
     let mut secret_variables: Vec<Arc<str>> = environment.into_iter().flatten().filter_map(name).collect();
-    secret_variables.sort();
+    secret_variables.order();
     secret_variables.dedup();
     secret_variables.truncate(MAX_VARIABLES);
     Confinement {
@@ -228,7 +227,7 @@ fn exposed(ports: &api::PortMap) -> Box<[(Protocol, u16)]> {
         Some((Protocol::from_word(protocol)?, number.parse().ok()?))
     };
     let mut exposed: Vec<_> = ports.keys().filter_map(port).collect();
-    exposed.sort_unstable();
+    exposed.order();
     exposed.truncate(MAX_EXPOSED);
     exposed.into()
 }
@@ -245,6 +244,6 @@ fn mounts(points: Option<Vec<api::MountPoint>>) -> Vec<Mount> {
         })
     };
     let mut mounts: Vec<_> = points.into_iter().flatten().filter_map(mount).collect();
-    mounts.sort();
+    mounts.order();
     mounts
 }

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use bollard::models as api;
 use jiff::Timestamp;
 
-use super::is_plausible;
+use super::{api, is_plausible};
 use crate::model::{ContainerId, Event, EventKind, HealthStatus, Labels};
 
 /// What a line says: nothing, one thing, or two (joining a network changes the container and the network).
@@ -20,12 +19,12 @@ pub(in crate::engine) fn events(line: api::EventMessage, received: Timestamp) ->
     let action = line.action.unwrap_or_default();
     let id = actor.id.filter(|id| !id.is_empty());
     match (line.typ, id) {
-        (Some(api::EventMessageTypeEnum::CONTAINER), Some(id)) => {
+        (Some(api::EventType::Container), Some(id)) => {
             let kind = of_container(ContainerId::new(id), &action, &attributes);
             vec![Event { time, kind, attributes: labels(attributes) }]
         }
         // The attributes of these are the network's: nothing in them says who a container is.
-        (Some(api::EventMessageTypeEnum::NETWORK), id) => {
+        (Some(api::EventType::Network), id) => {
             let bare = |kind| Event { time, kind, attributes: Labels::default() };
             of_network(id, &action, attributes).into_iter().map(bare).collect()
         }

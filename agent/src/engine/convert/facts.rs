@@ -1,15 +1,13 @@
 //! `GET /version`, `GET /info`, `GET /images/{id}/json`.
 
-use bollard::models as api;
-
-use super::{positive, time, word};
+use super::{api, positive, time, word};
 use crate::{
     engine::version::ApiVersion,
     model::{EngineInfo, EngineVersion, Firewall, Image},
 };
 
 /// The engine's versions and the one agreed on.
-pub(in crate::engine) fn version(answer: &api::SystemVersion, negotiated: ApiVersion) -> EngineVersion {
+pub(in crate::engine) fn version(answer: &bollard::models::SystemVersion, negotiated: ApiVersion) -> EngineVersion {
     EngineVersion {
         version: word(answer.version.as_deref()).unwrap_or_default(),
         api_version: word(answer.api_version.as_deref()).unwrap_or_default(),
@@ -24,11 +22,10 @@ pub(in crate::engine) fn version(answer: &api::SystemVersion, negotiated: ApiVer
 
 /// Facts of the host as the engine knows them.
 pub(in crate::engine) fn info(answer: &api::SystemInfo) -> EngineInfo {
-    let enumerated = |text: Option<String>| word(text.as_deref());
     EngineInfo {
         name: word(answer.name.as_deref()).unwrap_or_default(),
-        cgroup_driver: enumerated(answer.cgroup_driver.map(|driver| driver.to_string())),
-        cgroup_version: enumerated(answer.cgroup_version.map(|version| version.to_string())),
+        cgroup_driver: word(answer.cgroup_driver.as_deref()),
+        cgroup_version: word(answer.cgroup_version.as_deref()),
         operating_system: word(answer.operating_system.as_deref()),
         storage_driver: word(answer.driver.as_deref()),
         root_dir: word(answer.docker_root_dir.as_deref()),
@@ -38,7 +35,7 @@ pub(in crate::engine) fn info(answer: &api::SystemInfo) -> EngineInfo {
         firewall: firewall(answer),
         rootless: has_option(answer, "rootless"),
         userns: has_option(answer, "userns"),
-        swarm: answer.swarm.as_ref().and_then(|swarm| swarm.local_node_state) == Some(api::LocalNodeState::ACTIVE),
+        swarm: answer.swarm.as_ref().and_then(|swarm| swarm.local_node_state.as_deref()) == Some("active"),
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use bollard::models as api;
-
-use super::{positive, time};
-use crate::model::{Health, HealthCheck, HealthResult, HealthStatus};
+use super::{api, positive, time};
+use crate::model::{Health, HealthCheck, HealthResult, HealthStatus, InOrder as _};
 
 /// What the engine takes where the check says 0 or nothing.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
@@ -33,18 +31,18 @@ pub(super) fn health(check: Option<api::HealthConfig>, said: Option<api::Health>
 }
 
 /// The engine's word; `None` for none.
-fn status(word: Option<api::HealthStatusEnum>) -> Option<HealthStatus> {
+fn status(word: Option<api::HealthWord>) -> Option<HealthStatus> {
     match word? {
-        api::HealthStatusEnum::STARTING => Some(HealthStatus::Starting),
-        api::HealthStatusEnum::HEALTHY => Some(HealthStatus::Healthy),
-        api::HealthStatusEnum::UNHEALTHY => Some(HealthStatus::Unhealthy),
-        api::HealthStatusEnum::NONE | api::HealthStatusEnum::EMPTY => None,
+        api::HealthWord::Starting => Some(HealthStatus::Starting),
+        api::HealthWord::Healthy => Some(HealthStatus::Healthy),
+        api::HealthWord::Unhealthy => Some(HealthStatus::Unhealthy),
+        api::HealthWord::None => None,
     }
 }
 
 /// Results in order of their start. One without a start or an exit code cannot be told apart or judged: left out.
-fn results(log: Option<Vec<api::HealthcheckResult>>) -> Vec<HealthResult> {
-    let result = |entry: api::HealthcheckResult| {
+fn results(log: Option<Vec<api::HealthResult>>) -> Vec<HealthResult> {
+    let result = |entry: api::HealthResult| {
         Some(HealthResult {
             start: time(entry.start.as_deref())?,
             end: time(entry.end.as_deref()),
@@ -52,7 +50,7 @@ fn results(log: Option<Vec<api::HealthcheckResult>>) -> Vec<HealthResult> {
         })
     };
     let mut results: Vec<_> = log.into_iter().flatten().filter_map(result).collect();
-    results.sort_by_key(|result| result.start);
+    results.order_by_key(|result| result.start);
     results
 }
 

@@ -1,4 +1,4 @@
-//! bollard's types -> [`crate::model`]. Pure. Every field may be absent; what the engine writes for "nothing" (0, -1, an empty
+//! The engine's answers -> [`crate::model`]. Pure. Every field may be absent; what the engine writes for "nothing" (0, -1, an empty
 //! word, the year 1) becomes `None`. Environment, command line and check output end here.
 
 mod container;
@@ -14,6 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
+use super::answers as api;
 pub(super) use container::container;
 pub(super) use event::events;
 pub(super) use facts::{image, info, version};

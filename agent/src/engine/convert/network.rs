@@ -2,13 +2,11 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use bollard::models as api;
-
-use super::word;
-use crate::model::{Attachment, Gateway, LinkOptions, Network, PublishedPort};
+use super::{api, word};
+use crate::model::{Attachment, Gateway, InOrder as _, LinkOptions, Network, PublishedPort};
 
 /// One network; `None` without an id or a name, for nothing could be joined to it.
-pub(in crate::engine) fn network(answer: api::Network) -> Option<Network> {
+pub(in crate::engine) fn network(answer: bollard::models::Network) -> Option<Network> {
     let ranges = answer.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
     let labels = answer.labels.unwrap_or_default();
     let label = |name: &str| word(labels.get(name).map(String::as_str));
@@ -69,7 +67,7 @@ pub(super) fn attachments(networks: Option<HashMap<String, api::EndpointSettings
         // From API 1.44 on the container's own names moved from the aliases to a list of their own.
         let aliases = endpoint.aliases.iter().chain(endpoint.dns_names.iter()).flatten();
         let mut aliases: Vec<Arc<str>> = aliases.filter_map(|alias| word(Some(alias.as_str()))).collect();
-        aliases.sort();
+        aliases.order();
         aliases.dedup();
         Attachment {
             network: name.into(),
@@ -79,7 +77,7 @@ pub(super) fn attachments(networks: Option<HashMap<String, api::EndpointSettings
         }
     };
     let mut attachments: Vec<_> = networks.into_iter().flatten().map(attachment).collect();
-    attachments.sort_by(|a, b| a.network.cmp(&b.network));
+    attachments.order_by(|a, b| a.network.cmp(&b.network));
     attachments
 }
 
@@ -101,7 +99,7 @@ pub(super) fn published_ports(ports: Option<api::PortMap>) -> Vec<PublishedPort>
             published.push(PublishedPort { container_port, protocol: Arc::clone(&protocol), host_ip, host_port });
         }
     }
-    published.sort();
+    published.order();
     published.dedup();
     published
 }

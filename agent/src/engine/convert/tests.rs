@@ -3,7 +3,6 @@ mod podman;
 
 use std::time::Duration;
 
-use bollard::models as api;
 use serde_json::{Value, json};
 
 use super::*;
@@ -13,7 +12,7 @@ use crate::model::{
 };
 
 fn read(value: Value) -> Container {
-    let answer: api::ContainerInspectResponse = serde_json::from_value(value).expect("an answer bollard takes");
+    let answer: api::ContainerInspect = serde_json::from_value(value).expect("an answer that needs no mending");
     container(answer, &ContainerId::new("asked"))
 }
 

@@ -1,7 +1,6 @@
 //! `GET /containers/{id}/logs`: a container's output, past and present, as the engine tells it.
 //!
-//! bollard's own reader is not used: it keeps a terminal's line whole in memory however long it is, and believes what a frame says of
-//! its own length. The stream ends when the container does. It has no deadline once it is open: a quiet container is quiet. It is read
+//! A terminal's line may be of any length and a frame may lie about its own: both are bounded (`frames`). The stream ends when the container does. It has no deadline once it is open: a quiet container is quiet. It is read
 //! no faster than messages are asked for; the engine then waits, and what it does about files that are rotated away meanwhile it
 //! tells nobody (moby, `loggerutils/follow.go`).
 

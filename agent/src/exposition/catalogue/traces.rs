@@ -10,7 +10,7 @@ super::families! { Traces;
     REFUSED: Counter "spyhop_otlp_refused_total" "" ["reason"]
         "Connections and requests that the receivers themselves refused, by reason.";
     RECORDS: Counter "spyhop_otlp_records_total" "" ["signal", "outcome"]
-        "Spans, data points and log records received, by outcome: accepted, invalid (without valid ids), dropped (by traces.drop), sampled_out.";
+        "Spans, data points and log records by outcome: accepted, invalid (no valid ids), dropped (traces.drop), sampled_out (with traces.keep_errors after they were accepted), lost (accepted, and found no room in a queue).";
     ATTRIBUTED: Counter "spyhop_otlp_attributed_total" "" ["signal", "rule"]
         "Resources whose container was found, by the rule that found it.";
     UNATTRIBUTED: Counter "spyhop_otlp_unattributed_total" "" ["signal", "reason"]

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Filter, View};
-use crate::logs::board::{Board, DestinationLog, Dropped, Gap, Outcome, ServiceLog};
+use crate::{
+    logs::board::{Board, DestinationLog, Dropped, Gap, Outcome, ServiceLog},
+    model::IntoTree as _,
+};
 
 /// `/api/v1/logs`; lists are empty while logs go nowhere.
 #[derive(Debug, Serialize)]
@@ -146,5 +149,5 @@ impl Service {
 }
 
 fn counted<const N: usize>(counts: [(&'static str, u64); N]) -> BTreeMap<&'static str, u64> {
-    counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    counts.into_iter().filter(|(_, count)| *count > 0).into_map()
 }

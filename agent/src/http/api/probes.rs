@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Filter, View};
 use crate::{
-    model::ServiceKey,
+    model::{InOrder as _, ServiceKey},
     policy::probe::Kind,
     probes::{Phase, Record, Shown},
 };
@@ -86,7 +86,7 @@ impl<'a> Probes<'a> {
         });
         let mut probes: Vec<_> = asked.map(|record| Probe::new(record)).collect();
         // Stable: within a state in the order of who they are.
-        probes.sort_by_key(|probe| STATES.iter().position(|state| *state == probe.state));
+        probes.order_by_key(|probe| STATES.iter().position(|state| *state == probe.state));
         Self { host: view.host, probes }
     }
 }

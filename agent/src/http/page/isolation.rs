@@ -11,6 +11,8 @@ use crate::http::api::{
     isolation::{Cell, Finding, Isolation},
 };
 
+use crate::model::IntoTree as _;
+
 /// Violations shown here; the list of findings and the JSON go on.
 const ROWS: usize = 20;
 
@@ -172,7 +174,7 @@ fn write_coverage(page: &mut String, known: &Isolation<'_>) -> fmt::Result {
 
 /// Rows are those who begin, columns those they reach.
 fn write_matrix(page: &mut String, at: usize, project: &str, cells: &[&Cell], known: &Isolation<'_>) -> fmt::Result {
-    let services: BTreeSet<&str> = cells.iter().flat_map(|cell| [&*cell.from, &*cell.to]).collect();
+    let services: BTreeSet<&str> = cells.iter().flat_map(|cell| [&*cell.from, &*cell.to]).into_set();
     if services.len() > MAX_SERVICES {
         return writeln!(
             page,
@@ -181,7 +183,7 @@ fn write_matrix(page: &mut String, at: usize, project: &str, cells: &[&Cell], kn
             services.len()
         );
     }
-    let targets: BTreeSet<&str> = cells.iter().map(|cell| &*cell.to).collect();
+    let targets: BTreeSet<&str> = cells.iter().map(|cell| &*cell.to).into_set();
     let letters = letters(project, cells, known);
     write!(
         page,
@@ -207,7 +209,7 @@ fn write_matrix(page: &mut String, at: usize, project: &str, cells: &[&Cell], kn
         page.push_str("</tr>\n");
     }
     page.push_str("</tbody>\n</table>\n</div>\n<p class=\"legend\">");
-    let seen: BTreeSet<Letter> = letters.values().copied().collect();
+    let seen: BTreeSet<Letter> = letters.values().copied().into_set();
     for letter in Letter::ALL.into_iter().filter(|letter| seen.contains(letter)) {
         let (word, class, meaning) = letter.shown();
         write!(page, "<b class=\"{class}\">{word}</b> {meaning}; ")?;

@@ -15,7 +15,9 @@ use std::{
 use super::super::{Edge, End, passive::Observed};
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{Attachment, Container, ContainerId, Network, NetworkMode, Protocol, PublishedPort, ServiceKey},
+    model::{
+        Attachment, Container, ContainerId, IntoTree as _, Network, NetworkMode, Protocol, PublishedPort, ServiceKey,
+    },
     targets::network_owner,
 };
 
@@ -202,7 +204,7 @@ fn ports(input: &Input<'_>, key: &ServiceKey, nodes: &[Node<'_>]) -> BTreeSet<(P
     let published = nodes.iter().flat_map(|node| node.entry.container.ports.iter().filter_map(of));
     let named = (input.ports)(key).into_iter();
     // What the policy names comes first: a container can listen on as many ports as it likes.
-    let known: BTreeSet<_> = named.chain(published).chain(exposed).chain(listened).take(MAX_PORTS).collect();
+    let known: BTreeSet<_> = named.chain(published).chain(exposed).chain(listened).take(MAX_PORTS).into_set();
     if known.is_empty() { [SOME_PORT].into() } else { known }
 }
 
@@ -280,7 +282,7 @@ fn to_host(
         .iter()
         .filter(|(_, nodes)| nodes.iter().any(|node| node.owner.network_mode == NetworkMode::Host));
     let listeners = |key: &ServiceKey| input.observed.and_then(|observed| observed.listeners.get(key));
-    let taken: BTreeSet<_> = on_host.filter_map(|(key, _)| listeners(key)).flatten().copied().collect();
+    let taken: BTreeSet<_> = on_host.filter_map(|(key, _)| listeners(key)).flatten().copied().into_set();
     let gateways = from.gateways().flat_map(|gateway| input.host_ports.iter().map(move |port| (gateway, *port)));
     let (address, ports) = DESKTOP;
     let desktop = ports.into_iter().map(|port| (address, port)).filter(|_| ground.desktop);

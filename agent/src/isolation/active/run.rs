@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     helper::{self, Family, Kind, MAX_SOCKETS},
-    model::{Process, Protocol},
+    model::{InOrder as _, Process, Protocol},
 };
 
 /// Connections at once, with a descriptor each; what is closed holds one for the whole timeout, twice.
@@ -94,7 +94,7 @@ impl Runner<'_> {
             batch.iter().map(|(number, _)| *number).zip(answers).collect::<Vec<_>>()
         });
         let mut answers: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-        answers.sort_unstable_by_key(|(number, _)| *number);
+        answers.order_by_key(|(number, _)| *number);
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 

@@ -9,7 +9,7 @@ use crate::{
         Draft, Edge, End, Intent, Tier,
         reach::{Over, Port, ways},
     },
-    model::{Protocol, ServiceKey},
+    model::{IntoTree as _, Protocol, ServiceKey},
     policy::Class,
 };
 
@@ -41,8 +41,10 @@ pub fn excess(
                 return court.judged.drafts;
             }
             let ports = listeners.get(target.key).into_iter().flatten();
-            let open: BTreeSet<(Protocol, u16)> =
-                ports.filter(|(protocol, port)| is_excess(&court, source, target, *port, *protocol)).copied().collect();
+            let open: BTreeSet<(Protocol, u16)> = ports
+                .filter(|(protocol, port)| is_excess(&court, source, target, *port, *protocol))
+                .copied()
+                .into_set();
             if !open.is_empty() {
                 court.draft(draft(source.key, target.key, &open));
             }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     host::sockets::{Buffer, Counts, Namespace, Table},
-    model::{Protocol, SocketState},
+    model::{IntoTree as _, Protocol, SocketState},
 };
 
 /// Listeners kept at most.
@@ -59,7 +59,7 @@ impl HostSide {
             }
         }
         self.listeners = found;
-        self.ports = self.listeners.iter().map(|(_, protocol, port)| (*protocol, *port)).collect();
+        self.ports = self.listeners.iter().map(|(_, protocol, port)| (*protocol, *port)).into_set();
         self.counts = counts;
         Ok(())
     }
@@ -81,6 +81,6 @@ impl HostSide {
             let stays = protocol == Protocol::Tcp || !is_ephemeral(port) || self.udp_before.contains(*at);
             stays && (address.is_unspecified() || picture.is_bridge(address)) && !picture.is_published(protocol, port)
         };
-        self.listeners.iter().filter(reachable).map(|(_, protocol, port)| (*protocol, *port)).collect()
+        self.listeners.iter().filter(reachable).map(|(_, protocol, port)| (*protocol, *port)).into_set()
     }
 }

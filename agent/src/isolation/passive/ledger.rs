@@ -15,7 +15,7 @@ use super::{
 use crate::{
     host::sockets::Row,
     isolation::{Edge, End},
-    model::{Protocol, ServiceKey, Socket, SocketState},
+    model::{InOrder as _, Protocol, ServiceKey, Socket, SocketState},
 };
 
 /// The resolver's port.
@@ -104,7 +104,7 @@ impl Ledger {
     pub(super) fn enter(&mut self, page: &Page<'_, '_>, observed: &mut Observed) {
         let mut candidates = self.candidates(page, observed);
         // Clients first: they know whom they meant, where the server may see a gateway.
-        candidates.sort_by_key(|candidate| !candidate.outbound);
+        candidates.order_by_key(|candidate| !candidate.outbound);
         let first_inbound = candidates.partition_point(|candidate| candidate.outbound);
         let inbound: HashSet<Connection> =
             candidates.get(first_inbound..).unwrap_or_default().iter().map(|candidate| candidate.connection).collect();

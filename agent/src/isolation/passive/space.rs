@@ -10,7 +10,7 @@ use std::{
 use super::MAX_ROWS;
 use crate::{
     host::sockets::{Buffer, Counts, Diag, Namespace, Row, Table, diag::ALL_STATES},
-    model::{Protocol, Socket, SocketState},
+    model::{IntoTree as _, Protocol, Socket, SocketState},
 };
 
 /// Every which sweep a namespace is read although its counters are what they were: a listener that moves to another port changes none.
@@ -110,7 +110,7 @@ impl Space {
     fn find_listeners(&mut self, sweep: u64) {
         let ports = |rows: &[Row]| -> BTreeSet<u16> {
             let waiting = rows.iter().map(|row| row.socket).filter(|socket| socket.state == SocketState::Listen);
-            waiting.filter(|socket| !socket.local.ip().is_loopback()).map(|socket| socket.local.port()).collect()
+            waiting.filter(|socket| !socket.local.ip().is_loopback()).map(|socket| socket.local.port()).into_set()
         };
         self.tcp_listeners = ports(&self.tcp);
         self.udp_before = std::mem::replace(&mut self.udp_listeners, ports(&self.udp));

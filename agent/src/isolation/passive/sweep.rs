@@ -16,7 +16,7 @@ use super::{
 use crate::{
     host::sockets::{Buffer, Diag, Namespace, sees_host},
     inventory::Snapshot,
-    model::Process,
+    model::{InOrder as _, Process},
 };
 
 /// Whether a socket with this own address, made in the namespace of this process, is a probe of the agent's, whoever or only this one is asked.
@@ -78,7 +78,7 @@ impl Sweeper {
     pub fn wanting(&self) -> Vec<Process> {
         let mut wanting: Vec<Process> =
             self.spaces.keys().filter(|process| !self.diags.contains_key(process)).copied().collect();
-        wanting.sort_unstable();
+        wanting.order();
         wanting
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Answer, Look, report::Coverage};
 use crate::{
     isolation::Tier,
-    model::{NetworkMode, ServiceKey},
+    model::{IntoTree as _, NetworkMode, ServiceKey},
 };
 
 /// Of one project, by tier. A tier that has not looked has none.
@@ -62,5 +62,5 @@ fn is_on_host(look: &Look<'_>, service: &ServiceKey) -> bool {
 /// Services of a project of which a container runs.
 fn running<'a>(look: &Look<'a>, project: &str) -> BTreeSet<&'a ServiceKey> {
     let running = look.snapshot.containers.iter().filter(|entry| entry.container.has_processes());
-    running.map(|entry| &entry.container.identity.key).filter(|key| *key.project == *project).collect()
+    running.map(|entry| &entry.container.identity.key).filter(|key| *key.project == *project).into_set()
 }

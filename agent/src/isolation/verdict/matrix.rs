@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     isolation::{Edge, End, passive::Graph},
-    model::{Protocol, ServiceKey},
+    model::{IntoTree as _, Protocol, ServiceKey},
 };
 
 /// Ports of each service that anybody has named, listened on or tried.
@@ -38,7 +38,7 @@ pub(super) fn of(
     neighbours: &Neighbours,
     graph: &Graph,
 ) -> (Vec<Cell>, bool) {
-    let required: BTreeSet<Edge> = look.wanted.required().into_iter().collect();
+    let required: BTreeSet<Edge> = look.wanted.required().into_iter().into_set();
     let key = |service| ServiceKey { project: project.into(), service };
     let services: Vec<ServiceKey> = look.wanted.services(project).into_iter().map(key).collect();
     let ports = ports(look, project, allowed);

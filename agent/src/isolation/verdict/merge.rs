@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::report::{Finding, Report};
 use crate::{
     isolation::{Draft, Evidence},
-    model::ServiceKey,
+    model::{InOrder as _, ServiceKey},
     policy::{Class, Exception, Policy, Severity},
 };
 
@@ -91,8 +91,8 @@ pub(super) fn waive(policy: &Policy, now: Timestamp, findings: Vec<Finding>) -> 
         let key = |finding: &Finding| (finding.class, finding.service.clone(), Arc::clone(&finding.subject));
         b.severity.cmp(&a.severity).then_with(|| key(a).cmp(&key(b)))
     };
-    report.findings.sort_by(order);
-    report.waived.sort_by(|(a, _), (b, _)| order(a, b));
+    report.findings.order_by(order);
+    report.waived.order_by(|(a, _), (b, _)| order(a, b));
     let mut kept = BTreeMap::<Arc<str>, usize>::new();
     let Report { findings, waived, projects, .. } = &mut report;
     findings.retain(|finding| {

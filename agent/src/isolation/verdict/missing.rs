@@ -12,7 +12,7 @@ use super::{Answer, Look, seen};
 use crate::{
     inventory::{Entry, Snapshot},
     isolation::{Draft, Edge, End, Tier},
-    model::{ContainerId, ServiceKey},
+    model::{ContainerId, IntoTree as _, ServiceKey},
     policy::Class,
 };
 
@@ -44,7 +44,7 @@ impl Patience {
     pub(super) fn follow(&mut self, snapshot: &Snapshot, now: Timestamp) {
         let mut networks = BTreeMap::new();
         for entry in &snapshot.containers {
-            let is: BTreeSet<_> = entry.container.networks.iter().map(|on| Arc::clone(&on.network)).collect();
+            let is: BTreeSet<_> = entry.container.networks.iter().map(|on| Arc::clone(&on.network)).into_set();
             let changed = match self.networks.remove(&entry.container.id) {
                 None => None,
                 Some((was, changed)) if was == is => changed,

@@ -10,6 +10,8 @@ use crate::isolation::{
     active::{Answer, Probed},
 };
 
+use crate::model::IntoTree as _;
+
 /// Ways across that the last round has found.
 #[derive(Debug, Default)]
 pub(super) struct Confirmed(BTreeSet<Edge>);
@@ -20,8 +22,12 @@ impl Confirmed {
         let across = |edge: &Edge, answer: Answer| {
             answer.is_reachable() && matches!(edge.to, End::Service(_)) && !probed.beside.contains(edge)
         };
-        let found: BTreeSet<Edge> =
-            probed.edges.iter().filter(|(edge, answer)| across(edge, **answer)).map(|(edge, _)| edge.clone()).collect();
+        let found: BTreeSet<Edge> = probed
+            .edges
+            .iter()
+            .filter(|(edge, answer)| across(edge, **answer))
+            .map(|(edge, _)| edge.clone())
+            .into_set();
         for edge in found.difference(&self.0) {
             probed.edges.insert(edge.clone(), Answer::Unknown);
         }

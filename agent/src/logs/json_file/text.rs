@@ -2,6 +2,8 @@
 
 use memchr::memchr3;
 
+use crate::logs::lanes;
+
 /// Content of a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Text<'a> {
@@ -39,12 +41,10 @@ enum Form {
 
 /// `None` when control characters stand in it, which JSON forbids: then it is two halves with something between.
 fn check(text: &[u8]) -> Option<Form> {
-    // Two plain folds over bytes: the compiler makes vectors of them.
-    let (control, high) =
-        text.iter().fold((false, 0), |(control, high), byte| (control | (*byte < b' '), high | *byte));
+    let (control, other) = lanes::controls_and_others(text);
     match control {
         true => None,
-        false if high < 0x80 || std::str::from_utf8(text).is_ok() => Some(Form::Utf8),
+        false if !other || std::str::from_utf8(text).is_ok() => Some(Form::Utf8),
         false => Some(Form::Other),
     }
 }
@@ -83,7 +83,7 @@ fn put_together(bytes: &[u8], mut from: usize, scratch: &mut Vec<u8>) -> Option<
         let mut length = 0;
         // An escape that began in the block before may end in this one.
         let mut behind = from - at;
-        let mut marks = special(window.first_chunk()?) & from_bit(behind);
+        let mut marks = lanes::specials(window.first_chunk()?) & from_bit(behind);
         while marks != 0 {
             let stop = marks.trailing_zeros() as usize;
             length = copy(window, behind, stop, &mut out, length)?;
@@ -154,25 +154,13 @@ fn copy(window: &[u8; BLOCK + STEP], from: usize, to: usize, out: &mut [u8], len
     }
 }
 
-/// A bit for each quote, backslash and control character.
-#[inline(always)]
-fn special(block: &[u8; BLOCK]) -> u64 {
-    // Ones and zeros first, which the compiler makes vectors of; then a multiplication gathers eight of them in its highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut flags = [0; BLOCK];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        *flag = u8::from((*byte < b' ') | (*byte == b'"') | (*byte == b'\\'));
-    }
-    let (words, _) = flags.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, word| bits << 8 | u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56)
-}
-
 /// All bits from one on; none beyond the highest.
 #[inline(always)]
 fn from_bit(bit: usize) -> u64 {
     u32::try_from(bit).ok().and_then(|bit| u64::MAX.checked_shl(bit)).unwrap_or(0)
 }
 
+#[inline(always)]
 const fn single(escaped: u8) -> Option<u8> {
     Some(match escaped {
         b'n' => b'\n',

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::logs::lanes;
+
 /// Longest request id that is taken, in bytes.
 const LONGEST: usize = 128;
 
@@ -84,9 +86,7 @@ fn hexadecimal(text: &str, longest: usize) -> Option<&str> {
     if !(8..=longest).contains(&text.len()) {
         return None;
     }
-    // Without branches, so that it is done in blocks.
-    let (fits, some) =
-        text.bytes().fold((true, false), |(fits, some), b| (fits & b.is_ascii_hexdigit(), some | (b != b'0')));
+    let (fits, some) = lanes::hexadecimal(text.as_bytes());
     (fits & some).then_some(text)
 }
 

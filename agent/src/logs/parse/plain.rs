@@ -18,6 +18,7 @@ use super::{
     level::{self, Vote},
     preamble,
 };
+use crate::logs::lanes;
 
 /// Never fails.
 pub(super) fn read(line: &str) -> Found<'_> {
@@ -35,7 +36,8 @@ fn shouts(bytes: &[u8]) -> (Vote, Vote) {
     let (mut quoted, mut bare) = (Vote::default(), Vote::default());
     let mut rest = bytes;
     let mut before = b' ';
-    while pairs_of_capitals(rest) {
+    // Most lines have none behind their beginning.
+    while lanes::has_two_capitals(rest) {
         let Some(start) = rest.iter().position(u8::is_ascii_uppercase) else { break };
         before = start.checked_sub(1).and_then(|at| rest.get(at)).copied().unwrap_or(before);
         let (word, behind) = run(rest.get(start..).unwrap_or_default(), is_word);
@@ -48,15 +50,6 @@ fn shouts(bytes: &[u8]) -> (Vote, Vote) {
         rest = behind;
     }
     (quoted, bare)
-}
-
-/// Whether two capitals stand side by side; branch-free in blocks, as most lines have none behind their beginning.
-fn pairs_of_capitals(bytes: &[u8]) -> bool {
-    let next = bytes.get(1..).unwrap_or_default();
-    bytes
-        .chunks(64)
-        .zip(next.chunks(64))
-        .any(|(a, b)| a.iter().zip(b).fold(false, |f, (a, b)| f | (a.is_ascii_uppercase() & b.is_ascii_uppercase())))
 }
 
 /// Whether a word is no part of a path, a name or an assignment.

@@ -12,6 +12,7 @@ use super::{
     names::Builtin,
     scan::{Budget, CANDIDATE, Span},
 };
+use crate::logs::lanes;
 use key::Key;
 
 /// Parts of keys, in the spellings people use: lower case, capitals, camel case. None is shorter than four bytes: the search is half
@@ -136,8 +137,7 @@ impl Credentials {
         spans: &mut Vec<Span>,
     ) -> usize {
         let limit = self.urls(bytes, limit, budget, spans);
-        folded.clear();
-        folded.extend(bytes.iter().map(|byte| byte | SMALL));
+        lanes::with_bits(bytes, SMALL, folded);
         if self.signs.find(folded, 0).is_none() { limit } else { self.keys(bytes, limit, budget, spans) }
     }
 

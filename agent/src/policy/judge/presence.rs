@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Class, Court, Subject};
 use crate::{
     inventory::Entry,
-    model::{ContainerState, ServiceKey},
+    model::{ContainerState, IntoTree as _, ServiceKey},
     policy::{Amount, Unit},
 };
 
@@ -55,7 +55,7 @@ pub(super) fn missing(court: &mut Court<'_>, expected: &BTreeMap<ServiceKey, u64
         return;
     }
     let members = snapshot.containers.iter().filter(|entry| !entry.container.identity.one_off);
-    let mut there: BTreeSet<&ServiceKey> = members.map(|entry| &entry.container.identity.key).collect();
+    let mut there: BTreeSet<&ServiceKey> = members.map(|entry| &entry.container.identity.key).into_set();
     there.extend(snapshot.undescribed.iter().filter_map(|(_, key)| key.as_ref()));
     let strangers = snapshot.undescribed.iter().any(|(_, key)| key.is_none());
     there.extend(snapshot.excluded.iter());

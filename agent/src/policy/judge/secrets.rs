@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{Class, Court, Subject};
-use crate::policy::secrets::secret;
+use crate::{model::InOrder as _, policy::secrets::secret};
 
 pub(super) fn judge(court: &mut Court<'_>, subject: &Subject<'_>) {
     let Some(oldest) = court.policy.checks.secrets_max_age else { return };
     let mounts = subject.members.iter().flat_map(|entry| &entry.container.mounts);
     let mut files: Vec<_> = mounts.filter_map(|mount| Some((secret(mount)?, mount))).collect();
-    files.sort_by_key(|(name, _)| *name);
+    files.order_by_key(|(name, _)| *name);
     files.dedup_by_key(|(name, _)| *name);
     for (name, mount) in files {
         if !court.looks(Class::SecretStale) {

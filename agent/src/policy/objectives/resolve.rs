@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Notify, Objective, Sli, Spec, Unknown, Whose, check::check};
-use crate::policy::{Layer, Policy, Project, ServiceRule, Severity, Tier};
+use crate::{
+    model::InOrder as _,
+    policy::{Layer, Policy, Project, ServiceRule, Severity, Tier},
+};
 
 /// Seconds between two probes of a service in a critical tier, and of any other, unless its interval is written: as `probes` does it.
 const PACE_CRITICAL: u64 = 5;
@@ -82,7 +85,7 @@ fn whose(project: &Project, rule: &ServiceRule, name: &str, rules: &[&ServiceRul
         other.is_exact() && rule.matches(&other.name) && other.objectives.iter().any(|spec| *spec.name == *name)
     };
     let mut except: Vec<Arc<str>> = rules.iter().filter(own).map(|other| Arc::clone(&other.name)).collect();
-    except.sort();
+    except.order();
     except.dedup();
     Whose::Pattern { project, pattern: Arc::clone(&rule.name), except }
 }

@@ -3,6 +3,8 @@
 //! Fields are absent where the server does not have them (a sentinel knows no key space, Redis 3 no `maxclients`) and where the value is
 //! no number: nothing is made up.
 
+use crate::model::InOrder as _;
+
 /// Most databases told one by one: Redis has 16 unless told otherwise, and a label each.
 pub const MAX_DATABASES: usize = 16;
 /// Longest version that is kept, in bytes.
@@ -95,7 +97,7 @@ impl Info {
         for (name, value) in text.lines().filter_map(|line| line.trim_end().split_once(':')) {
             info.take(name, value);
         }
-        info.databases.sort_by_key(|database| database.number);
+        info.databases.order_by_key(|database| database.number);
         info
     }
 

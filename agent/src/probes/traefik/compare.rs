@@ -8,6 +8,7 @@ use super::{
     findings::{Finding, Judge, redirected},
     labels::{Asked, Wanted, wanted},
 };
+use crate::model::IntoTree as _;
 
 /// Most missing routes that are told one by one, and most findings.
 pub const MAX_TOLD: usize = 200;
@@ -97,7 +98,7 @@ pub fn compare(options: &Options, backends: &[Backend<'_>], answers: &Answers) -
     }
     let ours = Ours::new(&answers.routers);
     let middlewares: Option<BTreeMap<_, _>> =
-        answers.middlewares.as_ref().map(|all| all.iter().map(|known| (known.name.as_str(), known)).collect());
+        answers.middlewares.as_ref().map(|all| all.iter().map(|known| (known.name.as_str(), known)).into_map());
     let redirected = redirected(answers, middlewares.as_ref());
     let judge = Judge { options, middlewares, redirected };
     let mut seen = BTreeSet::new();
@@ -147,7 +148,7 @@ impl Report {
     }
 
     fn find(&mut self, findings: impl Iterator<Item = Finding>, place: &Place) {
-        for finding in findings.collect::<BTreeSet<_>>() {
+        for finding in findings.into_set() {
             if self.findings.len() < MAX_TOLD {
                 self.findings.push((finding, place.clone()));
             } else {
@@ -191,7 +192,7 @@ impl<'a> Ours<'a> {
 /// Why a router is missing that these ask for, and what Traefik says of it.
 fn why(askers: &[Asker<'_, '_>], there: &[&Router]) -> (Reason, Vec<String>) {
     if !there.is_empty() {
-        let said: BTreeSet<&str> = there.iter().flat_map(|router| router.errors.iter().map(String::as_str)).collect();
+        let said: BTreeSet<&str> = there.iter().flat_map(|router| router.errors.iter().map(String::as_str)).into_set();
         return (Reason::Disabled, said.into_iter().take(ERRORS).map(quoted).collect());
     }
     let reasons: Vec<Option<Reason>> = askers.iter().map(passed_over).collect();

@@ -7,6 +7,7 @@ use super::{
     answer::Status,
     compare::{Answers, Asker, DOCKER, passed_over},
 };
+use crate::model::IntoTree as _;
 
 /// The provider of Traefik's own routers.
 const INTERNAL: &str = "internal";
@@ -118,13 +119,13 @@ impl Judge<'_> {
 
     fn goes_through(&self, router: &Router, is_it: impl Fn(&str, &str) -> bool) -> bool {
         let Some(all) = &self.middlewares else { return false };
-        let mut names: BTreeSet<&str> = router.middlewares.iter().map(String::as_str).collect();
+        let mut names: BTreeSet<&str> = router.middlewares.iter().map(String::as_str).into_set();
         for _ in 0..CHAIN_DEPTH {
             let met = || names.iter().take(CHAIN_NAMES).filter_map(|name| all.get(name));
             if met().any(|known| is_it(&known.kind, &known.name)) {
                 return true;
             }
-            names = met().flat_map(|known| known.chain.iter().take(CHAIN_NAMES).map(String::as_str)).collect();
+            names = met().flat_map(|known| known.chain.iter().take(CHAIN_NAMES).map(String::as_str)).into_set();
         }
         false
     }
@@ -186,5 +187,5 @@ pub(super) fn redirected<'a>(
         .filter(internal)
         .filter(|router| router.middlewares.iter().any(redirects))
         .flat_map(|router| router.entry_points.iter().map(String::as_str))
-        .collect()
+        .into_set()
 }

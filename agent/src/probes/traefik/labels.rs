@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Backend, Options, Protocol};
+use crate::model::InOrder as _;
 
 /// Most routers of one container that are looked at.
 pub const MAX_ROUTERS: usize = 64;
@@ -53,7 +54,7 @@ pub(super) fn wanted<'a>(options: &'a Options, backend: &Backend<'a>) -> Option<
     let mut wanted = Wanted { network: options.network.as_deref(), ..Wanted::default() };
     let mut labels = backend.labels.clone();
     // In this order Traefik reads them, and the first spelling of a name is the one it keeps.
-    labels.sort_unstable();
+    labels.order();
     for (key, value) in labels {
         let parts: Vec<&str> = key.split('.').collect();
         let lower: Vec<String> = parts.iter().map(|part| part.to_ascii_lowercase()).collect();

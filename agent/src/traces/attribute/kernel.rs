@@ -45,8 +45,12 @@ pub(super) trait Kernel: Debug + Send + Sync + 'static {
     /// Whether the run goes on and its network namespace has a TCP socket with these two ends, seen from there.
     fn has_socket(&self, life: &Life, local: SocketAddr, remote: SocketAddr) -> bool;
 
-    /// Whose socket with these two ends it is in the host's network namespace.
+    /// Whose socket with these two ends it is in the host's network namespace. The kernel shows that to who may trace the process, which a
+    /// process under Landlock may not.
     fn owner(&self, local: SocketAddr, remote: SocketAddr) -> Owner;
+
+    /// Whether the host's network namespace has this address.
+    fn is_of_host(&self, address: IpAddr) -> bool;
 
     /// Ids of the containers that a process is in, the innermost last; empty for one in none, `None` where it cannot be seen. The number is
     /// one of our own pid namespace.
@@ -126,6 +130,10 @@ impl Kernel for Files {
             Ok(ids) => Owner::Container(ids),
             Err(_) => Owner::Unknown,
         }
+    }
+
+    fn is_of_host(&self, address: IpAddr) -> bool {
+        Namespace::of(&self.proc, 1).addresses().is_ok_and(|own| own.contains(&address))
     }
 
     fn containers_of(&self, pid: u32) -> Option<Vec<String>> {

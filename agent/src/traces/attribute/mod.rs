@@ -103,7 +103,7 @@ struct Shared {
     index: ArcSwap<Index>,
     /// Grows with everything heard or seen.
     news: watch::Sender<u64>,
-    questions: Semaphore,
+    questions: Arc<Semaphore>,
     counts: Counts,
 }
 
@@ -125,7 +125,7 @@ impl Attributor {
             table: Mutex::new(Table::new(telling)),
             index: ArcSwap::default(),
             news: watch::Sender::new(0),
-            questions: Semaphore::new(QUESTIONS),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             counts: Counts::default(),
         }));
         attributor.ring();

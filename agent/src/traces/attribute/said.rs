@@ -49,7 +49,11 @@ impl<'a> Said<'a> {
                     said.nameless = true;
                     continue;
                 }
-                Key::ContainerId => said.container = pair.string().and_then(|text| id(text, SHORT_ID..=LONG_ID)),
+                Key::ContainerId => {
+                    // An id of another kind of engine is somebody's all the same, and nobody's here.
+                    let said_id = pair.string().filter(|text| !text.is_empty());
+                    said.container = said_id.map(|text| id(text, SHORT_ID..=LONG_ID).unwrap_or(FOREIGN));
+                }
                 Key::HostName => said.host = pair.string().and_then(|text| id(text, SHORT_ID..=SHORT_ID)),
                 _ => {}
             }
@@ -90,6 +94,9 @@ fn is_nameless(text: &[u8]) -> bool {
 }
 
 /// Lower-case hexadecimal digits, as many as `lengths` allows.
+/// What no container here is called.
+const FOREIGN: &str = "-";
+
 fn id(text: &[u8], lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
     let digits = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     std::str::from_utf8(text).ok().filter(|_| digits && lengths.contains(&text.len()))

@@ -77,8 +77,7 @@ impl Attributor {
                     Judged::Owner(miss) => self.owner(*connection, miss, now).await,
                     Judged::Later(at) => Attempt::Open(Miss::NotDescribed, Some(at)),
                     Judged::Wait(miss) => Attempt::Open(miss, Some(binding.0.at + HOLD)),
-                    // What is not known may be described later, however long that takes.
-                    Judged::Missed(Miss::UnknownIp) => Attempt::Open(Miss::UnknownIp, None),
+                    Judged::Missed(Miss::UnknownIp) => self.unknown(*connection, now).await,
                     Judged::Missed(miss) => Attempt::Settled(State::Missed(miss, self.of_host(miss))),
                 }
             }
@@ -102,6 +101,17 @@ impl Attributor {
         }
     }
 
+    /// An address that no container has. The host has more than the engine tells of, and its own rules may translate what stays on it.
+    async fn unknown(&self, connection: Connection, now: Instant) -> Attempt {
+        let address = connection.peer.ip().to_canonical();
+        let of_host = self.0.sight.kernel && self.ask(move |kernel| kernel.is_of_host(address)).await == Some(true);
+        match of_host {
+            true => self.owner(connection, Miss::HostNet, now).await,
+            // What is not known may be described later, however long that takes.
+            false => Attempt::Open(Miss::UnknownIp, None),
+        }
+    }
+
     /// Whose socket of the host it is.
     async fn owner(&self, connection: Connection, miss: Miss, now: Instant) -> Attempt {
         let Connection { peer, local, .. } = connection;
@@ -117,9 +127,14 @@ impl Attributor {
 
     /// Asks the kernel, off the runtime's threads. `None` if that thread has failed.
     async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&dyn Kernel) -> T + Send + 'static) -> Option<T> {
-        let _place = self.0.questions.acquire().await.ok()?;
+        // The place goes with the work: who asked may leave, and the thread does not.
+        let place = Arc::clone(&self.0.questions).acquire_owned().await.ok()?;
         let kernel = Arc::clone(&self.0.kernel);
-        tokio::task::spawn_blocking(move || question(&*kernel)).await.ok()
+        let asked = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            question(&*kernel)
+        });
+        asked.await.ok()
     }
 
     /// What comes from the host itself has the host's name.

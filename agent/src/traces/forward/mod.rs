@@ -20,7 +20,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::queue::{Limits, Parcel, Queue};
@@ -44,6 +47,9 @@ const MAX_REQUEST: usize = 4 << 20;
 /// A segment of the spool: what is given up at a time when it is full.
 const SEGMENT: u64 = 4 << 20;
 
+/// Requests that are written to queues at a time.
+const WRITERS: usize = 2;
+
 /// The folder of all queues in the state directory.
 const FOLDER: &str = "otlp";
 
@@ -65,6 +71,7 @@ pub struct Forwarder {
     sync: Sync,
     stop: CancellationToken,
     senders: Mutex<JoinSet<()>>,
+    writers: Semaphore,
 }
 
 /// One destination.
@@ -104,7 +111,8 @@ impl Forwarder {
             takers.push(Taker { signals: destination.signals, queue });
             boards.push(board);
         }
-        Ok(Self { destinations: takers, boards, sync: settings.sync, stop, senders: Mutex::new(senders) })
+        let (senders, writers) = (Mutex::new(senders), Semaphore::new(WRITERS));
+        Ok(Self { destinations: takers, boards, sync: settings.sync, stop, senders, writers })
     }
 
     /// Whether any destination takes this signal.
@@ -128,11 +136,13 @@ impl Forwarder {
         }
         let bytes = request.len();
         let (parcels, lost) = parcels(signal, request, records);
-        let mut rooms = Vec::new();
-        for taker in takers() {
-            rooms.push((&taker.queue, taker.queue.reserve(bytes, Instant::now())?));
-        }
+        // Whoever writes takes a thread of the runtime, of which there are few.
+        let _turn = self.writers.acquire().await;
         blocking(|| {
+            let mut rooms = Vec::new();
+            for taker in takers() {
+                rooms.push((&taker.queue, taker.queue.reserve(bytes, Instant::now())?));
+            }
             for (queue, room) in rooms {
                 queue.push(room, signal, &parcels);
                 queue.board().lose(signal, Lost::TooLarge, lost);
@@ -140,8 +150,8 @@ impl Forwarder {
                     queue.flush();
                 }
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Gives the destinations a moment to take what waits, and puts the rest on disk. Takes nothing from then on.

@@ -46,10 +46,13 @@ impl Line {
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
         let mut request_under_way = self.seat.begin();
         let (parts, mut body) = request.into_parts();
-        let behind = forwarded::behind(&self.caller, &parts.headers, &self.shared.receiver.trusted_proxies);
         let old = parts.version < http::Version::HTTP_2;
         let waits = expects_word(&parts.headers);
         let head = Head::read(&parts);
+        // A proxy that writes the header for HTTP may pass on what a client of gRPC calls so.
+        let over_grpc = head.as_ref().is_ok_and(|head| matches!(head.voice, Voice::Grpc { .. }));
+        let trusted = &self.shared.receiver.trusted_proxies;
+        let behind = forwarded::behind(&self.caller, &parts.headers, trusted).filter(|_| !over_grpc);
         // Heads are the largest part of requests that are refused, and of those whose body does not come.
         drop(parts);
         let mut tally = Tally::new(&self.shared.counts, &head);

@@ -19,7 +19,6 @@ pub mod words;
 
 use std::{
     collections::HashMap,
-    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -51,6 +50,9 @@ pub const IDLE: u32 = 15 * 60;
 
 /// Seconds between two looks for idle series when there is no room.
 const CLEARING: u32 = 10;
+
+/// Halves of calls that are kept of one resource before they are put together.
+const HALVES: usize = 1024;
 
 /// Parts of the list of services, each behind its own lock.
 const SHARDS: usize = 8;
@@ -233,6 +235,19 @@ impl Tap<'_> {
             && let Some(half) = Half::of(span, &self.service.who, ns, exemplar)
         {
             self.halves.push(half);
+            if self.halves.len() >= HALVES {
+                self.pair();
+            }
+        }
+    }
+
+    /// Puts calls together.
+    fn pair(&mut self) {
+        if let Some(graph) = self.red.graph.as_ref().filter(|_| !self.halves.is_empty()) {
+            let mut graph = lock(graph);
+            for half in self.halves.drain(..) {
+                graph.take(half, self.now.second);
+            }
         }
     }
 
@@ -247,12 +262,7 @@ impl Tap<'_> {
 
 impl Drop for Tap<'_> {
     fn drop(&mut self) {
-        if let Some(graph) = self.red.graph.as_ref().filter(|_| !self.halves.is_empty()) {
-            let mut graph = lock(graph);
-            for half in mem::take(&mut self.halves) {
-                graph.take(half, self.now.second);
-            }
-        }
+        self.pair();
         if self.full {
             self.red.clear(self.now);
         }

@@ -124,9 +124,9 @@ const CASES: &[Case] = &[
     },
     Case {
         alert: "SpyhopTracesUnattributed",
-        about: "half of it for half an hour; just a quarter is not, nor is a start in which nobody is known yet",
+        about: "a third of it for half an hour; just a quarter is not, nor is a start in which nobody is known yet",
         series: &[
-            ("spyhop_otlp_attributed_total{host=\"h\",signal=\"traces\",rule=\"address\"}", "0+4x300"),
+            ("spyhop_otlp_attributed_total{host=\"h\",signal=\"traces\",rule=\"address\"}", "0+8x300"),
             ("spyhop_otlp_unattributed_total{host=\"h\",signal=\"traces\",reason=\"gateway_ip\"}", "0+4x80 320x220"),
         ],
         quiet: &[
@@ -141,11 +141,11 @@ const CASES: &[Case] = &[
         at: "30m30s",
         fires: &[Fires {
             labels: "severity: info, area: traces, host: h",
-            says: "50% of resources on h in 1h are of no known container, more than 25%. /api/v1/traces says why.",
+            says: "33.33% of resources on h in 1h are of no known container, more than 25%. /api/v1/traces says why.",
             link: BOARD,
         }],
         still: "",
-        over: "70m",
+        over: "60m",
         tiers: ANY,
     },
     Case {

@@ -126,7 +126,7 @@ fn members_of_a_pod_share_the_network_of_its_infra_container() {
 #[test]
 fn lists_and_facts_as_recorded() {
     for list in both!("list.json") {
-        let rows: Vec<api::ContainerSummary> = lenient::read(list).expect("a list");
+        let rows: Vec<api::ContainerSummary> = lenient::read(list.as_bytes()).expect("a list");
         assert_eq!(rows.iter().filter(|row| row.id.is_some()).count(), 7);
     }
     for info in both!("info.json") {
@@ -135,7 +135,7 @@ fn lists_and_facts_as_recorded() {
         assert!(facts.system_time.is_some());
     }
     for text in both!("networks.json") {
-        let listed: Vec<api::Network> = lenient::read(text).expect("a list");
+        let listed: Vec<bollard::models::Network> = lenient::read(text.as_bytes()).expect("a list");
         let names: Vec<_> = listed.into_iter().filter_map(network).map(|network| network.name).collect();
         assert!(names.iter().any(|name| &**name == "fx-net"), "{names:?}");
     }

@@ -1,6 +1,7 @@
 //! From rows of text to values. A value that is no number is absent.
 
 use super::{Activity, Database, MAX_DATABASES, Standby, Statistics};
+use crate::model::InOrder as _;
 
 /// Longest name of a database that is kept, in bytes: PostgreSQL's own limit.
 const MAX_NAME: usize = 63;
@@ -58,7 +59,7 @@ impl Statistics {
                 None => self.connections.push((activity, count)),
             }
         }
-        self.connections.sort_unstable();
+        self.connections.order();
     }
 
     pub(super) fn take_databases(&mut self, rows: Vec<Row>) {
