@@ -81,7 +81,7 @@ pub enum To {
 impl To {
     fn way(self) -> Result<Way, SettingsError> {
         match self {
-            Self::Loki(server) => Client::new(server).map(Way::Loki),
+            Self::Loki(server) => Client::new(server).map(Box::new).map(Way::Loki),
             Self::Otlp { protocol, server, gzip } => otlp::Client::new(protocol, &server, gzip).map(Way::Otlp),
         }
     }

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::logs) enum Way {
     /// Loki.
-    Loki(Client),
+    Loki(Box<Client>),
     /// A back end that takes log records.
     Otlp(OtlpClient),
 }

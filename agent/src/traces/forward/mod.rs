@@ -14,7 +14,7 @@ mod sender;
 pub(crate) mod split;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -193,7 +193,7 @@ fn parcels(signal: Signal, request: Bytes, records: u32) -> (Vec<Parcel>, u64) {
 }
 
 /// What an earlier process left. Without it, memory alone holds what waits.
-fn open(folder: &PathBuf, settings: &Settings, board: &Board) -> Option<Spool> {
+fn open(folder: &Path, settings: &Settings, board: &Board) -> Option<Spool> {
     let limits = spool::Limits { max_bytes: settings.max_bytes, max_age: settings.max_age, segment_bytes: SEGMENT };
     match Spool::open(folder, limits) {
         Ok((store, found)) => {

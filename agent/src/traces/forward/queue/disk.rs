@@ -189,7 +189,7 @@ impl Inner {
                 saved = u64::from(front.records);
             }
             let evicted = |entry: &Entry| entry.disk.is_some_and(|disk| disk.number < taken);
-            let parts = lane.memory.iter().any(|entry| evicted(entry));
+            let parts = lane.memory.iter().any(&evicted);
             let freed: usize = lane.memory.iter().filter(|entry| evicted(entry)).map(|entry| entry.body.len()).sum();
             self.bytes = self.bytes.saturating_sub(freed);
             lane.memory.retain(|entry| !evicted(entry));
