@@ -1,12 +1,7 @@
 //! The official SDKs against the receiver: what applications send arrives as they meant it, and what they are answered is understood as it is
 //! meant. Python over gRPC and HTTP, JavaScript over gRPC, HTTP with protobuf and HTTP with JSON.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test says no"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test says no")]
 
 mod peers;
 #[path = "../otlp_receive/support.rs"]

@@ -1,4 +1,4 @@
-//! Requests as an instrumented web service sends them: 512 spans of one resource, about 300 bytes each.
+//! Requests as an instrumented web service sends them: 512 spans of one resource, about 340 bytes each.
 
 use bytes::Bytes;
 use spyhop::otlp::wire::Writer;
