@@ -105,7 +105,7 @@ async fn events_need_no_newline_between_them_and_no_known_words() {
     let mut events = engine.events(Timestamp::UNIX_EPOCH, None);
     assert_eq!(next(&mut events).await.unwrap().unwrap().kind, EventKind::Started(id("web")));
     assert_eq!(next(&mut events).await.unwrap().unwrap().kind, EventKind::Oom(id("web")));
-    let odd = json!({ "Type": "container", "Action": "die", "time": "soon", "Actor": { "ID": id_of("web") } });
+    let odd = json!({ "Type": "container", "Action": "die", "Actor": { "ID": id_of("web"), "Attributes": { "exitCode": 137 } } });
     fake.event(odd);
     fake.container_event("web", "pause", &[]);
     let died = EventKind::Died { id: id("web"), exit_code: None };

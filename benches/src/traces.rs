@@ -39,6 +39,8 @@ use crate::{
 
 /// Different requests; they take turns.
 const REQUESTS: u64 = 64;
+/// Requests sent before their spans are made anew: old ones are not counted into RED metrics.
+const FRESH: u64 = 2 * REQUESTS;
 /// Requests on their way at a time.
 const AT_A_TIME: u32 = 8;
 /// Spans a second of the load figure.
@@ -49,13 +51,13 @@ const CONTAINER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456
 /// Everything about traces.
 pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let requests: Vec<Bytes> = (0..REQUESTS).map(|number| spans::request(number, CONTAINER)).collect();
+    let requests = fresh();
     let bytes: usize = requests.iter().map(Bytes::len).sum();
     report.told("traces: a span on the wire", float(bytes as u64) / float(REQUESTS * BATCH as u64), "bytes");
     floors(&requests, report)?;
 
     let plain = Way { grpc_in: true, grpc_out: false, gzip: false };
-    let rate = runtime.block_on(throughput(agent, plain, effort, &requests, report))?;
+    let rate = runtime.block_on(throughput(agent, plain, effort, report))?;
     report.judged("traces_cost", 1e6 / rate);
     report.told("traces: gRPC in, HTTP out", rate, "spans/s a core");
     for (what, way) in [
@@ -63,10 +65,15 @@ pub(crate) fn measure(agent: &Path, effort: Effort, report: &mut Report) -> Resu
         ("traces: gRPC in, gRPC out", Way { grpc_out: true, ..plain }),
         ("traces: gRPC in, HTTP out with gzip", Way { gzip: true, ..plain }),
     ] {
-        let rate = runtime.block_on(throughput(agent, way, effort, &requests, report))?;
+        let rate = runtime.block_on(throughput(agent, way, effort, report))?;
         report.told(what, rate, "spans/s a core");
     }
-    runtime.block_on(load(agent, effort, &requests, report))
+    runtime.block_on(load(agent, effort, report))
+}
+
+/// Requests whose spans end now.
+fn fresh() -> Vec<Bytes> {
+    (0..REQUESTS).map(|number| spans::request(number, CONTAINER)).collect()
 }
 
 /// Over what spans come and go.
@@ -149,17 +156,22 @@ fn ports() -> Result<[SocketAddr; 2]> {
 }
 
 /// Spans a second of the agent's CPU time, the middle of some runs.
-async fn throughput(agent: &Path, way: Way, effort: Effort, requests: &[Bytes], report: &mut Report) -> Result<f64> {
+async fn throughput(agent: &Path, way: Way, effort: Effort, report: &mut Report) -> Result<f64> {
     let count = effort.spans / BATCH as u64;
     let mut rates = Vec::new();
     let mut last = None;
     for _ in 0..effort.rounds.min(3) {
         let host = Host::new(agent, way).await?;
         // The first requests open connections and fill buffers.
-        sender::all(host.door, way.grpc_in, requests, REQUESTS, AT_A_TIME).await?;
+        sender::all(host.door, way.grpc_in, &fresh(), REQUESTS, AT_A_TIME).await?;
         host.arrived(REQUESTS * BATCH as u64).await?;
         let (before, began) = (host.cpu()?, Instant::now());
-        let busy = sender::all(host.door, way.grpc_in, requests, count, AT_A_TIME).await?;
+        let (mut busy, mut left) = (0, count);
+        while left > 0 {
+            let part = left.min(FRESH);
+            busy += sender::all(host.door, way.grpc_in, &fresh(), part, AT_A_TIME).await?;
+            left -= part;
+        }
         host.arrived((REQUESTS + count) * BATCH as u64).await?;
         let spent = host.cpu()?.saturating_sub(before);
         rates.push(float(count * BATCH as u64) / spent.as_secs_f64());
@@ -176,18 +188,16 @@ async fn throughput(agent: &Path, way: Way, effort: Effort, requests: &[Bytes], 
 }
 
 /// CPU and memory at a steady rate.
-async fn load(agent: &Path, effort: Effort, requests: &[Bytes], report: &mut Report) -> Result<()> {
+async fn load(agent: &Path, effort: Effort, report: &mut Report) -> Result<()> {
     let host = Host::new(agent, Way { grpc_in: true, grpc_out: false, gzip: true }).await?;
     let mut sender = Sender::connect(host.door, true).await?;
-    let bodies: Vec<_> = requests.iter().map(|request| sender.framed(request)).collect();
     let tick = Duration::from_secs_f64(BATCH as f64 / LOAD);
     let (before, began) = (host.cpu()?, Instant::now());
     let (mut sent, mut peak) = (0_u32, 0.0_f64);
-    for body in bodies.iter().cycle() {
-        if began.elapsed() >= Duration::from_secs(effort.idle_seconds) {
-            break;
-        }
-        sender.send(body).await?;
+    while began.elapsed() < Duration::from_secs(effort.idle_seconds) {
+        let request = spans::request(sent.into(), CONTAINER);
+        let body = sender.framed(&request);
+        sender.send(&body).await?;
         sent += 1;
         peak = peak.max(resident(&host.agent)?);
         tokio::time::sleep((began + tick * sent).saturating_duration_since(Instant::now())).await;

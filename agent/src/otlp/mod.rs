@@ -8,6 +8,7 @@
 //!
 //! Source: the OTLP specification 1.11.0 and opentelemetry-proto of the same version.
 
+mod check;
 mod client;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -17,6 +18,7 @@ mod status;
 mod verdict;
 pub mod wire;
 
+pub use check::check;
 pub use client::{Client, Protocol};
 pub use signal::Signal;
 pub use status::{Code, Status};

@@ -10,10 +10,7 @@ mod tests;
 
 use std::time::Duration;
 
-use super::{
-    Signal,
-    wire::{Fields, Malformed},
-};
+use super::{Code, Signal, Status, wire::Fields};
 use crate::delivery::Verdict;
 
 /// Longest wait that a server may ask for. A mistake in its clock or its settings must not stop deliveries for hours.
@@ -21,8 +18,6 @@ pub const MAX_WAIT: Duration = Duration::from_secs(300);
 
 /// Kept of what a server says, in characters.
 const MAX_WORDS: usize = 300;
-
-const RETRY_INFO: &[u8] = b"google.rpc.RetryInfo";
 
 /// An answer, sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +38,12 @@ pub fn http(status: u16, after: Option<Duration>, body: &[u8]) -> Sorted {
         // A gateway's login page is no acknowledgement.
         return if is_page(body) { sorted(Verdict::Hold, "a page in place of an answer") } else { taken(body) };
     }
-    let told = Status::of(body);
-    let after = after.max(told.retry).map(|after| after.min(MAX_WAIT));
+    let (words, retry) = told(body);
+    let after = after.max(retry).map(|after| after.min(MAX_WAIT));
     let verdict = match status {
         413 => Verdict::Halve,
         // The Collector answers so to a body above its limit.
-        400 if speaks_of_size(&told.words) => Verdict::Halve,
+        400 if speaks_of_size(&words) => Verdict::Halve,
         429 => Verdict::Slower,
         503 if after.is_some() => Verdict::Slower,
         502..=504 => Verdict::Retry,
@@ -56,7 +51,7 @@ pub fn http(status: u16, after: Option<Duration>, body: &[u8]) -> Sorted {
         ..=399 | 401 | 403 | 404 | 405 | 407 | 415 | 501 | 505 => Verdict::Hold,
         _ => Verdict::Drop,
     };
-    Sorted { after: after.filter(|_| waits(verdict)), ..sorted(verdict, &told.words) }
+    Sorted { after: after.filter(|_| waits(verdict)), ..sorted(verdict, &words) }
 }
 
 /// Sorts a status of OTLP/gRPC: its code, message and `google.rpc.Status`, and the message that came with it.
@@ -64,16 +59,18 @@ pub fn grpc(code: u32, message: &str, details: &[u8], body: &[u8]) -> Sorted {
     if code == 0 {
         return taken(body);
     }
-    let after = Status::of(details).retry.map(|after| after.min(MAX_WAIT));
-    let verdict = match code {
-        // RESOURCE_EXHAUSTED, and OUT_OF_RANGE of servers that mean the same.
-        8 | 11 if after.is_none() && speaks_of_size(message) => Verdict::Halve,
-        // RESOURCE_EXHAUSTED, UNAVAILABLE.
-        8 | 14 if after.is_some() => Verdict::Slower,
-        // CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS.
-        1 | 4 | 10 | 11 | 14 | 15 => Verdict::Retry,
-        // PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED.
-        7 | 12 | 16 => Verdict::Hold,
+    let after = told(details).1.map(|after| after.min(MAX_WAIT));
+    let verdict = match Code::of(u64::from(code)) {
+        // OUT_OF_RANGE is what some servers say to a message that is too long.
+        Code::ResourceExhausted | Code::OutOfRange if after.is_none() && speaks_of_size(message) => Verdict::Halve,
+        Code::ResourceExhausted | Code::Unavailable if after.is_some() => Verdict::Slower,
+        Code::Cancelled
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable
+        | Code::DataLoss => Verdict::Retry,
+        Code::PermissionDenied | Code::Unimplemented | Code::Unauthenticated => Verdict::Hold,
         _ => Verdict::Drop,
     };
     Sorted { after: after.filter(|_| waits(verdict)), ..sorted(verdict, message) }
@@ -120,70 +117,12 @@ fn from_json(body: &[u8]) -> (u64, String) {
     (rejected, words.unwrap_or_default().to_owned())
 }
 
-/// What is used of a `google.rpc.Status`.
-#[derive(Debug, Default)]
-struct Status {
-    words: String,
-    retry: Option<Duration>,
-}
-
-impl Status {
-    /// Reads one; where there is none, the words are what is there instead.
-    fn of(body: &[u8]) -> Self {
-        Self::read(body).unwrap_or_else(|_| Self { words: String::from_utf8_lossy(body).into_owned(), retry: None })
+/// What a `google.rpc.Status` says, and when to come again; where there is none, the words are what is there instead.
+fn told(body: &[u8]) -> (String, Option<Duration>) {
+    match Status::decode(body) {
+        Ok(status) => (status.message, status.retry),
+        Err(_) => (String::from_utf8_lossy(body).into_owned(), None),
     }
-
-    fn read(status: &[u8]) -> Result<Self, Malformed> {
-        let mut read = Self::default();
-        for field in Fields::new(status) {
-            let field = field?;
-            match field.number {
-                2 => read.words = String::from_utf8_lossy(field.bytes()?).into_owned(),
-                3 => read.retry = retry_info(field.bytes()?)?.or(read.retry),
-                _ => {}
-            }
-        }
-        Ok(read)
-    }
-}
-
-/// The delay in an `Any`, where it is a `RetryInfo`.
-fn retry_info(any: &[u8]) -> Result<Option<Duration>, Malformed> {
-    let (mut is_retry_info, mut value) = (false, &[][..]);
-    for field in Fields::new(any) {
-        let field = field?;
-        match field.number {
-            1 => is_retry_info = field.bytes()?.ends_with(RETRY_INFO),
-            2 => value = field.bytes()?,
-            _ => {}
-        }
-    }
-    if !is_retry_info {
-        return Ok(None);
-    }
-    let mut delay = Duration::ZERO;
-    for field in Fields::new(value) {
-        let field = field?;
-        if field.number == 1 {
-            delay = duration(field.bytes()?)?;
-        }
-    }
-    Ok(Some(delay))
-}
-
-/// A `google.protobuf.Duration`; one below 0 is no wait.
-fn duration(message: &[u8]) -> Result<Duration, Malformed> {
-    let mut delay = Duration::ZERO;
-    for field in Fields::new(message) {
-        let field = field?;
-        let number = || field.varint().map(u64::cast_signed);
-        match field.number {
-            1 => delay = delay.saturating_add(Duration::from_secs(u64::try_from(number()?).unwrap_or(0))),
-            2 => delay = delay.saturating_add(Duration::from_nanos(u64::try_from(number()?).unwrap_or(0))),
-            _ => {}
-        }
-    }
-    Ok(delay)
 }
 
 /// How servers say that a request is too long, as recorded: gRPC in Go, C, Java, .NET and Rust, and Go's HTTP.

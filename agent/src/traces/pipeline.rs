@@ -32,7 +32,7 @@ use super::{
 use crate::{
     delivery::blocking,
     otlp::{
-        Signal,
+        Signal, check,
         wire::{Malformed, count, groups, splice::rewrite},
     },
 };
@@ -205,6 +205,7 @@ impl Pipeline {
     /// The request as it is sent on, its records, and what is remembered of it; or why it is none.
     fn work(&self, binding: &Binding, signal: Signal, request: &[u8]) -> Result<(Bytes, u64, Done), String> {
         let malformed = |error: Malformed| error.to_string();
+        check(signal, request).map_err(malformed)?;
         if groups(request).take(MAX_GROUPS + 1).count() > MAX_GROUPS {
             return Err(format!("more than {MAX_GROUPS} resources in one request"));
         }

@@ -99,7 +99,7 @@ fn ids(cgroup: &[u8]) -> Vec<String> {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let mut found: Vec<String> = Vec::new();
     for word in cgroup.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| word.len() == ID) {
-        let Some(id) = std::str::from_utf8(word).ok().filter(|_| word.iter().all(|byte| is_digit(byte))) else {
+        let Some(id) = std::str::from_utf8(word).ok().filter(|_| word.iter().all(is_digit)) else {
             continue;
         };
         if !found.iter().any(|known| known == id) {

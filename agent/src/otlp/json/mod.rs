@@ -13,7 +13,7 @@
 mod answer;
 mod convert;
 mod reader;
-mod table;
+pub(super) mod table;
 
 pub use answer::{partial, status, success};
 pub use convert::to_protobuf;

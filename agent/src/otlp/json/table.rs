@@ -9,20 +9,20 @@ use Kind::{Base64, Bool, Double, Enum, Fixed32, Fixed64, Id, Int64, Message, Sfi
 use crate::otlp::Signal;
 
 /// A field of a message.
-pub(super) struct Entry {
+pub(in crate::otlp) struct Entry {
     /// Name in JSON.
-    pub(super) key: &'static str,
+    pub(in crate::otlp) key: &'static str,
     /// Number in protobuf.
-    pub(super) number: u32,
+    pub(in crate::otlp) number: u32,
     /// What stands in it.
-    pub(super) kind: Kind,
+    pub(in crate::otlp) kind: Kind,
     /// Whether it is a list.
-    pub(super) many: bool,
+    pub(in crate::otlp) many: bool,
 }
 
 /// What stands in a field.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(in crate::otlp) enum Kind {
     /// A string.
     Text,
     /// Bytes written in hexadecimal: id of a trace or a span.
@@ -51,7 +51,7 @@ const fn many(key: &'static str, number: u32, kind: Kind) -> Entry {
 }
 
 /// The request of a signal.
-pub(super) fn request(signal: Signal) -> &'static [Entry] {
+pub(in crate::otlp) fn request(signal: Signal) -> &'static [Entry] {
     match signal {
         Signal::Traces => &TRACES,
         Signal::Metrics => &METRICS,

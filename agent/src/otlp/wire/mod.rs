@@ -34,6 +34,9 @@ pub enum Malformed {
     /// A known field is of another type than the protocol says, or of none there is.
     #[error("a field is of the wrong type")]
     WireType,
+    /// A string is not UTF-8.
+    #[error("a string is not UTF-8")]
+    Text,
     /// Messages in messages, deeper than anybody means.
     #[error("values are nested too deeply")]
     Depth,

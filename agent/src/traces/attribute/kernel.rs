@@ -49,6 +49,9 @@ pub(super) trait Kernel: Debug + Send + Sync + 'static {
     /// process under Landlock may not.
     fn owner(&self, local: SocketAddr, remote: SocketAddr) -> Owner;
 
+    /// Whether the host's network namespace has this address.
+    fn is_of_host(&self, address: IpAddr) -> bool;
+
     /// Ids of the containers that a process is in, the innermost last; empty for one in none, `None` where it cannot be seen. The number is
     /// one of our own pid namespace.
     fn containers_of(&self, pid: u32) -> Option<Vec<String>>;
@@ -127,6 +130,10 @@ impl Kernel for Files {
             Ok(ids) => Owner::Container(ids),
             Err(_) => Owner::Unknown,
         }
+    }
+
+    fn is_of_host(&self, address: IpAddr) -> bool {
+        Namespace::of(&self.proc, 1).addresses().is_ok_and(|own| own.contains(&address))
     }
 
     fn containers_of(&self, pid: u32) -> Option<Vec<String>> {

@@ -77,8 +77,7 @@ impl Attributor {
                     Judged::Owner(miss) => self.owner(*connection, miss, now).await,
                     Judged::Later(at) => Attempt::Open(Miss::NotDescribed, Some(at)),
                     Judged::Wait(miss) => Attempt::Open(miss, Some(binding.0.at + HOLD)),
-                    // What is not known may be described later, however long that takes.
-                    Judged::Missed(Miss::UnknownIp) => Attempt::Open(Miss::UnknownIp, None),
+                    Judged::Missed(Miss::UnknownIp) => self.unknown(*connection, now).await,
                     Judged::Missed(miss) => Attempt::Settled(State::Missed(miss, self.of_host(miss))),
                 }
             }
@@ -99,6 +98,17 @@ impl Attributor {
             Some([candidate]) => state_of(candidate),
             Some([_, _, ..]) => State::Missed(Miss::Ambiguous, None),
             Some([]) | None => State::Missed(Miss::UnknownIp, None),
+        }
+    }
+
+    /// An address that no container has. The host has more than the engine tells of, and its own rules may translate what stays on it.
+    async fn unknown(&self, connection: Connection, now: Instant) -> Attempt {
+        let address = connection.peer.ip().to_canonical();
+        let of_host = self.0.sight.kernel && self.ask(move |kernel| kernel.is_of_host(address)).await == Some(true);
+        match of_host {
+            true => self.owner(connection, Miss::HostNet, now).await,
+            // What is not known may be described later, however long that takes.
+            false => Attempt::Open(Miss::UnknownIp, None),
         }
     }
 

@@ -4,6 +4,8 @@
 //! not matter in which order events, answers and pictures come. Between an event and the description that follows it nobody has the
 //! address: who asks meanwhile waits.
 
+mod look;
+
 use std::{
     collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -11,19 +13,20 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
+pub(super) use self::look::Candidate;
 use super::{
     life::Life,
     names::{Index, Row},
     pieces::Pieces,
-    spaces::{Place, Spaces},
+    spaces::Spaces,
     who::{Common, Who},
 };
 use crate::{
     inventory::{Entry, Snapshot},
-    model::{Attachment, ContainerId, Event, EventKind, Glob, Identity, Network, NetworkMode, ServiceKey},
+    model::{ContainerId, Event, EventKind, Glob, Identity, Network, NetworkMode, ServiceKey},
 };
 
 /// How long a container that the engine does not describe makes others wait.
@@ -31,9 +34,6 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 
 /// After so long a description is believed although it is not known when it was asked for.
 const OLD_DOUBT: Duration = Duration::from_secs(30);
-
-/// How long before a start its networks are joined at most.
-const BEFORE_START: SignedDuration = SignedDuration::from_secs(5);
 
 /// Containers that have been heard of at most.
 const MAX_RECORDS: usize = 2 * crate::inventory::MAX_CONTAINERS;
@@ -103,23 +103,6 @@ struct Doubt {
     at: Instant,
     /// The service of a container that may turn out not to be watched.
     service: Option<ServiceKey>,
-}
-
-/// Somebody who has an address.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    /// Whose namespace it is.
-    pub(super) owner: Arc<Life>,
-    /// Who runs in it, the agent left out.
-    pub(super) members: Vec<Arc<Life>>,
-    /// Another container belongs into the namespace and may start at any moment.
-    pub(super) dormant: bool,
-    /// The address lies in a network that the agent is on as well, or the agent is on the host, where addresses lead to one place alone.
-    pub(super) near: bool,
-    /// Since when the address is known to be its.
-    pub(super) since: Instant,
-    /// When it got it at the latest, by the engine's clock: an event told, or its run began then.
-    pub(super) got_at: Option<Timestamp>,
 }
 
 impl Table {
@@ -313,87 +296,6 @@ impl Table {
             Some(Row { who: Arc::clone(record.who.as_ref()?), life: record.life.clone(), alone })
         });
         Index::new(rows.collect(), self.spaces.own().cloned())
-    }
-
-    /// Containers by their ids.
-    pub(super) fn index(&self) -> Arc<Index> {
-        Arc::clone(&self.index)
-    }
-
-    /// Who has an address.
-    pub(super) fn holders(&self, address: IpAddr) -> Vec<Candidate> {
-        let holders = self.addresses.get(&address).map(Vec::as_slice).unwrap_or_default();
-        let near = |id| match self.spaces.place() {
-            Place::Host => true,
-            Place::Of(own) => self.on(own, None).any(|ours| self.on(id, Some(address)).any(|theirs| ours == theirs)),
-            Place::Unknown => false,
-        };
-        let space = |id| Some(Candidate { near: near(id), ..self.space(id)? });
-        holders.iter().filter_map(space).collect()
-    }
-
-    /// Networks of a container by id, or by name where there is none; those in which it has this address.
-    fn on(&self, id: &ContainerId, address: Option<IpAddr>) -> impl Iterator<Item = &str> {
-        let entry = self.records.get(id).and_then(|record| record.entry.as_ref());
-        let attachments = entry.into_iter().flat_map(|entry| &entry.container.networks);
-        let has = move |attachment: &&Attachment| {
-            address.is_none_or(|address| attachment.addresses.iter().any(|own| own.to_canonical() == address))
-        };
-        attachments.filter(has).map(|attachment| attachment.network_id.as_deref().unwrap_or(&attachment.network))
-    }
-
-    /// Who runs in the namespace of a container; `None` where that does not run.
-    pub(super) fn space(&self, owner: &ContainerId) -> Option<Candidate> {
-        let record = self.records.get(owner)?;
-        let life = record.life.as_ref()?;
-        let own = self.spaces.own();
-        let ids = || std::iter::once(owner).chain(self.spaces.joined(owner)).filter(|id| Some(*id) != own);
-        let running = |id| self.records.get(id).and_then(|record| record.life.clone());
-        let members: Vec<_> = ids().filter_map(running).collect();
-        let dormant = members.len() < ids().count();
-        let since = record.since.unwrap_or_else(Instant::now);
-        // Docker tells of networks shortly before a start. Podman does not: there the start itself is what gave the address.
-        let of_this_run =
-            |moved: &Timestamp| life.started_at.is_none_or(|started| started.duration_since(*moved) < BEFORE_START);
-        let got_at = record.moved_at.filter(of_this_run).or(life.started_at);
-        Some(Candidate { owner: Arc::clone(life), members, dormant, near: false, since, got_at })
-    }
-
-    /// The run of a container.
-    pub(super) fn life(&self, id: &ContainerId) -> Option<Arc<Life>> {
-        self.records.get(id).and_then(|record| record.life.clone())
-    }
-
-    /// Whether there is such a container, running or not.
-    pub(super) fn knows(&self, id: &ContainerId) -> bool {
-        self.records.get(id).is_some_and(|record| record.entry.is_some())
-    }
-
-    /// Whether it is the agent's own container.
-    pub(super) fn is_own(&self, id: &ContainerId) -> bool {
-        self.spaces.own() == Some(id)
-    }
-
-    /// Whether a container was made or started that is not described yet: it may be in anybody's namespace.
-    pub(super) fn has_due(&self, now: Instant) -> bool {
-        let waits = |doubt: &Doubt| now.duration_since(doubt.at) <= GIVEN_UP;
-        !self.ready || self.records.values().any(|record| record.due.as_ref().is_some_and(waits))
-    }
-
-    /// Whether anybody may just have got any address.
-    pub(super) fn has_doubts(&self, now: Instant) -> bool {
-        let waits = |doubt: &Doubt| now.duration_since(doubt.at) <= GIVEN_UP;
-        !self.ready || self.records.values().any(|record| [&record.due, &record.moved].into_iter().flatten().any(waits))
-    }
-
-    /// Whether it is the host's end of a network.
-    pub(super) fn is_gateway(&self, address: IpAddr) -> bool {
-        self.gateways.contains(&address)
-    }
-
-    /// In which network namespace the agent is.
-    pub(super) const fn place(&self) -> &Place {
-        self.spaces.place()
     }
 }
 

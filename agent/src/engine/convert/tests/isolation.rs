@@ -42,7 +42,7 @@ fn options_of_networks() {
     assert_eq!((back.ipv4, back.ipv6, back.attachable), (Some(true), Some(true), Some(true)));
     assert_eq!((back.ingress, back.config_only), (Some(false), Some(false)));
     assert_eq!((back.project.as_deref(), back.short.as_deref()), (Some("shop"), Some("back")));
-    let recorded: Vec<api::Network> =
+    let recorded: Vec<bollard::models::Network> =
         serde_json::from_str(include_str!("../../../../tests/fixtures/engine/1.51/networks.json")).unwrap();
     let docker0 = recorded.into_iter().filter_map(network).find(|network| *network.name == *"bridge").unwrap();
     assert_eq!(docker0.options.bridge.as_deref(), Some("docker0"));
@@ -108,11 +108,11 @@ fn what_an_engine_says_of_its_rules() {
     let firewall = info(&old).firewall;
     assert_eq!(firewall, Firewall { experimental: Some(false), ..Firewall::default() });
     let spoken = "1.41".parse().unwrap();
-    let podman: api::SystemVersion =
+    let podman: bollard::models::SystemVersion =
         serde_json::from_str(include_str!("../../../../tests/fixtures/engine/podman-5.8/version.json")).unwrap();
     let podman = version(&podman, spoken);
     assert!(podman.podman && podman.release() == Some(Release::new(5, 8, 6)));
-    let docker: api::SystemVersion =
+    let docker: bollard::models::SystemVersion =
         serde_json::from_str(include_str!("../../../../tests/fixtures/engine/1.41/version.json")).unwrap();
     let docker = version(&docker, spoken);
     assert!(!docker.podman && docker.release() == Some(Release::new(20, 10, 24)));

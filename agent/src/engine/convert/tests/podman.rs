@@ -135,7 +135,7 @@ fn lists_and_facts_as_recorded() {
         assert!(facts.system_time.is_some());
     }
     for text in both!("networks.json") {
-        let listed: Vec<api::Network> = lenient::read(text.as_bytes()).expect("a list");
+        let listed: Vec<bollard::models::Network> = lenient::read(text.as_bytes()).expect("a list");
         let names: Vec<_> = listed.into_iter().filter_map(network).map(|network| network.name).collect();
         assert!(names.iter().any(|name| &**name == "fx-net"), "{names:?}");
     }

@@ -113,6 +113,7 @@ struct World {
     /// Whose, its own end, the other one.
     sockets: HashSet<(ContainerId, SocketAddr, SocketAddr)>,
     owners: HashMap<SocketAddr, Owner>,
+    host: HashSet<IpAddr>,
     processes: HashMap<u32, Vec<String>>,
     asked: usize,
 }
@@ -140,6 +141,10 @@ impl Kernel for Truth {
 
     fn owner(&self, local: SocketAddr, _: SocketAddr) -> Owner {
         self.world().owners.get(&local).cloned().unwrap_or(Owner::Unknown)
+    }
+
+    fn is_of_host(&self, address: IpAddr) -> bool {
+        self.world().host.contains(&address)
     }
 
     fn containers_of(&self, pid: u32) -> Option<Vec<String>> {

@@ -251,6 +251,11 @@ async fn who_comes_from_the_host_is_asked_for_by_its_socket() {
     // An address of the host to itself, and the host's end of a network.
     assert_eq!(told(&bench, &bench.accept(end("192.0.2.1", 1), end("192.0.2.1", DOOR))).await.1, Err(Miss::HostNet));
     assert_eq!(told(&bench, &bench.accept(gateway, local())).await, (None, Err(Miss::GatewayIp)));
+    // One that only the kernel knows of: translated on its way from the host to itself.
+    let other = end("198.51.100.7", 40_000);
+    assert_eq!(told(&bench, &bench.accept(other, local())).await, (None, Err(Miss::UnknownIp)));
+    bench.kernel.world().host.insert(other.ip());
+    assert_eq!(told(&bench, &bench.accept(other, local())).await, (None, Err(Miss::HostNet)));
     // Ends that the engine has chosen and does not say.
     for chosen in ["172.21.0.1", "fd00:7::1"] {
         assert_eq!(told(&bench, &bench.accept(end(chosen, 1), local())).await.1, Err(Miss::GatewayIp));
