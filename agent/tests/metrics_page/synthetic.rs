@@ -223,6 +223,7 @@ fn snapshot() -> Snapshot {
     Snapshot {
         undescribed: Vec::new(),
         excluded: Vec::new(),
+        shape: 0,
         generation: 7,
         host: Some("whale".into()),
         containers: [web(), vanished(), job(), legacy(), hostile()].map(Arc::new).into(),
