@@ -120,7 +120,7 @@ fn calls(style: &Style, figures: &Figures, host: &LabelSet, page: &mut Page) {
     write_histograms(style, &family::GRAPH_CLIENT, &GRAPH, &rows, |calls| &calls.client, page);
 }
 
-fn with<'a, const N: usize>(host: &LabelSet, pairs: [(&str, &'a str); N]) -> LabelSet {
+fn with<const N: usize>(host: &LabelSet, pairs: [(&str, &str); N]) -> LabelSet {
     let mut labels = host.clone();
     labels.extend(pairs);
     labels

@@ -69,6 +69,9 @@ fn copy_without(message: &[u8], number: u32, to: &mut Vec<u8>) -> Result<(), Mal
     Ok(())
 }
 
+/// What stands around the spans of each scope of one resource, and the spans.
+type Scopes<'a> = Vec<(&'a [u8], &'a Writer)>;
+
 /// A request under construction.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -89,7 +92,7 @@ impl Batch {
 
     /// The request and how many spans are in it; `None` without any.
     pub(super) fn finish(self) -> Option<(Vec<u8>, u64)> {
-        let mut groups: Vec<(&[u8], Vec<(&[u8], &Writer)>)> = Vec::new();
+        let mut groups: Vec<(&[u8], Scopes<'_>)> = Vec::new();
         for (frame, spans) in &self.spans {
             let (group, scope) = parts(frame);
             match groups.last_mut() {
