@@ -146,7 +146,7 @@ const fn some_below(word: u64, limit: u8) -> u64 {
 /// The highest bit of each byte that is below `limit`, 0x80 at most.
 #[inline(always)]
 const fn below(word: u64, limit: u8) -> u64 {
-    !((word & !HIGH) + each(0x80 - limit) | word) & HIGH
+    !(((word & !HIGH) + each(0x80 - limit)) | word) & HIGH
 }
 
 /// The highest bit of each byte from `first` to `last`, both of them ASCII.

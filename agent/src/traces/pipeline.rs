@@ -112,7 +112,10 @@ impl Pipeline {
     /// Does what is due with time, until `shutdown`; then sends on what waited for a decision.
     pub async fn tend(self, shutdown: CancellationToken) {
         let sampling = async {
-            let out = |request, spans| std::future::ready(self.queue(request, spans));
+            let out = |request, spans| {
+                self.queue(request, spans);
+                std::future::ready(())
+            };
             self.0.sampler.run(self.0.began, shutdown.clone(), out).await;
         };
         let sweeping = async {

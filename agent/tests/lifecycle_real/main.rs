@@ -2,7 +2,7 @@
 //!
 //! Compose is not asked: containers bear its labels, and the test starts them in its order, so that the waterfall is known.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 #[path = "../support/otlp_backend/mod.rs"]
 mod otlp_backend;

@@ -3,7 +3,7 @@
 //! Every test accounts for each record: what was acknowledged to the sender is stored by the back end, refused by it, or counted as lost under a
 //! reason; and the back end has nothing to complain of.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "../support/otlp_backend/mod.rs"]
 mod otlp_backend;

@@ -1,12 +1,14 @@
 //! Spans of answers and calls, in the hands of whoever takes OTLP over HTTP.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 mod support;
 
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
 
@@ -26,7 +28,7 @@ impl Endpoint {
     fn start(first: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let (sender, requests) = channel();
+        let (sender, requests) = sync_channel(64);
         thread::spawn(move || {
             let mut answers = first.iter().copied();
             for stream in listener.incoming().flatten() {
@@ -54,7 +56,7 @@ impl Endpoint {
     }
 }
 
-fn answer(stream: TcpStream, status: u16, requests: &Sender<(String, Value)>) {
+fn answer(stream: TcpStream, status: u16, requests: &SyncSender<(String, Value)>) {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (Vec::new(), 0);
     for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {

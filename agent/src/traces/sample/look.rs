@@ -90,6 +90,8 @@ fn priority(value: AnyValue<'_>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::type_complexity, reason = "tables of cases")]
+
     use super::*;
     use crate::otlp::wire::Writer;
 

@@ -119,7 +119,7 @@ impl Backend {
     pub fn refuse(&self) {
         let Some(task) = self.listener.lock().expect("no panic under it").take() else { return };
         task.abort();
-        let (ended, end) = mpsc::channel();
+        let (ended, end) = mpsc::sync_channel(1);
         self.runtime.as_ref().expect("it runs").spawn(async move {
             task.await.ok();
             ended.send(()).ok();

@@ -102,7 +102,8 @@ fn form(method: &Method, headers: &BTreeMap<String, String>) -> Result<(), Refus
     let timeout = get("grpc-timeout");
     let unit = timeout.trim_start_matches(|c: char| c.is_ascii_digit());
     let digits = timeout.len() - unit.len();
-    if !timeout.is_empty() && !(matches!(unit, "H" | "M" | "S" | "m" | "u" | "n") && (1..=8).contains(&digits)) {
+    let is_timeout = matches!(unit, "H" | "M" | "S" | "m" | "u" | "n") && (1..=8).contains(&digits);
+    if !timeout.is_empty() && !is_timeout {
         return bad("grpc-timeout is none");
     }
     Ok(())
