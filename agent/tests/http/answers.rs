@@ -139,7 +139,7 @@ async fn groups_are_asked_for_by_name() {
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(
             answer.text(),
-            "collect[]: unknown group; there are: container, machine, node, service, target, logs, policy, probes, isolation, agent\n"
+            "collect[]: unknown group; there are: container, machine, node, service, target, logs, policy, probes, isolation, traces, agent\n"
         );
     }
     assert_eq!(server.scraper.requests().len(), scrapes, "no page is made for a mistake");
