@@ -2,11 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{
-    keys::loki as keys,
-    layers::Values,
-    report::{Origin, Wrong},
-};
+use super::{keys::loki as keys, layers::Values, server::Given};
 
 /// One place logs go to. Relative files are names in the secrets directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,22 +58,14 @@ impl Loki {
         values: &mut Values,
     ) -> Option<Self> {
         let section = self.section;
-        let mut conflict = |key: &str, what: &str, hint: &str| {
-            values.mistake(Origin::Default, Some(format!("{section}.{key}")), Wrong::new(what).hint(hint));
+        let given = Given {
+            url: url.as_deref(),
+            user: &user,
+            bearer: self.bearer.is_some(),
+            ca: self.ca.is_some(),
+            client: &client,
         };
-        if user.0.is_some() != user.1.is_some() {
-            conflict("password_file", "goes together with username", "set both or none");
-        }
-        if user.0.is_some() && self.bearer.is_some() {
-            conflict("bearer_token_file", "is given beside username", "keep one of them");
-        }
-        if client.0.is_some() != client.1.is_some() {
-            conflict("cert_file", "goes together with key_file", "set both or none");
-        }
-        let plain = url.as_ref().is_some_and(|url| url.starts_with("http://"));
-        if plain && (self.ca.is_some() || client.0.is_some()) {
-            conflict("ca_file", "is given for an http:// address", "write https://, or leave certificates out");
-        }
+        given.check(section, values);
         let url = url?;
         (self.url, self.basic, self.client) = (url, user.0.zip(user.1), client.0.zip(client.1));
         Some(self)

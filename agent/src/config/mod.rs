@@ -24,6 +24,7 @@ mod otlp;
 mod policy;
 mod print;
 mod report;
+mod server;
 mod settings;
 mod source;
 mod suggest;

@@ -6,6 +6,7 @@ use super::{
     keys::otlp as keys,
     layers::Values,
     report::{Origin, Wrong},
+    server::Given,
 };
 use crate::{
     otlp::Signal,
@@ -75,22 +76,17 @@ impl Otlp {
         values: &mut Values,
     ) -> Option<Self> {
         let section = self.section;
+        let given = Given {
+            url: url.as_deref(),
+            user: &user,
+            bearer: self.bearer.is_some(),
+            ca: self.ca.is_some(),
+            client: &client,
+        };
+        given.check(section, values);
         let mut conflict = |key: &str, what: &str, hint: &str| {
             values.mistake(Origin::Default, Some(format!("{section}.{key}")), Wrong::new(what).hint(hint));
         };
-        if user.0.is_some() != user.1.is_some() {
-            conflict("password_file", "goes together with username", "set both or none");
-        }
-        if user.0.is_some() && self.bearer.is_some() {
-            conflict("bearer_token_file", "is given beside username", "keep one of them");
-        }
-        if client.0.is_some() != client.1.is_some() {
-            conflict("cert_file", "goes together with key_file", "set both or none");
-        }
-        let plain = url.as_ref().is_some_and(|url| url.starts_with("http://"));
-        if plain && (self.ca.is_some() || client.0.is_some()) {
-            conflict("ca_file", "is given for an http:// address", "write https://, or leave certificates out");
-        }
         let path = url.as_ref().and_then(|url| url.split_once("://")?.1.split_once('/'));
         if self.protocol == Protocol::Grpc && path.is_some_and(|(_, path)| !path.is_empty()) {
             conflict("endpoint", "has a path, which gRPC has no use for", "leave it out, or write `protocol: http`");
