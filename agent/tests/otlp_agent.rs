@@ -209,8 +209,7 @@ fn lines_arrive_as_log_records() {
         let found = lines(&backend.kept(), "web");
         let account = run.account(found.iter().map(String::as_str));
         println!("{word}: {account:?}");
-        // At least once. Now and then a chunk comes twice here, of which docs/traces.md promises no more; where from is not found out yet.
-        assert!(account.missing.is_empty() && account.broken == 0 && account.disorder == 0, "{account:?}");
+        account.is_complete(0);
         backend.is_content();
         drop(agent);
     }

@@ -28,6 +28,8 @@ struct Cursor {
     position: Option<Position>,
     /// In the order of this process's reader.
     rank: Option<Rank>,
+    /// How far chunks reach that another process put on disk. Until the last of them is done with, those before it do not take a reader back.
+    ahead: Option<Position>,
 }
 
 impl Cursors {
@@ -43,7 +45,9 @@ impl Cursors {
         let mut cursors = Self::default();
         for (key, value) in journal.iter() {
             if let (Some((id, output)), Some(position)) = (parse_key(key), Position::decode(value)) {
-                cursors.kept(id, output, position);
+                if let Some(cursor) = cursors.cursor(id, output) {
+                    cursor.position = Some(position);
+                }
             }
         }
         cursors.journal = Some(journal);
@@ -55,16 +59,16 @@ impl Cursors {
         self.known.get(id)?.get(output.index())?.position
     }
 
-    /// The destination holds everything up to here, if not in Loki then on disk: a reader goes on behind it.
-    pub(crate) fn kept(&mut self, id: &str, output: LogStream, position: Position) {
+    /// A chunk on disk reaches up to here, and was put there by another process. To be told in their order.
+    pub(crate) fn found(&mut self, id: &str, output: LogStream, position: Position) {
         if let Some(cursor) = self.cursor(id, output) {
-            cursor.position = Some(position);
+            (cursor.position, cursor.ahead) = (Some(position), Some(position));
         }
     }
 
     /// Something the destination kept is lost; it is not to be read again.
     pub(crate) fn lost(&mut self, id: &str, output: LogStream, position: Position) {
-        self.note(id, output, position);
+        self.note(id, output, position, false);
     }
 
     /// Everything up to these places is done with. An output of which nothing waits goes along with the other one of its container:
@@ -82,8 +86,8 @@ impl Cursors {
                 if rank.is_some() && cursor.rank > *rank {
                     continue;
                 }
-                (cursor.position, cursor.rank) = (Some(*end), *rank);
-                self.note(id, each, *end);
+                cursor.rank = *rank;
+                self.note(id, each, *end, rank.is_some());
             }
         }
     }
@@ -149,8 +153,13 @@ impl Cursors {
         self.failed = written.is_err();
     }
 
-    fn note(&mut self, id: &str, output: LogStream, position: Position) {
-        self.kept(id, output, position);
+    /// Writes how far it has come. `read` is what this process has read, which stands behind everything that it found.
+    fn note(&mut self, id: &str, output: LogStream, position: Position, read: bool) {
+        if let Some(cursor) = self.cursor(id, output)
+            && (read || cursor.ahead.is_none_or(|ahead| ahead == position))
+        {
+            (cursor.position, cursor.ahead) = (Some(position), None);
+        }
         self.unsaved.push((key(id, output), position.encode().to_vec()));
     }
 

@@ -226,7 +226,7 @@ impl Inner {
         }
         store.each_progress(|id, output, position| {
             origins.of(id).hold(index, output);
-            cursors.kept(id, output, position);
+            cursors.found(id, output, position);
         });
         self.publish();
     }

@@ -329,6 +329,25 @@ fn the_next_process_goes_on_behind_what_is_on_disk() {
     assert_eq!(bench.start(0, LogStream::Stdout), 12, "positions are written with the acknowledgement");
 }
 
+#[test]
+fn a_reader_that_comes_late_goes_on_behind_what_was_on_disk() {
+    let mut bench = Bench::new(1, SMALL, Some(1 << 30));
+    (0..3).for_each(|chunk| bench.push(0, chunk * 4, chunk * 4 + 4));
+    bench.restart(true);
+    // The sender is quicker than the inventory: the first of three is acknowledged before anybody asks where to go on.
+    for _ in 0..2 {
+        let flight = bench.take();
+        bench.settle(&flight, Settled::DONE);
+        assert_eq!(bench.start(0, LogStream::Stdout), 12);
+    }
+    assert_eq!(bench.drain(), [(8..12).collect::<Vec<_>>()]);
+    bench.push(0, 12, 16);
+    bench.drain();
+    assert_eq!(bench.start(0, LogStream::Stdout), 16, "what is read now counts as ever");
+    bench.restart(false);
+    assert_eq!(bench.start(0, LogStream::Stdout), 16);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Push(usize, u64),
