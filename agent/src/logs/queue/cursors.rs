@@ -44,10 +44,10 @@ impl Cursors {
         }
         let mut cursors = Self::default();
         for (key, value) in journal.iter() {
-            if let (Some((id, output)), Some(position)) = (parse_key(key), Position::decode(value)) {
-                if let Some(cursor) = cursors.cursor(id, output) {
-                    cursor.position = Some(position);
-                }
+            if let (Some((id, output)), Some(position)) = (parse_key(key), Position::decode(value))
+                && let Some(cursor) = cursors.cursor(id, output)
+            {
+                cursor.position = Some(position);
             }
         }
         cursors.journal = Some(journal);
