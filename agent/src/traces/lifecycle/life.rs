@@ -11,6 +11,8 @@ use crate::model::RestartPolicy;
 
 /// `StartedAt` is so much older than the `start` event at most.
 pub(super) const SLACK: Duration = Duration::from_secs(2);
+/// A check that is under way when its container ends is killed with it, and fails: the engine tells of that this long before the end at most.
+const DYING: Duration = Duration::from_secs(1);
 /// `FinishedAt` is so much older than the `die` event at most: the engine takes its time with a container that ended.
 pub(super) const END_SLACK: Duration = Duration::from_secs(10);
 /// A start takes no longer between its first sign and the program's.
@@ -209,6 +211,17 @@ impl Life {
             Some(_) => !self.comes_back(),
             None => self.checked != Some(true) || run.healthy.is_some() || run.unhealthy.is_some(),
         }
+    }
+
+    /// Its failing checks were its end and nothing else: they began when it had been asked to end, or as it ended.
+    pub(super) fn was_dying(&self) -> bool {
+        let Some((spell, run)) = self.unhealthy.filter(|spell| spell.told.is_none()).zip(self.run()) else {
+            return false;
+        };
+        let Some(end) = run.end.filter(|end| run.begun.is_none_or(|begun| spell.since >= begun && end.at >= begun)) else {
+            return false;
+        };
+        run.requested().is_some_and(|asked| spell.since >= asked) || end.at.since(spell.since) <= DYING
     }
 
     /// What was under way is told: the newest run alone is kept.

@@ -215,7 +215,12 @@ impl Machine {
         let Some(life) = self.lives.get_mut(id) else { return };
         if let (News::Began | News::Ended, Some(spell)) = (news, &mut life.unhealthy) {
             spell.until.get_or_insert(at);
+            if life.was_dying() {
+                life.unhealthy = None;
+                self.drop_unhealthy(id);
+            }
         }
+        let Some(life) = self.lives.get_mut(id) else { return };
         match (news, &life.place) {
             (News::Created, _) => {
                 life.fresh = true;

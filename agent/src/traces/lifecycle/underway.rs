@@ -67,6 +67,13 @@ impl Machine {
         }
     }
 
+    /// There was none after all.
+    pub(super) fn drop_unhealthy(&mut self, id: &ContainerId) {
+        let item = Item::Unhealthy(id.clone());
+        self.clocks.remove(&item);
+        self.agenda.set(item, None);
+    }
+
     pub(super) fn schedule(&mut self, item: Item) {
         let due = self.over(&item);
         self.agenda.set(item, due);

@@ -169,3 +169,32 @@ fn a_long_spell_is_told_when_it_lasts_and_when_it_is_over() {
     let expected = "container.unhealthy shop/db-1 62000..4000000 ERROR unhealthy ended ->2\n";
     assert_eq!(scene.waterfalls()[1], expected, "the first part and the start");
 }
+
+#[test]
+fn checks_that_fail_because_it_ends_are_no_spell() {
+    let told = |unhealthy: u64, kill: Option<u64>, end: u64| {
+        let mut scene = running(RestartPolicy::No);
+        scene.show("db", checked(HealthStatus::Healthy, &[]));
+        scene.look();
+        if let Some(at) = kill.filter(|at| *at < unhealthy) {
+            scene.kill(at, "db", Some(15));
+        }
+        scene.health(unhealthy, "db", HealthStatus::Unhealthy);
+        if let Some(at) = kill.filter(|at| *at >= unhealthy) {
+            scene.kill(at, "db", Some(15));
+        }
+        scene.die(end, "db", 137);
+        scene.to(end + 20_000);
+        let mut titles: Vec<_> =
+            scene.waterfalls().iter().map(|drawn| drawn.split(' ').next().unwrap().to_owned()).collect();
+        titles.sort();
+        titles
+    };
+    // Killed, and the check under way with it; while it drains; as it crashes.
+    assert_eq!(told(60_010, Some(60_000), 60_040), ["container.stop"]);
+    assert_eq!(told(65_000, Some(60_000), 70_000), ["container.stop"]);
+    assert_eq!(told(60_010, None, 60_040), ["container.stop"]);
+    // Unhealthy before anybody stopped it, or long before it ended.
+    assert_eq!(told(60_100, Some(65_000), 65_300), ["container.stop", "container.unhealthy"]);
+    assert_eq!(told(60_100, None, 63_000), ["container.stop", "container.unhealthy"]);
+}
