@@ -11,8 +11,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Drained, Shared, connection, counts::Reason, origin::Origin, seat::Seat, stream::Socket};
-use crate::traces::caller::Caller;
+use super::{Drained, Shared, connection, counts::Reason, exchange::From, origin::Origin, seat::Seat, stream::Socket};
+use crate::traces::{caller::Caller, intake::Greeted};
 
 /// Every open connection.
 #[derive(Debug, Default)]
@@ -41,18 +41,19 @@ impl Crowd {
                 self.reap().await;
             }
         }
-        let (origin, seat) = (Origin::of(&caller), Seat::new());
         // Here, not in its task: whose address it is may be another one's a moment later.
-        let bound = shared.intake.greet(caller.clone());
-        let served = connection::serve(socket, caller, bound, Arc::clone(&seat), Arc::clone(shared));
+        let Greeted { bound, container } = shared.intake.greet(caller.clone());
+        let (origin, seat) = (Origin::of(&caller, container), Seat::new());
+        let from = From { caller, origin: origin.clone(), bound };
+        let served = connection::serve(socket, from, Arc::clone(&seat), Arc::clone(shared));
         let task = self.serving.spawn(served);
         self.members.insert(task.id(), Member { origin, seat, task });
     }
 
     fn dispensable(&self) -> Option<&Member> {
-        let mut crowds: HashMap<Origin, usize> = HashMap::new();
+        let mut crowds: HashMap<&Origin, usize> = HashMap::new();
         for member in self.members.values() {
-            *crowds.entry(member.origin).or_default() += 1;
+            *crowds.entry(&member.origin).or_default() += 1;
         }
         let waited_for = self.members.values().filter_map(|member| Some((member, member.seat.waits_since()?)));
         let chosen = waited_for.max_by_key(|(member, since)| {
