@@ -1,7 +1,9 @@
-//! What every part shares that speaks to a server: how long to wait after a failure, and whom to trust, and what a certificate says.
+//! What parts share that speak to servers or are one: how long to wait after a failure, whom to trust, what a certificate says, and who goes when too many
+//! have come.
 
 mod backoff;
 mod certificate;
+pub mod crowd;
 pub mod door;
 pub mod handover;
 mod tls;
