@@ -12,8 +12,8 @@ use self::help::{
     RUN_HELP, STATUS_HELP,
 };
 pub(super) use self::render::{
-    CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderK8sArguments,
-    RenderPrometheusArguments,
+    CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderGrafanaArguments,
+    RenderK8sArguments, RenderPrometheusArguments,
 };
 use super::{Exit, complain};
 use crate::config::{self, Config, Environment, Flag, Sources};
