@@ -46,9 +46,10 @@ fn urls(value: &Value, found: &mut Vec<(String, bool)>) {
             map.iter().filter(|(key, _)| *key != "url").for_each(|(_, value)| urls(value, found));
         }
         Value::Array(list) => list.iter().for_each(|value| urls(value, found)),
-        Value::String(text) if text.contains("](/") || text.contains("href=\"/") => {
-            let parts = text.split("](").skip(1).filter_map(|part| part.split_once(')')).map(|(url, _)| url);
-            found.extend(parts.filter(|url| url.starts_with('/')).map(|url| (url.to_owned(), true)));
+        // Links in texts are followed in the same window, and keep no time: they lead to what a board is about.
+        Value::String(text) => {
+            let parts = text.split("](").skip(1).filter_map(|part| part.split_once(')'));
+            found.extend(parts.map(|(url, _)| (url.to_owned(), true)));
         }
         _ => {}
     }

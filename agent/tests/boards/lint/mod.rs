@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Fleet<'a> {
     pub(crate) files: &'a [File],
     pub(crate) catalogue: &'a Catalogue,
+    /// Only the first board is judged by itself: the others are there for it to belong to.
+    pub(crate) first_alone: bool,
 }
 
 impl Fleet<'_> {
@@ -36,7 +38,8 @@ impl Fleet<'_> {
             judge(board, &mut found);
             found.into_iter().map(|what| format!("{}: {what}", board.uid)).collect::<Vec<_>>()
         };
-        self.boards().flat_map(judged).collect()
+        let boards = self.boards().take(if self.first_alone { 1 } else { usize::MAX });
+        boards.flat_map(judged).collect()
     }
 }
 
@@ -101,6 +104,6 @@ checks! {
 fn hold(name: &str, check: Check) {
     let files = shipped();
     assert!(!files.is_empty(), "no dashboards");
-    let wrong = check(&Fleet { files: &files, catalogue: &Catalogue::whole() });
+    let wrong = check(&Fleet { files: &files, catalogue: &Catalogue::whole(), first_alone: false });
     assert!(wrong.is_empty(), "{name}: {} complaints\n{}", wrong.len(), wrong.join("\n"));
 }
