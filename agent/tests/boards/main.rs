@@ -16,11 +16,16 @@
     reason = "an assumption that breaks fails the test, as it should"
 )]
 
+#[path = "../support/loki/mod.rs"]
+mod loki;
+#[path = "../support/otlp_backend/mod.rs"]
+mod otlp_backend;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod interpolate;
 mod lint;
+mod live;
 mod logql;
 mod model;
 mod names;

@@ -50,10 +50,7 @@ impl Metric {
                 Open::No => false,
                 Open::OfContainers => label.starts_with("container_label_"),
                 Open::OfTargets => OF_DECLARED.contains(&label),
-                Open::OfAlerts => {
-                    OF_DECLARED.contains(&label)
-                        || ["tier", "slo", "mountpoint", "device", "probe", "destination"].contains(&label)
-                }
+                Open::OfAlerts => OF_DECLARED.contains(&label) || ["instance", "tier", "slo", "probe"].contains(&label),
             }
     }
 }
@@ -90,6 +87,11 @@ impl Catalogue {
             foreign(&mut all, of, list);
         }
         Self(all)
+    }
+
+    /// Names, kinds and labels of what exporters and applications have, for a page on which all of it stands.
+    pub(crate) fn foreign() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str>)> {
+        FOREIGN.iter().flat_map(|(of, list)| lines(of, list))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Metric> {
@@ -154,8 +156,11 @@ fn rules(all: &mut BTreeMap<String, Metric>) {
 }
 
 /// Lines of `name kind label,label`; kinds are counter, gauge and histogram.
-fn foreign(all: &mut BTreeMap<String, Metric>, of: &str, list: &str) {
-    for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+fn lines(
+    of: &'static str,
+    list: &'static str,
+) -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str>)> {
+    list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(move |line| {
         let words: Vec<&str> = line.split(' ').collect();
         let (name, kind, own) = match words.as_slice() {
             [name, kind] => (*name, *kind, ""),
@@ -163,11 +168,16 @@ fn foreign(all: &mut BTreeMap<String, Metric>, of: &str, list: &str) {
             _ => panic!("{of}: not understood: {line}"),
         };
         assert!(["counter", "gauge", "histogram"].contains(&kind), "{of}: {line}");
+        (name, kind, own.split(',').filter(|label| !label.is_empty()).collect())
+    })
+}
+
+fn foreign(all: &mut BTreeMap<String, Metric>, of: &'static str, list: &'static str) {
+    for (name, kind, own) in lines(of, list) {
         let unit =
             [("_seconds", "seconds"), ("_bytes", "bytes"), ("_seconds_total", "seconds"), ("_bytes_total", "bytes")];
         let unit = unit.iter().find(|(suffix, _)| name.ends_with(suffix)).map_or("", |(_, unit)| unit);
-        let labels = own.split(',').filter(|label| !label.is_empty()).chain(OF_TARGET).chain(OF_DECLARED);
-        let labels = labels.map(ToOwned::to_owned).collect();
+        let labels = own.into_iter().chain(OF_TARGET).chain(OF_DECLARED).map(ToOwned::to_owned).collect();
         let metric = Metric { labels, counter: kind == "counter", unit, of: Whose::Foreign, open: Open::No };
         if kind == "histogram" {
             histogram(all, name, &metric);

@@ -4,7 +4,7 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 19] = [
+    let commands: [(&str, &[&str]); 20] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
@@ -13,6 +13,7 @@ fn help_texts() {
         ("render", &["render"]),
         ("render_alerts", &["render", "alerts"]),
         ("render_prometheus", &["render", "prometheus"]),
+        ("render_grafana", &["render", "grafana"]),
         ("render_k8s", &["render", "k8s"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),

@@ -9,6 +9,7 @@ mod targets;
 mod templates;
 mod units;
 
+pub(crate) use panels::{Emptiness, emptiness_of};
 pub(crate) use schema::UIDS;
 
 use crate::{

@@ -11,8 +11,23 @@ use crate::{
 /// Sentences that say when a panel may be empty: the live check believes nothing else.
 pub(crate) const HEALTHY: &str = "Empty when healthy.";
 /// What a host may do without, in `Empty without <this>.`
-pub(crate) const FEATURES: [&str; 9] =
-    ["logs", "traces", "probes", "isolation", "objectives", "traefik", "exporters", "swarm", "applications"];
+pub(crate) const FEATURES: [&str; 15] = [
+    "logs",
+    "traces",
+    "probes",
+    "isolation",
+    "objectives",
+    "traefik",
+    "exporters",
+    "swarm",
+    "applications",
+    "tiers",
+    "limits",
+    "health checks",
+    "TLS",
+    "pressure",
+    "disk accounting",
+];
 
 /// When a panel may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::{
     interpolate::{Chosen, MARKED, MARKED_RANGE, MODES, Values},
     logql,
     model::Board,
-    names::{Catalogue, Whose},
+    names::Whose,
     promql::{self, Node, Selector},
     queries::{self, Asked, Language, Place, awkward},
 };
@@ -103,7 +103,14 @@ pub(crate) fn rate_interval(fleet: &Fleet<'_>) -> Vec<String> {
 
 fn told(asked: &Asked<'_>, range: &str) -> bool {
     match asked.place {
-        Place::Panel(panel, _) => [&panel.title, &panel.description].iter().any(|text| text.contains(range)),
+        Place::Panel(panel, _) => {
+            let said = match range {
+                "1h" => "hour",
+                "1d" | "24h" => "day",
+                range => range,
+            };
+            [&panel.title, &panel.description].iter().any(|text| text.contains(said) || text.contains(range))
+        }
         Place::Variable(_) | Place::Annotation(_) => true,
     }
 }
@@ -138,9 +145,10 @@ pub(crate) fn instance(fleet: &Fleet<'_>) -> Vec<String> {
             if matches!(asked.place, Place::Variable(variable) if ["job", "host", "instance"].contains(&variable.name.as_str())) {
                 continue;
             }
-            for (selector, above) in tree.selectors() {
+            // Of an agent that is down nobody knows the host.
+            for (selector, above) in tree.selectors().into_iter().filter(|(selector, _)| selector.metric() != Some("up")) {
                 let agent = selector.metric().and_then(|name| fleet.catalogue.get(name)).is_some_and(|metric| metric.of == Whose::Agent);
-                if agent && !located(selector) && !above.iter().any(|node| matched(node, fleet.catalogue)) {
+                if agent && !located(selector) && !above.iter().any(|node| matched(node)) {
                     found.push(format!("{}: {selector} is of every host", asked.place));
                 }
             }
@@ -158,7 +166,7 @@ fn located(selector: &Selector) -> bool {
 }
 
 /// Both sides are of one instance, and one of them is of the chosen hosts.
-fn matched(node: &Node, _: &Catalogue) -> bool {
+fn matched(node: &Node) -> bool {
     let Node::Binary { matching: Some(matching), .. } = node else { return false };
     let by_instance = matching.labels.iter().any(|label| label == "instance" || label == "host");
     by_instance && node.selectors().iter().any(|(selector, _)| located(selector))

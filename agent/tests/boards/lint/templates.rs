@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Variables about what is watched, from the widest to the narrowest: each is asked for within those before it.
-pub(crate) const NARROWER: [&str; 5] = ["job", "host", "project", "service", "tier"];
+pub(crate) const NARROWER: [&str; 4] = ["job", "host", "project", "service"];
 
 /// `template-datasource-rule`: Prometheus first, then others that the board asks, each by its type.
 pub(crate) fn datasources(fleet: &Fleet<'_>) -> Vec<String> {
@@ -42,49 +42,50 @@ pub(crate) fn datasources(fleet: &Fleet<'_>) -> Vec<String> {
     })
 }
 
-fn asks(variable: &Variable, label: &str, all: &str, found: &mut Vec<String>) {
-    let name = &variable.name;
-    let source = variable
-        .datasource
-        .as_ref()
-        .is_some_and(|source| (source.kind.as_str(), source.uid.as_str()) == ("prometheus", "${datasource}"));
+/// What a variable about what is watched is called, and what "All" of it is. `.*` where series may be without the label, which `.+` would leave
+/// out.
+const ABOUT: [(&str, &[&str], &str); 6] = [
+    ("job", &["Job"], ".+"),
+    ("instance", &["Instance"], ".+"),
+    ("host", &["Host"], ".*"),
+    ("project", &["Project"], ".*"),
+    ("service", &["Service", "Target", "Database"], ".*"),
+    ("tier", &["Tier"], ".*"),
+];
+
+fn asks(variable: &Variable, found: &mut Vec<String>) {
+    let Some((name, labels, all)) = ABOUT.iter().find(|(name, ..)| *name == variable.name) else { return };
+    let of = |kind: &str, uid: &str| {
+        variable.datasource.as_ref().is_some_and(|source| source.kind == kind && source.uid == uid)
+    };
     let holds = [
         (variable.kind == "query", "it is a query"),
-        (source, "it asks ${datasource}"),
+        (of("prometheus", "${datasource}"), "it asks ${datasource}"),
         (variable.multi && variable.include_all, "it may have several values and all"),
         (variable.all_value.as_deref() == Some(all), "what all is"),
-        (variable.label == label, "its label"),
+        (labels.contains(&variable.label.as_str()), "its label"),
     ];
-    found.extend(
-        holds
-            .iter()
-            .filter(|(holds, _)| !holds)
-            .map(|(_, what)| format!("variable {name}: not so: {what} ({label}, {all})")),
-    );
+    let broken = holds.iter().filter(|(holds, _)| !holds);
+    found.extend(broken.map(|(_, what)| format!("variable {name}: not so: {what} ({labels:?}, {all})")));
 }
 
 /// `template-job-rule`.
 pub(crate) fn job(fleet: &Fleet<'_>) -> Vec<String> {
     fleet.each(|board, found| match board.variable("job") {
         None => found.push("no variable job".to_owned()),
-        Some(variable) => asks(variable, "Job", ".+", found),
+        Some(variable) => asks(variable, found),
     })
 }
 
-/// `template-instance-rule`: what tells hosts apart is `host`, which outlives an address, or `instance` where series have no host.
+/// `template-instance-rule`: what tells hosts apart is `host`, which outlives an address, or `instance` where series have no host. All the
+/// others about what is watched are held to the same.
 pub(crate) fn instance(fleet: &Fleet<'_>) -> Vec<String> {
     fleet.each(|board, found| {
-        match (board.variable("host"), board.variable("instance")) {
-            (None, None) => found.push("no variable host, no variable instance".to_owned()),
-            (host, instance) => {
-                host.into_iter().for_each(|variable| asks(variable, "Host", ".+", found));
-                instance.into_iter().for_each(|variable| asks(variable, "Instance", ".+", found));
-            }
+        if board.variable("host").is_none() && board.variable("instance").is_none() {
+            found.push("no variable host, no variable instance".to_owned());
         }
-        // Empty for containers of no project: `.+` would leave those out.
-        for (name, label, all) in [("project", "Project", ".*"), ("service", "Service", ".*"), ("tier", "Tier", ".*")] {
-            board.variable(name).into_iter().for_each(|variable| asks(variable, label, all, found));
-        }
+        let others = board.templating.list.iter().filter(|variable| variable.name != "job");
+        others.for_each(|variable| asks(variable, found));
     })
 }
 
@@ -136,6 +137,13 @@ pub(crate) fn chain(fleet: &Fleet<'_>) -> Vec<String> {
                 }
             }
             before.push(variable);
+        }
+        for variable in ["instance", "tier"].iter().filter_map(|name| board.variable(name)) {
+            for wider in before.iter().take_while(|wider| ["job", "host"].contains(&wider.name.as_str())) {
+                if !names(variable.query.text(), &wider.name) {
+                    found.push(format!("variable {} is asked for without ${}", variable.name, wider.name));
+                }
+            }
         }
     })
 }
