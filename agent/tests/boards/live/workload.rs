@@ -128,8 +128,10 @@ impl Workload {
         within(patience() * 4, &format!("Prometheus {}: {what}", server.version), || {
             let found = server.prometheus.query(expression)?;
             holds(!found.elements.is_empty(), || {
-                let failed =
-                    server.prometheus.targets("spyhop", "job").map(|targets| targets["spyhop"]["lastError"].clone());
+                let failed = server
+                    .prometheus
+                    .targets("spyhop", "job")
+                    .map(|targets| targets.get("spyhop").map(|target| target["lastError"].clone()));
                 format!("nothing: {expression}\nthe last scrape of the agent: {failed:?}")
             })
         });
