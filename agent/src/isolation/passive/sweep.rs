@@ -1,6 +1,6 @@
 //! One sweep over all namespaces, and the owner of everything that sweeps remember.
 
-use std::{collections::HashMap, net::SocketAddr, os::fd::OwnedFd, path::Path};
+use std::{collections::HashMap, net::SocketAddr, os::fd::OwnedFd, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
@@ -35,11 +35,16 @@ pub struct Around<'a> {
     pub ours: Ours<'a>,
 }
 
+/// How long nobody asks for another descriptor after one was of no use: a module may be loaded some day, and the files do as well.
+const SPARED: Duration = Duration::from_secs(600);
+
 /// Looks again and again, and remembers what it has seen: one owner, one sweep at a time. It blocks.
 #[derive(Debug, Default)]
 pub struct Sweeper {
     spaces: HashMap<Process, Space>,
     diags: HashMap<Process, Diag>,
+    /// Namespaces in which the kernel lists nothing over netlink (it has no `tcp_diag`), and when that was found out.
+    spared: HashMap<Process, Timestamp>,
     proven: Proven,
     past: Past,
     ledger: Ledger,
@@ -72,12 +77,15 @@ impl Sweeper {
         let living = self.proven.processes();
         self.diags.retain(|process, _| living.contains(process));
         self.spaces.retain(|process, _| living.contains(process));
+        let lately = |since: &Timestamp| now.duration_since(*since).unsigned_abs() < SPARED;
+        self.spared.retain(|process, since| living.contains(process) && lately(since));
     }
 
-    /// Processes whose namespaces the last sweep read from files, for which a descriptor would be quicker ([`Self::give`]).
+    /// Processes whose namespaces the last sweep read from files, for which a descriptor would be quicker ([`Self::give`]). Where one was of
+    /// no use nobody is asked for another for ten minutes.
     pub fn wanting(&self) -> Vec<Process> {
-        let mut wanting: Vec<Process> =
-            self.spaces.keys().filter(|process| !self.diags.contains_key(process)).copied().collect();
+        let is_wanting = |process: &&Process| !self.diags.contains_key(process) && !self.spared.contains_key(process);
+        let mut wanting: Vec<Process> = self.spaces.keys().filter(is_wanting).copied().collect();
         wanting.order();
         wanting
     }
@@ -107,7 +115,7 @@ impl Sweeper {
         let mut room = MAX_ALL_ROWS;
         groups.spaces.retain(|group| {
             let space = before.remove(&group.process).unwrap_or_default();
-            let looked = self.look(group.process, space, around.proc, room, &mut observed);
+            let looked = self.look(group.process, space, (around.proc, around.now), room, &mut observed);
             let reason = match &looked {
                 Ok(space) if space.over == 0 => None,
                 Ok(_) => Some(format!("more sockets than are looked at ({MAX_ROWS}, of all together {MAX_ALL_ROWS})")),
@@ -146,7 +154,7 @@ impl Sweeper {
         &mut self,
         process: Process,
         mut space: Space,
-        proc: &Path,
+        (proc, now): (&Path, Timestamp),
         room: usize,
         observed: &mut Observed,
     ) -> Result<Space, String> {
@@ -162,6 +170,7 @@ impl Sweeper {
         let look = space.look(how).map_err(|error| format!("read /proc/{}/net: {error}", process.pid))?;
         if look.diag_failed {
             self.diags.remove(&process);
+            self.spared.insert(process, now);
         }
         if look.read && !process.lives(proc) {
             return Err(format!("process {} ended meanwhile", process.pid));

@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     inventory::Snapshot,
-    model::ServiceKey,
+    model::{InOrder as _, ServiceKey},
     policy::{CLASSES, Class, Policy},
 };
 
@@ -57,6 +57,9 @@ pub const MAX_REASONS: usize = 100;
 
 /// Services whose attempts in vain are counted.
 const MAX_ATTEMPTING: usize = 2_000;
+
+/// How long the attempts of a service are known after its last one: what runs once a day goes on counting.
+pub const DENIED_KEPT: Duration = Duration::from_secs(25 * 3_600);
 
 /// Former addresses of containers which are remembered.
 const MAX_ADDRESSES: usize = 10_000;
@@ -94,8 +97,8 @@ pub struct Court {
     known: Known,
     patience: Patience,
     graph: Graph,
-    /// Attempts in vain, by project and service.
-    denied: BTreeMap<ServiceKey, u64>,
+    /// Attempts in vain, by project and service, and when the last of them was seen.
+    denied: BTreeMap<ServiceKey, (u64, Timestamp)>,
     /// Whose an address was last, and when. A peer that has not noticed keeps its half of a connection for long.
     addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
     /// What sweeps have seen and attributed to nobody.
@@ -136,11 +139,10 @@ impl Court {
             if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
                 continue;
             }
-            if self.denied.len() < MAX_ATTEMPTING || self.denied.contains_key(&edge.from) {
-                let known = self.denied.entry(edge.from.clone()).or_default();
-                *known = known.saturating_add(*count);
-            }
+            let (known, last) = self.denied.entry(edge.from.clone()).or_insert((0, now));
+            (*known, *last) = (known.saturating_add(*count), now);
         }
+        keep_newest(&mut self.denied, now, DENIED_KEPT, MAX_ATTEMPTING);
     }
 
     /// Judges what there is. Two calls with the same looks differ in nothing but what time makes of them.
@@ -187,7 +189,7 @@ impl Court {
             project.edges = (!cells.is_empty()).then(|| matrix::tally(&cells));
             (project.matrix, project.truncated) = (cells, project.truncated || cut);
             let own = self.denied.iter().filter(|(service, _)| *service.project == *name);
-            project.denied = own.map(|(service, count)| (Arc::clone(&service.service), *count)).collect();
+            project.denied = own.map(|(service, (count, _))| (Arc::clone(&service.service), *count)).collect();
         }
         for project in report.projects.values_mut() {
             for class in isolation_classes() {
@@ -213,10 +215,18 @@ impl Court {
                 self.addresses.insert(*address, (entry.container.identity.key.clone(), look.now));
             }
         }
-        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last).unsigned_abs() < REMEMBER);
-        while self.addresses.len() > MAX_ADDRESSES {
-            self.addresses.pop_first();
-        }
+        keep_newest(&mut self.addresses, look.now, REMEMBER, MAX_ADDRESSES);
+    }
+}
+
+/// Forgets what is older than `age`; of what is left and too much the oldest goes, at equal times the last in order.
+fn keep_newest<K: Ord + Clone, V>(known: &mut BTreeMap<K, (V, Timestamp)>, now: Timestamp, age: Duration, most: usize) {
+    known.retain(|_, (_, last)| now.duration_since(*last).unsigned_abs() < age);
+    let over = known.len().saturating_sub(most);
+    if over > 0 {
+        let mut by_age: Vec<(Timestamp, K)> = known.iter().map(|(key, (_, last))| (*last, key.clone())).collect();
+        by_age.order_by(|(a, one), (b, other)| a.cmp(b).then_with(|| other.cmp(one)));
+        by_age.iter().take(over).for_each(|(_, key)| drop(known.remove(key)));
     }
 }
 

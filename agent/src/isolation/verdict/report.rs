@@ -168,7 +168,7 @@ pub struct Project {
     pub matrix: Vec<Cell>,
     /// How many there are: allowed and denied by [`State::ALL`]. `None` where flows are not judged.
     pub edges: Option<[[u64; 5]; 2]>,
-    /// Attempts at what is not allowed, by service, since the agent started.
+    /// Attempts at what is not allowed, by service, since the first of them that is not yet forgotten ([`super::DENIED_KEPT`]).
     pub denied: BTreeMap<Arc<str>, u64>,
     /// More findings than [`super::MAX_FINDINGS`], or more edges than [`super::MAX_CELLS`]: not all are listed.
     pub truncated: bool,

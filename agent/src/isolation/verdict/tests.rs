@@ -447,6 +447,44 @@ fn severities_are_the_policys_and_a_class_that_is_off_is_not_there() {
 }
 
 #[test]
+fn attempts_are_forgotten_a_day_after_the_last_of_them() {
+    let mut court = Court::default();
+    let mut bench = Bench::clean();
+    let attempts = |bench: &mut Bench, from: &str| {
+        bench.observed.as_mut().unwrap().attempts = [(edge(from, "db", 5432), 1)].into();
+    };
+    let denied = |report: Report| report.projects["shop"].denied.iter().map(|(_, n)| *n).collect::<Vec<_>>();
+    attempts(&mut bench, "web");
+    assert_eq!(denied(bench.judge(&mut court, 0)), [1]);
+    let day = DENIED_KEPT.as_secs().cast_signed();
+    assert_eq!(denied(bench.judge(&mut court, day - 1)), [2], "a nightly job goes on counting");
+    bench.observed = Some(sweep([]));
+    assert_eq!(denied(bench.judge(&mut court, 2 * day - 2)), [2]);
+    assert_eq!(
+        denied(bench.judge(&mut court, 2 * day)),
+        Vec::<u64>::new(),
+        "of who has given up there is no series for good"
+    );
+    attempts(&mut bench, "web");
+    assert_eq!(denied(bench.judge(&mut court, 2 * day + 1)), [1]);
+}
+
+#[test]
+fn what_is_too_much_to_remember_goes_by_its_age() {
+    let known = |ages: &[(u8, i64)]| -> BTreeMap<u8, ((), Timestamp)> {
+        ages.iter().map(|(key, second)| (*key, ((), at(*second)))).collect()
+    };
+    for (most, left) in [(5, vec![1, 2, 3, 4]), (3, vec![1, 3, 4]), (2, vec![3, 4]), (0, vec![])] {
+        let mut known = known(&[(1, 20), (2, 10), (3, 30), (4, 40), (5, -100)]);
+        keep_newest(&mut known, at(40), Duration::from_secs(60), most);
+        assert_eq!(known.into_keys().collect::<Vec<_>>(), left, "{most}");
+    }
+    let mut equal = known(&[(1, 0), (2, 0), (3, 0)]);
+    keep_newest(&mut equal, at(0), Duration::from_secs(60), 2);
+    assert_eq!(equal.into_keys().collect::<Vec<_>>(), [1, 2], "of one age the last in order goes");
+}
+
+#[test]
 fn attempts_in_vain_are_counted_by_project_and_service_and_never_fewer() {
     let mut court = Court::default();
     let mut bench = Bench::clean();
