@@ -10,9 +10,10 @@ use crate::{
     isolation::{
         Tier,
         active::Answer,
+        reach::tests::{container, network},
         settings::Enabled,
         verdict::Report,
-        verdict::tests::{at, edge, key, on, picture, sweep as seen},
+        verdict::tests::{at, edge, key, picture, sweep as seen},
     },
     policy::{Layer, Policy, Project, RootFiles, examples},
 };
@@ -177,23 +178,10 @@ impl Crowd {
     }
 
     fn picture() -> Snapshot {
-        let network = crate::model::Network {
-            id: "front".into(),
-            name: "front".into(),
-            driver: Some("bridge".into()),
-            subnets: vec!["172.18.0.0/16".into()],
-            ..Default::default()
-        };
-        let mut picture = examples::snapshot(
-            (0..SERVICES)
-                .map(|at| {
-                    let mut container = on(&format!("s{at:02}"), &["front"]);
-                    container.networks[0].network_id = Some("front".into());
-                    container
-                })
-                .collect(),
-        );
-        picture.networks = vec![Arc::new(network)];
+        let networks = [network("shop_front of=shop")];
+        let service = |at: usize| container("shop", &format!("s{at:02}"), "shop_front", &networks, at as u8 + 2);
+        let mut picture = examples::snapshot((0..SERVICES).map(service).collect());
+        picture.networks = networks.to_vec();
         picture.engine.ready_since = Some(at(0));
         picture
     }
