@@ -61,6 +61,7 @@ pub(super) fn join(
         match app::isolation_eyes(config, around) {
             Ok(mut eyes) => {
                 let mut seen = eyes.sweep(snapshot, now);
+                court.meet(snapshot, now);
                 court.saw(&*intent, &mut seen, now);
                 observed = Some(Arc::new(seen));
             }

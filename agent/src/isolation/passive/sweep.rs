@@ -9,6 +9,7 @@ use super::{
     groups::{Groups, Proven, is_named, key},
     host_side::HostSide,
     ledger::{Ledger, Page, Seen},
+    owners::Owners,
     past::Past,
     picture::Picture,
     space::{FULL_EVERY, Looking, Space},
@@ -185,7 +186,10 @@ impl Sweeper {
     fn attribute(&mut self, snapshot: &Snapshot, around: &Around<'_>, groups: &Groups<'_>, observed: &mut Observed) {
         let Self { spaces, past, host, ledger, port, .. } = self;
         let mut picture = Picture::new(snapshot, groups, &host.addresses, around.own, past, self.before);
-        let looked = groups.spaces.iter().filter_map(|group| Some(Seen { group, space: spaces.get(&group.process)? }));
+        let looked = groups.spaces.iter().filter_map(|group| {
+            let (space, owners) = (spaces.get(&group.process)?, Owners::new(around.proc, group));
+            Some(Seen { group, space, owners })
+        });
         let seen: Vec<Seen<'_, '_>> = looked.collect();
         picture.agent_on_host =
             Some(*port).filter(|port| *port != 0 && groups.spaces.iter().all(|group| !group.is_agent));
@@ -198,7 +202,11 @@ impl Sweeper {
             ours: around.ours,
         };
         ledger.enter(&page, observed);
-        for Seen { group, space } in &seen {
+        for Seen { group, space, owners } in &seen {
+            if owners.services().len() > 1 {
+                let shared = observed.shared.entry(key(group.owner).clone()).or_default();
+                shared.extend(owners.services().iter().map(|service| (*service).clone()));
+            }
             for container in group.members.iter().map(|(container, _)| *container).chain([group.owner]) {
                 observed.listeners.entry(key(container).clone()).or_default().extend(space.listeners());
             }

@@ -18,6 +18,7 @@ mod neighbours;
 mod probed;
 mod report;
 mod seen;
+mod strangers;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wanted;
@@ -26,10 +27,10 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-pub use report::{Cell, Coverage, Finding, Link, Project, Report, State, Sweep};
+pub use report::{Cell, Coverage, Finding, Link, Newcomer, Project, Report, State, Sweep};
 pub use wanted::Wanted;
 
-use self::{merge::Known, missing::Patience, neighbours::Neighbours};
+use self::{merge::Known, missing::Patience, neighbours::Neighbours, strangers::Strangers};
 pub use super::active::Answer;
 use super::{
     Draft, Edge, End,
@@ -101,21 +102,32 @@ pub struct Court {
     denied: BTreeMap<ServiceKey, (u64, Timestamp)>,
     /// Whose an address was last, and when. A peer that has not noticed keeps its half of a connection for long.
     addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
+    strangers: Strangers,
     /// What sweeps have seen and attributed to nobody.
     left_out: LeftOut,
 }
 
 impl Default for Court {
     fn default() -> Self {
-        let (known, patience, denied, addresses, left_out) = Default::default();
-        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses, left_out }
+        let (known, patience, denied, addresses, strangers, left_out) = Default::default();
+        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses, strangers, left_out }
     }
 }
 
 impl Court {
     /// For whoever looks once: there is no second look at which somebody who is away could be back.
     pub fn for_one_look() -> Self {
-        Self { patience: Patience::none(), ..Self::default() }
+        Self { patience: Patience::none(), strangers: Strangers::at_once(), ..Self::default() }
+    }
+
+    /// Takes a picture down: whose every address is, before a sweep is held against it.
+    pub fn meet(&mut self, snapshot: &Snapshot, now: Timestamp) {
+        for entry in &snapshot.containers {
+            for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
+                self.addresses.insert(*address, (entry.container.identity.key.clone(), now));
+            }
+        }
+        keep_newest(&mut self.addresses, now, REMEMBER, MAX_ADDRESSES);
     }
 
     /// Takes a new sweep down, once: what is remembered of it outlives the next one.
@@ -133,10 +145,11 @@ impl Court {
                 }
             }
         }
+        self.strangers.saw(observed, now, |address| self.addresses.get(&address).map(|(service, _)| service));
         self.graph.note(observed, now);
         self.left_out.add(observed.left_out);
         for (edge, count) in &observed.attempts {
-            if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
+            if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, observed, edge) {
                 continue;
             }
             let (known, last) = self.denied.entry(edge.from.clone()).or_insert((0, now));
@@ -148,11 +161,12 @@ impl Court {
     /// Judges what there is. Two calls with the same looks differ in nothing but what time makes of them.
     pub fn judge(&mut self, look: &Look<'_>) -> Report {
         self.patience.follow(look.snapshot, look.now);
-        self.follow_addresses(look);
+        self.meet(look.snapshot, look.now);
         let neighbours = Neighbours::of(look.snapshot);
         let mut drafts: Vec<Draft> = look.fixed.drafts.iter().chain(look.excess).cloned().collect();
         if let Some(observed) = look.observed {
             seen::flows(look, observed, &mut drafts);
+            strangers::flows(look, observed, &mut drafts);
         }
         if let Some(probed) = look.probed {
             probed::reached(look, probed, &neighbours, &mut drafts);
@@ -170,6 +184,7 @@ impl Court {
             report.projects.values_mut().for_each(|project| project.truncated = true);
         }
         report.graph = self.links(look.now);
+        report.strangers = self.strangers.newcomers();
         report.left_out = self.left_out;
         report
     }
@@ -207,15 +222,6 @@ impl Court {
             connections: seen.connections,
         };
         lately.map(link).collect()
-    }
-
-    fn follow_addresses(&mut self, look: &Look<'_>) {
-        for entry in &look.snapshot.containers {
-            for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
-                self.addresses.insert(*address, (entry.container.identity.key.clone(), look.now));
-            }
-        }
-        keep_newest(&mut self.addresses, look.now, REMEMBER, MAX_ADDRESSES);
     }
 }
 

@@ -217,6 +217,7 @@ impl Watch {
             self.let_go();
             return;
         }
+        self.court.meet(&self.reader.load(), now);
         self.court.saw(&*self.intent, &mut observed, now);
         let same = self.observed.as_ref().is_some_and(|known| known.listeners == observed.listeners);
         self.observed = Some(Arc::new(observed));
