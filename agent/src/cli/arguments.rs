@@ -13,7 +13,7 @@ use self::help::{
 };
 pub(super) use self::render::{
     CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderDashboardsArguments,
-    RenderK8sArguments, RenderPrometheusArguments,
+    RenderGrafanaArguments, RenderK8sArguments, RenderPrometheusArguments,
 };
 use super::{Exit, complain};
 use crate::config::{self, Config, Environment, Flag, Sources};

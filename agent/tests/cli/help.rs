@@ -14,6 +14,7 @@ fn help_texts() {
         ("render_alerts", &["render", "alerts"]),
         ("render_dashboards", &["render", "dashboards"]),
         ("render_prometheus", &["render", "prometheus"]),
+        ("render_grafana", &["render", "grafana"]),
         ("render_k8s", &["render", "k8s"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),

@@ -152,3 +152,19 @@ fn network_policies_are_written_for_projects_that_say_something() {
     let odd = outcome(&mut spyhop(&["render", "k8s", "--set", &file, "--pod-label", "a b"]));
     assert!(odd.code == 3 && odd.stderr.contains("--pod-label"), "{}", odd.stderr);
 }
+
+#[test]
+fn provisioning_for_grafana_is_written_in_its_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("grafana");
+    let run = outcome(spyhop(&["render", "grafana", "--out"]).arg(&out));
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    for name in ["provisioning/datasources/spyhop.yml", "provisioning/dashboards/spyhop.yml"] {
+        let shipped = fs::read_to_string(repository("compose/stack/grafana").join(name)).unwrap();
+        assert_eq!(fs::read_to_string(out.join(name)).unwrap(), shipped, "{name}");
+    }
+    let run = outcome(&mut spyhop(&["render", "grafana", "--loki", "off", "--prometheus", "http://p:1", "--path", "/b"]));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("url: http://p:1\n") && run.stdout.contains("path: /b"), "{}", run.stdout);
+    assert!(!run.stdout.contains("spyhop-loki") && run.stdout.contains("spyhop-tempo"), "{}", run.stdout);
+}

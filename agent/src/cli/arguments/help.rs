@@ -113,6 +113,14 @@ Examples:
   spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
   spyhop run --set isolation.helper=/run/spyhop/netns.sock";
 
+pub(super) const RENDER_GRAFANA_HELP: &str = "\
+Mount provisioning/ as /etc/grafana/provisioning, and dashboards/ of this repository (spyhop render dashboards) where --path says.
+Traces lead to lines and metrics, lines and exemplars to traces: docs/grafana.md.
+
+Examples:
+  spyhop render grafana --out /etc/grafana
+  spyhop render grafana --prometheus http://prom:9090 --loki off --tempo off";
+
 pub(super) const RENDER_K8S_HELP: &str = "\
 It asks nobody: services are those that the policy names without a pattern. What has no place in a NetworkPolicy is told in comments;
 docs/policy.md lists it. Nothing is read back.
