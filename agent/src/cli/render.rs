@@ -1,12 +1,12 @@
-//! `spyhop render alerts|prometheus|grafana|k8s`: files for Prometheus, Grafana and Kubernetes from the policy. Nothing is asked of the engine.
+//! `spyhop render alerts|dashboards|prometheus|grafana|k8s`: files for Prometheus, Grafana and Kubernetes from the policy. Nothing is asked of the engine.
 
 use std::{fs, io, path::Path};
 
 use super::{
     Exit, answer,
     arguments::{
-        CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderGrafanaArguments,
-        RenderK8sArguments, RenderPrometheusArguments,
+        CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderDashboardsArguments,
+        RenderGrafanaArguments, RenderK8sArguments, RenderPrometheusArguments,
     },
     complain, fail,
 };
@@ -15,10 +15,20 @@ use crate::render::{self, Compat, Options, Rendered, Scrape, grafana::Sources};
 pub(super) fn run(arguments: RenderCommandArguments) -> Exit {
     match arguments.command {
         RenderCommand::Alerts(arguments) => alerts(arguments),
+        RenderCommand::Dashboards(arguments) => dashboards(arguments),
         RenderCommand::Prometheus(arguments) => prometheus(arguments),
         RenderCommand::Grafana(arguments) => grafana(arguments),
         RenderCommand::K8s(arguments) => k8s(arguments),
     }
+}
+
+fn dashboards(arguments: RenderDashboardsArguments) -> Exit {
+    let RenderDashboardsArguments { out, config } = arguments;
+    let (config, _) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    deliver(&render::dashboards::dashboards(&config.policy), out.as_deref())
 }
 
 fn k8s(arguments: RenderK8sArguments) -> Exit {

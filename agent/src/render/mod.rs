@@ -1,4 +1,4 @@
-//! Rules and configuration for Prometheus, provisioning for Grafana, and network policies for Kubernetes, as text.
+//! Rules and configuration for Prometheus, dashboards and provisioning for Grafana, and network policies for Kubernetes, as text.
 //!
 //! ```text
 //!  catalogue (every alert, once) --+
@@ -11,6 +11,7 @@
 
 mod alert;
 pub mod catalogue;
+pub mod dashboards;
 pub mod grafana;
 mod k8s;
 mod objectives;

@@ -12,6 +12,7 @@ fn help_texts() {
         ("status", &["status"]),
         ("render", &["render"]),
         ("render_alerts", &["render", "alerts"]),
+        ("render_dashboards", &["render", "dashboards"]),
         ("render_prometheus", &["render", "prometheus"]),
         ("render_grafana", &["render", "grafana"]),
         ("render_k8s", &["render", "k8s"]),

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     ConfigArguments,
-    help::{RENDER_ALERTS_HELP, RENDER_GRAFANA_HELP, RENDER_K8S_HELP, RENDER_PROMETHEUS_HELP},
+    help::{RENDER_ALERTS_HELP, RENDER_DASHBOARDS_HELP, RENDER_GRAFANA_HELP, RENDER_K8S_HELP, RENDER_PROMETHEUS_HELP},
 };
 use crate::render::Scale;
 
@@ -22,6 +22,9 @@ pub(in crate::cli) enum RenderCommand {
     /// Write alert and recording rules, those of the policy's objectives among them
     #[command(after_help = RENDER_ALERTS_HELP)]
     Alerts(RenderAlertsArguments),
+    /// Write dashboards for Grafana, with the thresholds of the policy
+    #[command(after_help = RENDER_DASHBOARDS_HELP)]
+    Dashboards(RenderDashboardsArguments),
     /// Write the configuration of a Prometheus that scrapes agents and loads these rules
     #[command(after_help = RENDER_PROMETHEUS_HELP)]
     Prometheus(RenderPrometheusArguments),
@@ -31,6 +34,15 @@ pub(in crate::cli) enum RenderCommand {
     /// Write NetworkPolicies for Kubernetes from the flows of the policy
     #[command(after_help = RENDER_K8S_HELP)]
     K8s(RenderK8sArguments),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RenderDashboardsArguments {
+    /// Folder to write a file for each dashboard to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]
