@@ -176,6 +176,7 @@ async fn respond<S: Scrape>(
         policy: Some(&app.policy),
         isolation: Some(&app.isolation),
         traces: app.traces.as_ref(),
+        history: Some(&app.history),
         now: Timestamp::now(),
     };
     let filter = api::Filter::from_query(request.uri.query());

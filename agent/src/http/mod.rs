@@ -36,7 +36,7 @@ use std::{
 
 use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
-    inventory, isolation,
+    history, inventory, isolation,
     logs::board::Board,
     policy, probes,
     targets::Targets,
@@ -116,6 +116,8 @@ pub struct App<S> {
     pub isolation: isolation::board::Board,
     /// What is counted of OTLP; `None` while nothing is taken or sent.
     pub traces: Option<traces::figures::Board>,
+    /// The last hour, and the objectives.
+    pub history: history::Board,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

@@ -83,6 +83,7 @@ impl Server {
             probes: Default::default(),
             isolation: Default::default(),
             traces: None,
+            history: Default::default(),
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),
