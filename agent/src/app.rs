@@ -33,7 +33,7 @@ use crate::{
     collectors::{self, FromEngine, NamePatterns, Scraper},
     config::{Config, Sources},
     engine::Engine,
-    helper,
+    helper, history,
     host::{self, Host, Roots},
     http,
     inventory::{self, Expect, Listener},
@@ -147,6 +147,7 @@ async fn serve(
     );
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
+    let history = history::Board::default();
     let isolation = Isolation::new(config.isolation.clone());
     let reports = Reports {
         targets: &targets,
@@ -178,6 +179,7 @@ async fn serve(
         probes: probes.board().clone(),
         isolation: isolation.board().clone(),
         traces: told.clone(),
+        history: history.clone(),
         metrics,
         settings: http_settings(&config),
         gate,

@@ -38,6 +38,8 @@ pub(super) struct View<'a> {
     pub(super) isolation: Option<&'a crate::isolation::board::Board>,
     /// `None` while nothing is taken or sent as OTLP.
     pub(super) traces: Option<&'a crate::traces::figures::Board>,
+    /// The last hour; `None` where nobody keeps it.
+    pub(super) history: Option<&'a crate::history::Board>,
     pub(super) now: Timestamp,
 }
 

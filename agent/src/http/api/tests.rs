@@ -167,6 +167,7 @@ pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
         policy: None,
         isolation: None,
         traces: None,
+        history: None,
         now: time("2026-03-01T12:00:01.5Z"),
     }
 }
@@ -304,6 +305,7 @@ fn what_is_not_known_is_left_out() {
             probes: None,
             isolation: None,
             traces: None,
+            history: None,
             now: time("2026-03-01T12:00:00Z"),
         }
         .containers(&Filter::default()),
