@@ -106,6 +106,8 @@ label_words! {
         Targets => "targets",
         /// More fetches of targets at once than there are places.
         Fetches => "fetches",
+        /// More containers, or objectives of services, than the last hour is kept of.
+        History => "history",
     }
 }
 

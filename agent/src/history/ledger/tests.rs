@@ -1,0 +1,1 @@
+//! Scripted services, probes and clocks.
