@@ -21,7 +21,7 @@ const LEAST: Duration = Duration::from_secs(1);
 
 /// Looks at who serves in a new picture.
 pub(super) fn look(board: &Board, policy: &policy::Board, reader: &inventory::Reader, metrics: &Metrics) {
-    let left_out = board.look(&policy.policy(), &reader.load());
+    let left_out = board.look(&policy.policy(), &reader.load(), board.now());
     if left_out > 0 {
         metrics.refuse(Reason::History, left_out as u64);
     }

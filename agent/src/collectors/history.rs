@@ -41,7 +41,7 @@ pub(super) fn note(
         });
     }
     if let (Some(policy), Some(probes)) = (&settings.policy, &settings.probes) {
-        left_out += board.count(&policy.policy(), &reading.snapshot, || probes.records());
+        left_out += board.count(&policy.policy(), &reading.snapshot, || probes.records(), board.now());
     }
     if left_out > 0 {
         metrics.refuse(Reason::History, left_out as u64);

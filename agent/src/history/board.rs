@@ -39,6 +39,8 @@ struct Inner {
     read: Mutex<Option<Instant>>,
     watchers: AtomicUsize,
     woken: Notify,
+    #[cfg(test)]
+    told: std::sync::OnceLock<Vec<Objective>>,
 }
 
 impl Default for Board {
@@ -58,6 +60,8 @@ impl Board {
             read: Mutex::default(),
             watchers: AtomicUsize::new(0),
             woken: Notify::new(),
+            #[cfg(test)]
+            told: Default::default(),
         }))
     }
 
@@ -68,12 +72,22 @@ impl Board {
 
     /// What a container used in the last hour; `None` of one that was not read in it.
     pub fn container(&self, id: &ContainerId) -> Option<Sparks> {
-        self.usages().sparks(id, minute(Timestamp::now()))
+        self.container_at(id, Timestamp::now())
+    }
+
+    /// The same for the hour that ends at `at`.
+    pub fn container_at(&self, id: &ContainerId, at: Timestamp) -> Option<Sparks> {
+        self.usages().sparks(id, minute(at))
     }
 
     /// What the host used in the last hour; `None` before its first reading.
     pub fn host(&self) -> Option<HostSparks> {
-        self.usages().host_sparks(minute(Timestamp::now()))
+        self.host_at(Timestamp::now())
+    }
+
+    /// The same for the hour that ends at `at`.
+    pub fn host_at(&self, at: Timestamp) -> Option<HostSparks> {
+        self.usages().host_sparks(minute(at))
     }
 
     /// Containers that run and have no place ([`super::MAX_CONTAINERS`]).
@@ -83,7 +97,22 @@ impl Board {
 
     /// The objectives of the policy in its order, services in theirs, as they stand now.
     pub fn objectives(&self) -> Vec<Objective> {
-        self.ledger().objectives(self.now())
+        #[cfg(test)]
+        if let Some(told) = self.0.told.get() {
+            return told.clone();
+        }
+        self.objectives_at(self.now())
+    }
+
+    /// The same at some moment, not before any that was told.
+    pub fn objectives_at(&self, now: Moment) -> Vec<Objective> {
+        self.ledger().objectives(now)
+    }
+
+    /// Has the board say these, for tests of who reads it.
+    #[cfg(test)]
+    pub(crate) fn say(&self, objectives: Vec<Objective>) {
+        self.0.told.set(objectives).unwrap();
     }
 
     /// Objectives of services that have no place, because there are too many.
@@ -108,18 +137,24 @@ impl Board {
     }
 
     /// Looks at who serves: with each new picture of the inventory. Nothing is looked at before its first is complete.
-    pub fn look(&self, policy: &Arc<Policy>, snapshot: &Snapshot) -> usize {
+    pub fn look(&self, policy: &Arc<Policy>, snapshot: &Snapshot, now: Moment) -> usize {
         let mut ledger = self.ledger();
         let wanted = ledger.follow(policy) && snapshot.engine.ready_since.is_some();
-        if wanted { ledger.look(snapshot, self.now()) } else { 0 }
+        if wanted { ledger.look(snapshot, now) } else { 0 }
     }
 
     /// Looks at who serves, and at what services and probes have counted: with each reading. `probes` gives the records of all.
     /// How many more objectives have no place than before.
-    pub fn count(&self, policy: &Arc<Policy>, snapshot: &Snapshot, probes: impl FnOnce() -> Vec<Arc<Record>>) -> usize {
+    pub fn count(
+        &self,
+        policy: &Arc<Policy>,
+        snapshot: &Snapshot,
+        probes: impl FnOnce() -> Vec<Arc<Record>>,
+        now: Moment,
+    ) -> usize {
         let mut ledger = self.ledger();
         let wanted = ledger.follow(policy) && snapshot.engine.ready_since.is_some();
-        if wanted { ledger.read(snapshot, &probes(), self.now()) } else { 0 }
+        if wanted { ledger.read(snapshot, &probes(), now) } else { 0 }
     }
 
     /// Readings come every [`WATCHED`] while what this gives is held.
@@ -166,7 +201,8 @@ impl Board {
         }
     }
 
-    fn now(&self) -> Moment {
+    /// Now, by both clocks.
+    pub fn now(&self) -> Moment {
         Moment::now(self.0.began.elapsed())
     }
 

@@ -49,16 +49,16 @@ const MISSED: Duration = Duration::from_secs(86_400);
 
 /// A time on both clocks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    /// Milliseconds since 1970; 0 before.
-    pub(super) wall_ms: u64,
+pub struct Moment {
+    /// By the wall clock: milliseconds since 1970; 0 before.
+    pub wall_ms: u64,
     /// On a clock that never jumps.
-    pub(super) elapsed: Duration,
+    pub elapsed: Duration,
 }
 
 impl Moment {
-    /// Now, `elapsed` after the board was made.
-    pub(super) fn now(elapsed: Duration) -> Self {
+    /// Now, `elapsed` after the clock that never jumps began.
+    pub fn now(elapsed: Duration) -> Self {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self { wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX), elapsed }
     }

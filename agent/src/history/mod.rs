@@ -22,6 +22,7 @@ mod usage;
 use std::time::Duration;
 
 pub use board::{Board, Reading, Watching};
+pub use ledger::Moment;
 pub use objective::{Judge, Objective};
 pub use spark::{HostSparks, MINUTES, Spark, Sparks, Usage};
 pub use usage::Figures;

@@ -194,6 +194,8 @@ async fn respond<S: Scrape>(
         Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
         Endpoint::Isolation => Answer::json(StatusCode::OK, &view.isolation(&filter)),
         Endpoint::Traces => Answer::json(StatusCode::OK, &view.traces(&filter)),
+        Endpoint::History => Answer::json(StatusCode::OK, &view.history(&filter)),
+        Endpoint::Objectives => Answer::json(StatusCode::OK, &view.objectives(&filter)),
         Endpoint::Version => Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,

@@ -55,6 +55,18 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Traces,
         "What is taken and sent as OTLP, whose it is, and which service calls which; `project=NAME` and `service=NAME` ask for some only.",
     ),
+    route(
+        "/api/v1/history",
+        "history",
+        Endpoint::History,
+        "The last hour of the host and of running containers, a point a minute; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    route(
+        "/api/v1/objectives",
+        "objectives",
+        Endpoint::Objectives,
+        "What is left of the budget of each objective by what this agent has seen; `project=NAME` and `service=NAME` ask for some only.",
+    ),
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
     route(
         "/sd",
@@ -122,6 +134,8 @@ pub(super) enum Endpoint {
     Findings,
     Isolation,
     Traces,
+    History,
+    Objectives,
     Version,
     Discovery,
     Proxy,

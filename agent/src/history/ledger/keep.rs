@@ -44,7 +44,7 @@ impl Ledger {
         self.changed = true;
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut to = Writer::after(HEAD.to_vec());
         for ((slo, key), series) in &self.series {
             to.message(1, |to| write(slo, key, series, to));

@@ -9,6 +9,7 @@ use crate::{
 };
 
 const SECOND: u64 = 1_000_000_000;
+const NOTHING: [f32; 0] = [];
 
 fn entry(id: &str, name: &str, started: i64) -> Entry {
     let container = Container {
@@ -58,9 +59,9 @@ fn a_new_run_a_counter_that_fell_and_a_long_silence_begin_anew() {
     read(&mut usages, &entry("a", "web", 1), 1, (0, 100, 1));
     read(&mut usages, &entry("a", "web", 2), 2, (60, 130, 1));
     let cpu = |usages: &Usages, minute| points(&usages.sparks(&ContainerId::new("a"), minute).unwrap().cpu_cores);
-    assert_eq!(cpu(&usages, 2), [], "30 seconds of another run");
+    assert_eq!(cpu(&usages, 2), NOTHING, "30 seconds of another run");
     read(&mut usages, &entry("a", "web", 2), 3, (120, 10, 1));
-    assert_eq!(cpu(&usages, 3), []);
+    assert_eq!(cpu(&usages, 3), NOTHING);
     read(&mut usages, &entry("a", "web", 2), 4, (180, 40, 1));
     assert_eq!(cpu(&usages, 4), [0.5]);
     read(&mut usages, &entry("a", "web", 2), 20, (1_140, 900, 1));
@@ -74,7 +75,7 @@ fn a_container_made_anew_goes_on_with_the_hour_of_its_place() {
     read(&mut usages, &entry("b", "web", 9), 2, (60, 5, 200));
     let sparks = usages.sparks(&ContainerId::new("b"), 2).unwrap();
     assert_eq!(points(&sparks.memory_bytes), [200.0, 100.0]);
-    assert_eq!(points(&sparks.cpu_cores), [], "counters of two containers have no difference");
+    assert_eq!(points(&sparks.cpu_cores), NOTHING, "counters of two containers have no difference");
     assert_eq!(usages.sparks(&ContainerId::new("a"), 2), None);
     read(&mut usages, &entry("c", "db", 9), 3, (120, 5, 7));
     assert_eq!(usages.usage(&ContainerId::new("b")), None, "it was not in the last reading");
