@@ -18,6 +18,7 @@ mod encoding;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod handlers;
+mod live;
 mod merged;
 mod page;
 mod query;
