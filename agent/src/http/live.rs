@@ -186,20 +186,40 @@ fn sit<S: Scrape>(
     Some((Stream { events, seats: Arc::clone(&shared.live.seats), number, metrics }, queue))
 }
 
-/// Whatever ends the renderer, a panic of ours among it: viewers come again, and find another one.
-struct Rendering(Arc<Seats>);
+/// Whatever ends the renderer, a panic of ours among it: viewers come again, and find another one. `None` once it has ended in peace.
+struct Rendering(Option<Arc<Seats>>);
 
 impl Drop for Rendering {
     fn drop(&mut self) {
-        let mut room = self.0.lock();
-        room.rendering = false;
-        room.viewers.clear();
+        if let Some(seats) = &self.0 {
+            let mut room = seats.lock();
+            room.rendering = false;
+            room.viewers.clear();
+        }
+    }
+}
+
+impl Rendering {
+    /// Whether somebody is new; `None` when nobody is left, and then the renderer has ended.
+    fn attendance(&mut self) -> Option<bool> {
+        let seats = self.0.take()?;
+        let mut room = seats.lock();
+        room.viewers.retain(|viewer| !viewer.queue.is_closed() && viewer.since.elapsed() < SITTING);
+        if room.viewers.is_empty() {
+            // Under the same lock: whoever sits down from now on starts another.
+            room.rendering = false;
+            return None;
+        }
+        let new = room.viewers.iter().any(|viewer| viewer.new.is_some());
+        drop(room);
+        self.0 = Some(seats);
+        Some(new)
     }
 }
 
 /// Tells what changes, until nobody looks any more.
 async fn render<S: Scrape>(shared: Arc<Shared<S>>) {
-    let rendering = Rendering(Arc::clone(&shared.live.seats));
+    let mut rendering = Rendering(Some(Arc::clone(&shared.live.seats)));
     let _watching = shared.app.history.watch();
     let (mut picture, mut seen, mut access) = (Picture::default(), None, shared.app.gate.changes());
     let mut last: Option<Instant> = None;
@@ -212,7 +232,7 @@ async fn render<S: Scrape>(shared: Arc<Shared<S>>) {
         if std::mem::replace(&mut access, shared.app.gate.changes()) != access {
             shared.live.seats.lock().viewers.clear();
         }
-        let Some(new) = attendance(&rendering) else { return };
+        let Some(new) = rendering.attendance() else { return };
         let signs = Signs::of(&shared.app);
         let age = last.map(|last| last.elapsed());
         let due = age.is_none_or(|age| age >= BEAT || (age >= GAP && (new || seen.as_ref() != Some(&signs))));
@@ -229,18 +249,6 @@ async fn render<S: Scrape>(shared: Arc<Shared<S>>) {
         let told = picture.follow(fragments);
         tell(&shared, &picture, told);
     }
-}
-
-/// Whether somebody is new; `None` when nobody is left, and then the renderer has ended.
-fn attendance(rendering: &Rendering) -> Option<bool> {
-    let mut room = rendering.0.lock();
-    room.viewers.retain(|viewer| !viewer.queue.is_closed() && viewer.since.elapsed() < SITTING);
-    if room.viewers.is_empty() {
-        // Under the same lock: whoever sits down from now on starts another.
-        room.rendering = false;
-        return None;
-    }
-    Some(room.viewers.iter().any(|viewer| viewer.new.is_some()))
 }
 
 /// The pieces of the page as it is now, written by a thread that may take its time. `None` after a panic, which the runtime reports.

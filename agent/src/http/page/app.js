@@ -224,10 +224,15 @@
   const hang = (why) => {
     if (line) { line.abort(); line = null; }
     say('disconnected', `disconnected: ${why}; as of ${clock(since)}`);
-    clearTimeout(timer);
-    // Doubling from a quarter of a second to ten, and a little by chance: a hundred pages do not come back in one moment.
-    const wait = Math.min(250 * 2 ** waits, 10000) * (0.75 + Math.random() / 2);
+    again();
+  };
+  // Doubling from a quarter of a second, and a little by chance: a hundred pages do not come back in one moment. An agent that is started
+  // anew is found soon, one that stays away is asked every ten seconds.
+  const again = () => {
+    const most = Date.now() - since < 300000 ? 1200 : 10000;
+    const wait = Math.min(250 * 2 ** waits, most) * (0.75 + Math.random() / 2);
     waits = Math.min(waits + 1, 8);
+    clearTimeout(timer);
     if (!document.hidden) { timer = setTimeout(connect, wait); }
   };
   const hello = (data) => {
@@ -263,7 +268,14 @@
     try {
       const answer = await fetch(`/api/v1/live${have}`, { signal: own.signal, cache: 'no-store', headers: { accept: 'text/event-stream' } });
       if (answer.status === 503) { await answer.text(); line = null; poll(); return; }
-      if (!answer.ok) { await answer.text(); throw new Error(refused[answer.status] || `answered ${answer.status}`); }
+      if (!answer.ok) {
+        await answer.text();
+        if (line !== own) { return; }
+        hang(refused[answer.status] || `answered ${answer.status}`);
+        // Asking again would have the browser ask for a password again and again.
+        if (answer.status === 401) { clearTimeout(timer); }
+        return;
+      }
       // From here on what is shown is no picture that the server knows by its digest.
       delete root.dataset.picture;
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -271,7 +283,8 @@
       for (;;) {
         const { done, value } = await reader.read();
         if (line !== own) { return; }
-        if (done) { throw new Error('the agent has ended the connection'); }
+        // In order: it is time to come again, or the agent ends, which the next attempt finds out.
+        if (done) { line = null; again(); return; }
         heard = since = Date.now();
         look();
         const blocks = (rest + value).split('\n\n');
@@ -334,6 +347,11 @@
       dress(next);
     });
     $('keys').addEventListener('click', () => $('help').showModal());
+    $('close').addEventListener('click', () => $('help').close());
+    document.addEventListener('click', ({ target }) => {
+      const row = target.closest('tr.row');
+      if (row && !target.closest('a, details') && getSelection().isCollapsed) { open(row); }
+    });
     $('search').addEventListener('input', search);
     document.addEventListener('keydown', onKey);
     document.addEventListener('focusin', () => {

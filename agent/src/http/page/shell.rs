@@ -92,6 +92,6 @@ pub(super) fn bottom(page: &mut String) -> fmt::Result {
     for (key, about) in KEYS {
         write!(page, "<div><dt><kbd>{key}</kbd></dt><dd>{about}</dd></div>")?;
     }
-    page.push_str("</dl><form method=\"dialog\"><button>Close</button></form></dialog>\n</body>\n</html>\n");
+    page.push_str("</dl><button id=\"close\" type=\"button\">Close</button></dialog>\n</body>\n</html>\n");
     Ok(())
 }
