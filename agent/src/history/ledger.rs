@@ -158,7 +158,7 @@ impl Ledger {
             for (_, series) in of_mut(&mut self.series, &objective.slo) {
                 if let Some(good) = series.state {
                     series.pass(now, took, Passed::Time(!good), hours);
-                    self.changed = true;
+                    self.changed |= !took.is_zero();
                 }
             }
         }
@@ -270,7 +270,7 @@ impl Ledger {
 
 /// Takes the place of a service that is gone, of which the newest is the oldest; `false` when there is none.
 fn make_room(series: &mut BTreeMap<Key, Series>, snapshot: &Snapshot) -> bool {
-    let gone = series.iter().filter(|((_, key), one)| one.state.is_none() && sight::entry(snapshot, key).is_none());
+    let gone = series.iter().filter(|((_, key), _)| sight::entry(snapshot, key).is_none());
     let oldest = gone.min_by_key(|(_, one)| one.hours.newest()).map(|(key, _)| key.clone());
     oldest.is_some_and(|key| series.remove(&key).is_some())
 }

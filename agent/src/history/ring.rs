@@ -64,7 +64,7 @@ impl<const N: usize> Ring<N> {
         let mut spark = [f32::NAN; MINUTES];
         let Some(line) = self.lines.get(figure) else { return spark };
         for (point, back) in spark.iter_mut().rev().zip(0_i64..) {
-            let asked = minute.saturating_sub(back);
+            let Some(asked) = minute.checked_sub(back) else { break };
             let age = self.newest.saturating_sub(asked);
             if (0..MINUTES as i64).contains(&age) {
                 *point = line.get(place(asked)).map_or(f32::NAN, |half| half.value());
