@@ -32,7 +32,13 @@ pub(super) fn write(sheet: &mut Sheet, facts: &Facts<'_>, problems: &[Problem]) 
         if problems.is_empty() {
             page.push_str("<p><span class=\"good\">Nothing</span> is other than it should be.</p>\n");
         }
-        table::list(page, "findings-list", "t-findings", "What is wrong", &["Severity", "Where", "What is so", "Since"])?;
+        table::list(
+            page,
+            "findings-list",
+            "t-findings",
+            "What is wrong",
+            &["Severity", "Where", "What is so", "Since"],
+        )?;
         table::rest(page, rows.len(), ROWS, "/api/v1/findings")?;
         foot(page, facts)?;
         page.push_str("</section>\n");
