@@ -58,7 +58,7 @@ impl System {
             .expect("system.sh runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let secrets = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-        composed.set("MOTOVAULT_FILES", &secrets);
+        composed.set("SYSTEM_FILES", &secrets);
         composed.set("DEMO_IMAGE", IMAGES[0]).set("MOTOVAULT_PLANTED_PORT", &free_port().to_string());
         let mut ports = BTreeMap::new();
         let mut policy = fs::read_to_string(compose::file(SYSTEM).join("policy.yml")).expect("its policy");
