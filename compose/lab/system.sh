@@ -39,18 +39,28 @@ make_files() {
     have openssl || die "certificates and tokens are needed, and there is no openssl here" "install the package openssl"
     mkdir -p "$files"
     case "$name" in
-    motovault-k8s) certificate 90 motovaultpro.com admin.motovaultpro.com && token platform-token ;;
-    motovault) certificate 90 motovaultpro.com && token jwt-key ;;
-    fog-compute) certificate 90 fog-compute.example && token api-token ;;
-    codiesvibe)
-        token api-token && token session-key
-        # Secrets are replaced every 90 days there: this one was forgotten, and is mounted by compose.violations.yml alone.
-        token forgotten-key && touch -d '100 days ago' "$files/forgotten-key"
+    motovault-k8s)
+        certificate 90 motovaultpro.com admin.motovaultpro.com
+        token platform-token
         ;;
-    cloud-native) token api-token ;;
+    motovault)
+        certificate 90 motovaultpro.com
+        token jwt-key
+        ;;
+    fog-compute)
+        certificate 90 fog-compute.example
+        token api-token
+        ;;
+    codiesvibe)
+        token api-token
+        token session-key
+        # Secrets are replaced every 90 days there: this one was forgotten, and is mounted by compose.violations.yml alone.
+        token forgotten-key
+        touch -d '100 days ago' "$files/forgotten-key"
+        ;;
     esac
     # Read by services which run as nobody.
-    chmod 0644 "$files"/*
+    find "$files" -type f -exec chmod 0644 {} +
 }
 
 compose() {
@@ -60,8 +70,12 @@ compose() {
 }
 
 more=("$@")
-# As Compose itself does where nobody names a file.
-if ((${#more[@]} == 0)) && [[ -f $folder/compose.override.yml ]]; then more=(compose.override.yml); fi
+# Where nobody names a file: the override, as Compose itself does, or the environment of whoever develops.
+if ((${#more[@]} == 0)); then
+    for file in compose.override.yml environments/development.yml; do
+        if [[ -f $folder/$file ]]; then more=("$file"); fi
+    done
+fi
 case "$verb" in
 files)
     make_files
