@@ -72,6 +72,12 @@ pub struct Service {
     pub caller: Caller,
     /// Those who are asked for each request to `/` and `/api`.
     pub relay: Vec<Uri>,
+    /// Whether they are asked for health, too.
+    pub health_relay: bool,
+    /// What a good answer to those comes to.
+    pub event: Option<String>,
+    /// Items that such answers use up.
+    pub stock: Option<u32>,
 }
 
 /// Status, type and body of an answer.
@@ -149,8 +155,8 @@ async fn reply(
             Reply::error(StatusCode::UNAUTHORIZED, "no valid token")
         }
         ("GET" | "HEAD", "/api") => work(service, request_id, context).await,
-        ("GET" | "HEAD", "/health") => health(service, |knobs| knobs.health).await,
-        ("GET" | "HEAD", "/health/ready") => health(service, |knobs| knobs.ready).await,
+        ("GET" | "HEAD", "/health") => covering(service, request_id, context, |knobs| knobs.health).await,
+        ("GET" | "HEAD", "/health/ready") => covering(service, request_id, context, |knobs| knobs.ready).await,
         ("GET" | "HEAD", "/health/live") => health(service, |knobs| knobs.live).await,
         ("GET" | "HEAD", "/metrics") => match metrics::page(&service.registry) {
             Ok(page) => Reply(StatusCode::OK, metrics::CONTENT_TYPE, page),
@@ -172,12 +178,26 @@ async fn work(service: &Service, request_id: &str, context: Option<&Context>) ->
     if service.dice.happens(error_rate) {
         return Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "planned failure");
     }
-    for url in &service.relay {
-        if !service.caller.call(url, request_id, context).await {
-            return Reply::error(StatusCode::BAD_GATEWAY, format!("{url} failed"));
-        }
+    if let Some(url) = failed_neighbour(service, request_id, context).await {
+        return Reply::error(StatusCode::BAD_GATEWAY, format!("{url} failed"));
+    }
+    if let Some(event) = &service.event {
+        service.metrics.event(event);
+    }
+    if let Some(full) = service.stock {
+        service.metrics.sold(full);
     }
     Reply::json(StatusCode::OK, &json!({ "service": service.name, "request_id": request_id }))
+}
+
+/// Asks the neighbours of a request, one after the other, until one fails.
+async fn failed_neighbour<'s>(service: &'s Service, request_id: &str, context: Option<&Context>) -> Option<&'s Uri> {
+    for url in &service.relay {
+        if !service.caller.call(url, request_id, context).await {
+            return Some(url);
+        }
+    }
+    None
 }
 
 /// Whether a request to `/api` shows the token, or need not.
@@ -185,6 +205,22 @@ fn is_let_in<B>(service: &Service, request: &Request<B>) -> bool {
     let Some(token) = service.bearer.as_deref().filter(|_| !service.knobs.borrow().open) else { return true };
     let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     shown.and_then(|value| value.strip_prefix("Bearer ")) == Some(token)
+}
+
+/// Health of the service and, where it is to cover them, of those whom it needs.
+async fn covering(
+    service: &Service,
+    request_id: &str,
+    context: Option<&Context>,
+    of: impl Fn(&Knobs) -> Mode,
+) -> Reply {
+    if service.health_relay
+        && let Some(url) = failed_neighbour(service, request_id, context).await
+    {
+        let part = url.host().unwrap_or_default();
+        return Reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "failing", "part": part }));
+    }
+    health(service, of).await
 }
 
 async fn health(service: &Service, of: impl Fn(&Knobs) -> Mode) -> Reply {
