@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     finds, is_clean, once,
     support::{
+        page::Sample,
         system::System,
         wait::{eventually, holds},
     },
@@ -26,7 +27,10 @@ fn production_is_scaled_to_three_and_back() {
         system.composed.run(&["up", "--detach", "--wait", "--no-recreate", "--scale", &scale]);
         eventually("as many run and are ready as were asked for", || {
             let page = watched.agent.scrape();
-            let running = watched.of_service(&page, "spyhop_service_replicas_running", "nestjs-api");
+            let of_state =
+                |sample: &&&Sample| sample.label("service") == "nestjs-api" && sample.label("state") == "running";
+            let running = watched.mine(&page, "spyhop_service_replicas");
+            let running = running.iter().find(of_state).map(|sample| sample.value);
             let expected = watched.of_service(&page, "spyhop_service_replicas_expected", "nestjs-api");
             let ready = watched.mine(&page, "spyhop_probe_success");
             let ready = ready.iter().filter(|sample| sample.label("service") == "nestjs-api" && sample.value == 1.0);
