@@ -31,12 +31,12 @@ impl Watched {
 
     /// Samples of a family that are about the project.
     pub(crate) fn mine<'p>(&self, page: &'p Page, name: &str) -> Vec<&'p Sample> {
-        page.all(name, &[("project", &self.project)]).collect()
+        page.all(name, &[("project", self.project.as_str())]).collect()
     }
 
     /// The value of a family for a service; `None` where there is no such sample.
     pub(crate) fn of_service(&self, page: &Page, name: &str, service: &str) -> Option<f64> {
-        page.all(name, &[("project", &self.project), ("service", service)]).next().map(|sample| sample.value)
+        page.all(name, &[("project", self.project.as_str()), ("service", service)]).next().map(|sample| sample.value)
     }
 
     /// Waits until so many probes have answered well, each from here, and until both tiers of isolation have seen everything.
