@@ -81,8 +81,11 @@ pub(super) enum HelperCommand {
 #[derive(Debug, Args)]
 pub(super) struct HelperNetnsArguments {
     /// Where its socket is made: isolation.helper of the agent
-    #[arg(long, value_name = "PATH")]
-    pub(super) listen: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "check")]
+    pub(super) listen: Option<PathBuf>,
+    /// Ask once whether a helper answers there: exit 0 or 1
+    #[arg(long, value_name = "PATH", conflicts_with = "listen")]
+    pub(super) check: Option<PathBuf>,
     /// User who may ask, by id; may be given several times. Otherwise the user it runs as
     #[arg(long, value_name = "UID")]
     pub(super) allow_uid: Vec<u32>,

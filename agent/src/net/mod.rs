@@ -1,9 +1,11 @@
-//! What every part shares that speaks to a server: how long to wait after a failure, and whom to trust, and what a certificate says.
+//! What every part shares that speaks to a server: how long to wait after a failure, whom to trust, what a certificate says, and how to
+//! find out whether anybody listens.
 
 mod backoff;
 mod certificate;
 pub mod door;
 pub mod handover;
+pub mod knock;
 mod tls;
 
 pub use backoff::Backoff;

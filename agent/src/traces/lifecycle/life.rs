@@ -218,7 +218,8 @@ impl Life {
         let Some((spell, run)) = self.unhealthy.filter(|spell| spell.told.is_none()).zip(self.run()) else {
             return false;
         };
-        let Some(end) = run.end.filter(|end| run.begun.is_none_or(|begun| spell.since >= begun && end.at >= begun)) else {
+        let Some(end) = run.end.filter(|end| run.begun.is_none_or(|begun| spell.since >= begun && end.at >= begun))
+        else {
             return false;
         };
         run.requested().is_some_and(|asked| spell.since >= asked) || end.at.since(spell.since) <= DYING
