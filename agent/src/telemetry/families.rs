@@ -122,6 +122,14 @@ pub(super) const LOG_LINES_SUPPRESSED: Family = family(
     "Lines of the agent's own log left out because the same message came too often.",
 );
 
+pub(super) const BROKER_REFUSED: Family = family(
+    "spyhop_broker_refused_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Requests that the broker before the engine has refused since it started, whoever made them: one of each start of an agent is its self-test. \
+     Told with its answers; absent without a broker.",
+);
 pub(super) const SANDBOX_STATE: Family = family(
     "spyhop_sandbox_state",
     Kind::Gauge,
@@ -149,5 +157,6 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &ACCESS_CURRENT,
     &TLS_CERTIFICATE_EXPIRY,
     &LOG_LINES_SUPPRESSED,
+    &BROKER_REFUSED,
     &SANDBOX_STATE,
 ];
