@@ -215,7 +215,7 @@ fn flows_between_containers_are_seen_as_they_are() {
 fn a_neighbour_outside_the_picture_and_a_guest_in_a_namespace_are_told_as_far_as_they_are_known() {
     let Some(mut lab) = Lab::or_skip() else { return };
     let front = lab.network("front", &[]);
-    let api = lab.start(lab.recipe("api", &front, "exec nc -lk -p 8080 -e sleep 100000"));
+    let api = lab.start(lab.recipe("api", &front, "exec nc -ll -p 8080 -e sleep 100000"));
     let web = lab.start(lab.recipe("web", &front, "exec sleep 100000"));
     let address = lab.address(api, &front, "IPAddress");
     let talk = format!("while true; do sleep 100000 | nc {address} 8080; sleep 0.1; done");

@@ -27,7 +27,7 @@ pub(crate) fn drills() -> Vec<Drill> {
         name: "trespass",
         fault: "a service connects to a port of another that no flow of the policy names",
         prepare: |stage| {
-            let called = start(stage, "called", "httpd -p 8080; exec nc -lk -p 9090 -e sleep 100000");
+            let called = start(stage, "called", "httpd -p 8080; exec nc -ll -p 9090 -e sleep 100000");
             vec![start(stage, "caller", "exec sleep 100000"), called]
         },
         inject: |stage, props| {
