@@ -58,12 +58,8 @@ impl Stack {
         let policy = fs::read_to_string(compose::file("stack/policy/policy.yml")).expect("the stack's policy");
         let mut policy = policy.replace("  spyhop:\n    services", &format!("  {}:\n    services", composed.project));
         policy = policy.replace("project: spyhop", &format!("project: {}", composed.project));
-        let ports = [
-            ("SPYHOP_PORT", 9477),
-            ("PROMETHEUS_PORT", 9090),
-            ("ALERTMANAGER_PORT", 9093),
-            ("GRAFANA_PORT", 3000),
-        ];
+        let ports =
+            [("SPYHOP_PORT", 9477), ("PROMETHEUS_PORT", 9090), ("ALERTMANAGER_PORT", 9093), ("GRAFANA_PORT", 3000)];
         let ports = ports.map(|(variable, usual)| {
             let port = free_port();
             policy = policy.replace(&format!("127.0.0.1:{usual}"), &format!("127.0.0.1:{port}"));
@@ -79,7 +75,10 @@ impl Stack {
         let network = composed.project.clone();
         composed.set("SPYHOP_POLICY", &format!("{folder}/policy")).set("ALERT_URLS", &format!("{folder}/urls"));
         composed.set("DOCKER_GID", &group).set("SPYHOP_NETWORK", &network).set("SPYHOP_IMAGE", IMAGES[0]);
-        composed.set("PROMETHEUS_IMAGE", IMAGES[1]).set("ALERTMANAGER_IMAGE", IMAGES[2]).set("GRAFANA_IMAGE", IMAGES[3]);
+        composed
+            .set("PROMETHEUS_IMAGE", IMAGES[1])
+            .set("ALERTMANAGER_IMAGE", IMAGES[2])
+            .set("GRAFANA_IMAGE", IMAGES[3]);
         // Other containers of this machine are none of this test's business.
         let include = format!(
             "services: {{ spyhop: {{ environment: {{ SPYHOP__CONTAINERS__INCLUDE: 'project={network}' }} }} }}\n"
@@ -187,7 +186,8 @@ fn what_grafana_reads(stack: &Stack) {
     let read = |path: &str| stack.composed.run(&["exec", "-T", "grafana", "cat", path]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for file in ["datasources/spyhop.yml", "dashboards/spyhop.yml"] {
-        let here = fs::read_to_string(root.join("compose/stack/grafana/provisioning").join(file)).expect("provisioning");
+        let here =
+            fs::read_to_string(root.join("compose/stack/grafana/provisioning").join(file)).expect("provisioning");
         assert_eq!(read(&format!("/etc/grafana/provisioning/{file}")), here.trim(), "{file}");
     }
     let boards = stack.composed.run(&["exec", "-T", "grafana", "ls", "/etc/grafana/dashboards"]);

@@ -163,7 +163,8 @@ fn provisioning_for_grafana_is_written_in_its_folders() {
         let shipped = fs::read_to_string(repository("compose/stack/grafana").join(name)).unwrap();
         assert_eq!(fs::read_to_string(out.join(name)).unwrap(), shipped, "{name}");
     }
-    let run = outcome(&mut spyhop(&["render", "grafana", "--loki", "off", "--prometheus", "http://p:1", "--path", "/b"]));
+    let run =
+        outcome(&mut spyhop(&["render", "grafana", "--loki", "off", "--prometheus", "http://p:1", "--path", "/b"]));
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.contains("url: http://p:1\n") && run.stdout.contains("path: /b"), "{}", run.stdout);
     assert!(!run.stdout.contains("spyhop-loki") && run.stdout.contains("spyhop-tempo"), "{}", run.stdout);

@@ -12,12 +12,24 @@ use super::workload::Server;
 use crate::{
     interpolate::Clock,
     queries::Lookup,
-    support::{wait::patience, wire},
+    support::{
+        wait::{factor, patience},
+        wire,
+    },
 };
 
-/// As Grafana makes it of a scrape interval of two seconds; a rate is over four of them, and then some for a machine that is slow.
-pub(crate) const CLOCK: Clock = Clock { rate_interval: "12s", interval: "2s", range: 60, auto: "8s" };
-const STEP: u32 = 2;
+/// Time between two scrapes, in seconds: as short as this machine can keep up with.
+pub(crate) fn interval() -> u32 {
+    if factor() > 1.5 { 5 } else { 2 }
+}
+
+/// What stands for times: rates are over six scrapes, and all is asked for a minute of a quick machine.
+pub(crate) fn clock() -> Clock {
+    match interval() {
+        2 => Clock { rate_interval: "12s", interval: "2s", range: 60, auto: "12s" },
+        _ => Clock { rate_interval: "30s", interval: "5s", range: 150, auto: "30s" },
+    }
+}
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
@@ -62,8 +74,8 @@ impl<'a> Asking<'a> {
         let path = if instant {
             format!("/api/v1/query?time={}&query={text}", self.now)
         } else {
-            let from = self.now - u64::from(CLOCK.range);
-            format!("/api/v1/query_range?start={from}&end={}&step={STEP}&query={text}", self.now)
+            let from = self.now - u64::from(clock().range);
+            format!("/api/v1/query_range?start={from}&end={}&step={}&query={text}", self.now, interval())
         };
         let body = self.get(path)?;
         let remarks = ["warnings", "infos"].iter().filter_map(|key| body[key].as_array()).flatten();
@@ -81,7 +93,7 @@ impl<'a> Asking<'a> {
         let Lookup::LabelValues { selector, label } = lookup else {
             return Err("only label_values is asked for here".to_owned());
         };
-        let from = self.now - u64::from(CLOCK.range);
+        let from = self.now - u64::from(clock().range);
         let path =
             format!("/api/v1/label/{label}/values?start={from}&end={}&match[]={}", self.now, wire::encode(selector));
         let body = self.get(path)?;

@@ -4,7 +4,7 @@ use std::{sync::Mutex, thread};
 
 use super::{
     CANNOT_BE_HAD,
-    ask::{Answer, Asking, CLOCK},
+    ask::{Answer, Asking, clock},
     workload::Server,
 };
 use crate::{
@@ -76,7 +76,7 @@ fn of_board(board: &Board, asking: &Asking<'_>) -> Vec<String> {
 }
 
 fn shown(asked: &Asked<'_>, values: &Values) -> String {
-    asked.expression(values, CLOCK).unwrap_or_else(|reason| reason)
+    asked.expression(values, clock()).unwrap_or_else(|reason| reason)
 }
 
 /// The first answer with data, beginning with the choice that gave some before; remarks of Prometheus are mistakes.
@@ -86,7 +86,7 @@ fn try_all(asked: &Asked<'_>, choices: &[Values], last: &mut usize, asking: &Ask
     let mut answer = Answer::default();
     for step in 0..tries {
         let at = (*last + step) % choices.len();
-        let expression = asked.expression(&choices[at], CLOCK)?;
+        let expression = asked.expression(&choices[at], clock())?;
         answer = asking.query(&expression, asked.instant).map_err(|reason| format!("{reason}: {expression}"))?;
         if let Some(remark) = answer.remarks.first() {
             return Err(format!("{remark}: {expression}"));
@@ -139,7 +139,7 @@ fn choices(board: &Board, mode: Mode, asking: &Asking<'_>) -> Result<Vec<Values>
 
 fn values_of(variable: &Variable, choice: &Values, asking: &Asking<'_>) -> Result<Vec<String>, String> {
     let named = |reason| format!("variable {}: {reason}", variable.name);
-    let lookup = interpolate(variable.query.text(), choice, CLOCK).and_then(|text| lookup(&text)).map_err(named)?;
+    let lookup = interpolate(variable.query.text(), choice, clock()).and_then(|text| lookup(&text)).map_err(named)?;
     asking.values(&lookup).map_err(named)
 }
 

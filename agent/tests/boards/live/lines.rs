@@ -24,7 +24,7 @@ pub(crate) fn all(boards: &[&Board], workload: &Workload) -> Vec<String> {
         for asked in queries::all(board).into_iter().filter(|asked| asked.language == Language::LogQl) {
             let all = |variable: &Variable| Chosen::All(variable.all_value.clone().unwrap_or_else(|| ".+".to_owned()));
             let values = board.templating.list.iter().map(|variable| (variable.name.clone(), all(variable))).collect();
-            let query = asked.expression(&values, super::ask::CLOCK).and_then(|text| logql::parse(&text));
+            let query = asked.expression(&values, super::ask::clock()).and_then(|text| logql::parse(&text));
             let Ok(query) = query else { continue };
             for matchers in &query.selectors {
                 let matchers: Vec<_> = matchers

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
-use super::{exporters, traffic::Traffic};
+use super::{ask::interval, exporters, traffic::Traffic};
 use crate::{
     loki::Receiver,
     otlp_backend::{Backend, Speaks},
@@ -35,7 +35,7 @@ pub(crate) struct Server {
 pub(crate) struct Workload {
     pub(crate) servers: Vec<Server>,
     _traffic: Traffic,
-    agent: Agent,
+    _agent: Agent,
     _home: Home,
     _helper: NetnsHelper,
     pub(crate) loki: Receiver,
@@ -77,7 +77,7 @@ impl Workload {
              logs:\n  batch_wait: 500ms\n\
              otlp:\n  endpoint: {}\n\
              traces:\n  grpc: off\n  http: \"[::]:{otlp}\"\n\
-             isolation:\n  interval: 5s\n  active: true\n  helper: {}\n",
+             isolation:\n  interval: 10s\n  active: true\n  helper: {}\n",
             system.composed.project,
             shop.project,
             path.display(),
@@ -97,7 +97,7 @@ impl Workload {
         Some(Self {
             servers,
             _traffic: traffic,
-            agent,
+            _agent: agent,
             _home: home,
             _helper: helper,
             loki,
@@ -128,8 +128,10 @@ impl Workload {
         within(patience() * 4, &format!("Prometheus {}: {what}", server.version), || {
             let found = server.prometheus.query(expression)?;
             holds(!found.elements.is_empty(), || {
-                let failed =
-                    server.prometheus.targets("spyhop", "job").map(|targets| targets["spyhop"]["lastError"].clone());
+                let failed = server
+                    .prometheus
+                    .targets("spyhop", "job")
+                    .map(|targets| targets.get("spyhop").map(|target| target["lastError"].clone()));
                 format!("nothing: {expression}\nthe last scrape of the agent: {failed:?}")
             })
         });
@@ -149,12 +151,12 @@ impl Workload {
 /// What has to be there before anybody is asked; the slowest last.
 const RIPE: [(&str, &str); 14] = [
     ("applications are scraped", "count(up{job=\"applications\"} == 1) >= 5"),
-    ("applications count", "sum(rate(http_requests_total[20s])) > 0"),
+    ("applications count", "sum(rate(http_requests_total[30s])) > 0"),
     ("the front door counts", "count(traefik_entrypoint_requests_total) > 0"),
     ("Redis and PostgreSQL say how they are", "count(spyhop_redis_up == 1) > 1 and count(spyhop_postgres_up == 1) > 1"),
     ("certificates are seen", "count(spyhop_probe_certificate_not_after_timestamp_seconds) >= 3"),
-    ("lines are sent", "sum(rate(spyhop_logs_sent_lines_total[20s])) > 0"),
-    ("calls are counted", "sum(rate(traces_spanmetrics_calls_total[20s])) > 0"),
+    ("lines are sent", "sum(rate(spyhop_logs_sent_lines_total[30s])) > 0"),
+    ("calls are counted", "sum(rate(traces_spanmetrics_calls_total[30s])) > 0"),
     ("ways are seen", "count(spyhop_isolation_edges > 0) > 0 and count(spyhop_isolation_coverage_ratio) > 0"),
     (
         "objectives are recorded",
@@ -163,7 +165,7 @@ const RIPE: [(&str, &str); 14] = [
     ("somebody restarts", "sum(increase(spyhop_service_restarts_total[1m])) > 0"),
     ("somebody is killed for want of memory", "sum(increase(spyhop_service_oom_kills_total[1m])) > 0"),
     ("somebody got healthy", "sum(spyhop_service_startup_duration_seconds_count) > 0"),
-    ("calls between services are counted", "sum(rate(traces_service_graph_request_total[20s])) > 0"),
+    ("calls between services are counted", "sum(rate(traces_service_graph_request_total[30s])) > 0"),
     ("alerts fire", "count(ALERTS{alertstate=\"firing\",alertname!=\"SpyhopWatchdog\"}) > 0"),
 ];
 
@@ -210,13 +212,14 @@ fn rules(folder: &Path, policy: &Path) -> std::path::PathBuf {
 
 fn configuration(agent: &Agent, rules: &Path) -> String {
     format!(
-        "global: {{ scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 5s }}
+        "global: {{ scrape_interval: {every}s, scrape_timeout: {every}s, evaluation_interval: 5s }}
 rule_files: ['{}/*.yml']
 scrape_configs:
   - {{ job_name: spyhop, static_configs: [{{ targets: ['{address}'] }}] }}
   - {{ job_name: applications, http_sd_configs: [{{ url: 'http://{address}/sd', refresh_interval: 2s }}] }}
 ",
         rules.display(),
+        every = interval(),
         address = agent.address
     )
 }
