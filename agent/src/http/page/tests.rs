@@ -234,7 +234,7 @@ fn figures_are_said_in_their_largest_unit() {
     {
         assert_eq!(Size(bytes).to_string(), expected);
     }
-    for (cores, expected) in [(0.0, "0"), (0.004, "0"), (0.016, "0.02"), (1.0, "1"), (1.52, "1.5"), (15.98, "16")] {
+    for (cores, expected) in [(0.0, "0"), (0.004, "0"), (0.016, "0.02"), (0.5, "0.5"), (0.997, "1"), (1.0, "1"), (1.52, "1.5"), (15.98, "16")] {
         assert_eq!(Cores(cores).to_string(), expected);
     }
     for (share, expected) in [(0.0, "0 %"), (0.0512, "5.1 %"), (0.5, "50 %"), (1.0, "100 %"), (-0.5, "-50 %")] {
