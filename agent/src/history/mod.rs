@@ -12,14 +12,20 @@
 //! whose Prometheus is out of reach, or has not been set up yet.
 
 mod board;
+mod file;
+mod ledger;
 mod objective;
+mod ring;
 mod spark;
+mod usage;
 
 use std::time::Duration;
 
-pub use board::{Board, Watching};
+pub use board::{Board, Reading, Watching};
+pub use ledger::Moment;
 pub use objective::{Judge, Objective};
 pub use spark::{HostSparks, MINUTES, Spark, Sparks, Usage};
+pub use usage::Figures;
 
 /// How often a reading is taken while somebody looks at the page.
 pub const WATCHED: Duration = Duration::from_secs(5);

@@ -13,6 +13,8 @@ pub struct Objective {
     pub project: Arc<str>,
     /// The service; empty where the objective is about none.
     pub service: Arc<str>,
+    /// Name of its tier.
+    pub tier: Option<Arc<str>>,
     /// The share that has to be good; shown as `99.9%`.
     pub target: Target,
     /// The time it is about.

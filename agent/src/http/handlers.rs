@@ -217,6 +217,8 @@ async fn respond<S: Scrape>(
         Endpoint::Findings => shared.with_view(|view| Answer::json(StatusCode::OK, &view.findings(&filter))),
         Endpoint::Isolation => shared.with_view(|view| Answer::json(StatusCode::OK, &view.isolation(&filter))),
         Endpoint::Traces => shared.with_view(|view| Answer::json(StatusCode::OK, &view.traces(&filter))),
+        Endpoint::History => shared.with_view(|view| Answer::json(StatusCode::OK, &view.history(&filter))),
+        Endpoint::Objectives => shared.with_view(|view| Answer::json(StatusCode::OK, &view.objectives(&filter))),
         Endpoint::Version => {
             shared.with_view(|view| Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())))
         }

@@ -110,7 +110,10 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    pub(super) fn poll_frame<E>(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+    pub(super) fn poll_frame<E>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, E>>> {
         Poll::Ready(ready!(self.events.poll_recv(cx)).map(|message| Ok(Frame::data(message))))
     }
 }

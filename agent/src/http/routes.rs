@@ -57,6 +57,18 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Traces,
         "What is taken and sent as OTLP, whose it is, and which service calls which; `project=NAME` and `service=NAME` ask for some only.",
     ),
+    route(
+        "/api/v1/history",
+        "history",
+        Endpoint::History,
+        "The last hour of the host and of running containers, a point a minute; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    route(
+        "/api/v1/objectives",
+        "objectives",
+        Endpoint::Objectives,
+        "What is left of the budget of each objective by what this agent has seen; `project=NAME` and `service=NAME` ask for some only.",
+    ),
     Route {
         path: "/api/v1/live",
         name: "page_live",
@@ -139,6 +151,8 @@ pub(super) enum Endpoint {
     Findings,
     Isolation,
     Traces,
+    History,
+    Objectives,
     Version,
     Discovery,
     Proxy,

@@ -108,6 +108,8 @@ label_words! {
         Viewers => "viewers",
         /// More fetches of targets at once than there are places.
         Fetches => "fetches",
+        /// More containers, or objectives of services, than the last hour is kept of.
+        History => "history",
     }
 }
 

@@ -2,13 +2,16 @@
 
 mod isolated;
 mod probed;
+mod remembered;
 mod traced;
 
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-pub(in crate::http) use self::{isolated::board as isolated, probed::board as probed, traced::board as traced};
+pub(in crate::http) use self::{
+    isolated::board as isolated, probed::board as probed, remembered::board as remembered, traced::board as traced,
+};
 use super::*;
 use crate::{
     http::routes,
@@ -242,6 +245,22 @@ fn the_documentation_is_in_step() {
             .unwrap(),
         ),
         ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
+        (
+            "history",
+            remembered::short(
+                &serde_json::to_string_pretty(
+                    &View { history: Some(&remembered(&snapshot)), ..view }.history(&Filter::default()),
+                )
+                .unwrap(),
+            ),
+        ),
+        (
+            "objectives",
+            serde_json::to_string_pretty(
+                &View { history: Some(&remembered(&snapshot)), ..view }.objectives(&Filter::default()),
+            )
+            .unwrap(),
+        ),
         ("version", pretty(&Version { revision: None, ..view.version(&given_up()) })),
         ("health", pretty(&view.health(true))),
     ] {

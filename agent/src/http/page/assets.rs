@@ -1,6 +1,9 @@
 //! The files beside the page, compiled in: style sheet, script, icon.
 
-use std::{hash::{DefaultHasher, Hash, Hasher}, sync::LazyLock};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::LazyLock,
+};
 
 use bytes::Bytes;
 use http::{
@@ -82,7 +85,8 @@ mod tests {
     #[test]
     fn nothing_is_loaded_from_elsewhere_nor_made_from_text() {
         for asset in [&STYLE, &SCRIPT, &ICON] {
-            let addresses = asset.text.matches("://").count() - asset.text.matches("http://www.w3.org/2000/svg").count();
+            let addresses =
+                asset.text.matches("://").count() - asset.text.matches("http://www.w3.org/2000/svg").count();
             assert_eq!(addresses, 0, "{}", asset.content_type);
             assert!(!asset.text.contains("@import") && !asset.text.contains("url("));
         }

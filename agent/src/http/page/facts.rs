@@ -106,7 +106,10 @@ impl<'a> Facts<'a> {
             cpu: (!cpus.is_empty()).then(|| cpus.iter().sum()),
             cpu_limit: limits().map(|limits| limits.cpu_cores).sum::<Option<f64>>().filter(|_| !running.is_empty()),
             memory: (!memory.is_empty()).then(|| memory.iter().sum()),
-            memory_limit: limits().map(|limits| limits.memory_bytes).sum::<Option<u64>>().filter(|_| !running.is_empty()),
+            memory_limit: limits()
+                .map(|limits| limits.memory_bytes)
+                .sum::<Option<u64>>()
+                .filter(|_| !running.is_empty()),
         }
     }
 }

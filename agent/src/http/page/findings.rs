@@ -35,7 +35,13 @@ pub(super) fn write(sheet: &mut Sheet, facts: &Facts<'_>, problems: &[Problem]) 
         if problems.is_empty() {
             page.push_str("<p><span class=\"good\">Nothing</span> is other than it should be.</p>\n");
         }
-        table::list(page, "findings-list", "t-findings", "What is wrong", &["Severity", "Where", "What is so", "Since"])?;
+        table::list(
+            page,
+            "findings-list",
+            "t-findings",
+            "What is wrong",
+            &["Severity", "Where", "What is so", "Since"],
+        )?;
         table::rest(page, rows.len(), ROWS, "/api/v1/findings")?;
         foot(page, facts)?;
         page.push_str("</section>\n");
@@ -87,7 +93,12 @@ fn write_row(page: &mut String, id: &str, members: &[&Problem], facts: &Facts<'_
     } else {
         let word = first.class.replace('_', " ");
         let places: BTreeSet<&str> = members.iter().map(|member| &*member.place).into_set();
-        write!(page, "<th scope=\"row\">{}</th><td>{} {word}: ", Count(places.len(), "place", "places"), members.len())?;
+        write!(
+            page,
+            "<th scope=\"row\">{}</th><td>{} {word}: ",
+            Count(places.len(), "place", "places"),
+            members.len()
+        )?;
         for (at, place) in places.iter().take(3).enumerate() {
             write!(page, "{}<bdi>{}</bdi>", if at == 0 { "" } else { ", " }, Text(place))?;
         }

@@ -121,10 +121,7 @@ mod tests {
         sheet.piece("three", put("<p id=three></p>"));
         let mut page = String::new();
         join(&mut page, &sheet.into_fragments());
-        assert_eq!(
-            page,
-            "<p id=one></p><div id=two><ul id=list data-list><li>a<li>b</ul>end</div><p id=three></p>"
-        );
+        assert_eq!(page, "<p id=one></p><div id=two><ul id=list data-list><li>a<li>b</ul>end</div><p id=three></p>");
     }
 
     #[test]

@@ -109,7 +109,14 @@ fn write_words(page: &mut String, map: &Map) -> fmt::Result {
         for (at, arc) in map.arcs.iter().filter(|arc| arc.from == row).enumerate() {
             let to = map.rows.get(arc.to).map(String::as_str).unwrap_or_default();
             let (joint, ports) = (if at == 0 { "" } else { ", " }, arc.ports.join(" "));
-            write!(page, "{joint}<bdi>{}</bdi> {} <small class=\"{}\">{}</small>", Text(to), Text(&ports), arc.class, arc.says)?;
+            write!(
+                page,
+                "{joint}<bdi>{}</bdi> {} <small class=\"{}\">{}</small>",
+                Text(to),
+                Text(&ports),
+                arc.class,
+                arc.says
+            )?;
         }
         page.push_str("</td></tr>\n");
     }
@@ -120,7 +127,8 @@ fn write_words(page: &mut String, map: &Map) -> fmt::Result {
 /// What is known of one project.
 fn map(facts: &Facts<'_>, project: &str) -> Map {
     let services = facts.view.snapshot.services.iter().filter(|service| *service.key.project == *project);
-    let mut map = Map { rows: services.clone().map(|service| service.key.service.to_string()).collect(), ..Map::default() };
+    let mut map =
+        Map { rows: services.clone().map(|service| service.key.service.to_string()).collect(), ..Map::default() };
     let known = &facts.view.snapshot.networks;
     let mut on: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (row, service) in services.enumerate() {
@@ -163,7 +171,9 @@ fn arcs(facts: &Facts<'_>, project: &str, map: &mut Map) {
         };
         map.arcs.push(Arc { from, to, ports: ports.into_iter().collect(), class, says });
     }
-    for call in facts.traces.calls.iter().filter(|call| call.client.project == project && call.server.project == project) {
+    for call in
+        facts.traces.calls.iter().filter(|call| call.client.project == project && call.server.project == project)
+    {
         let (Some(from), Some(to)) = (row(map, &call.client.service), row(map, &call.server.service)) else { continue };
         if from != to && !map.arcs.iter().any(|arc| (arc.from, arc.to) == (from, to)) {
             map.arcs.push(Arc { from, to, ports: Vec::new(), class: "", says: "called, as traces tell" });

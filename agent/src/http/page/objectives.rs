@@ -54,7 +54,13 @@ fn write_row(page: &mut String, id: &str, objective: &Objective) -> fmt::Result 
         (_, Judge::Prometheus) => page.push_str("<td><small>Prometheus knows</small></td>"),
         (None, Judge::Agent) => page.push_str("<td><small>nothing seen yet</small></td>"),
         (Some(left), Judge::Agent) => {
-            let class = if left <= 0.0 { "bad" } else if left < 0.25 { "warn" } else { "good" };
+            let class = if left <= 0.0 {
+                "bad"
+            } else if left < 0.25 {
+                "warn"
+            } else {
+                "good"
+            };
             write!(page, "<td data-label=\"Budget\"><span class=\"state {class}\">{}</span>", Percent(left))?;
             usage::left(page, left)?;
             page.push_str("</td>");

@@ -225,8 +225,11 @@ fn pipelines(facts: &Facts<'_>, all: &mut Vec<Problem>) {
     }
     for destination in &facts.traces.destinations {
         if let Some(trouble) = &destination.trouble {
-            let problem = Problem::new(Severity::Warning, "traces_kept_back", ("traces", "SpyhopTracesDestinationDown"));
-            all.push(problem.at(&*destination.name, format!("nothing is sent: {trouble}")).since(destination.last_ack_at));
+            let problem =
+                Problem::new(Severity::Warning, "traces_kept_back", ("traces", "SpyhopTracesDestinationDown"));
+            all.push(
+                problem.at(&*destination.name, format!("nothing is sent: {trouble}")).since(destination.last_ack_at),
+            );
         }
     }
 }
@@ -234,7 +237,8 @@ fn pipelines(facts: &Facts<'_>, all: &mut Vec<Problem>) {
 /// What is not as the policy wants it, but for what has been said in better words.
 fn policy(facts: &Facts<'_>, all: &mut Vec<Problem>) {
     let Some(findings) = &facts.findings else { return };
-    let told: Vec<String> = all.iter().filter(|problem| is_down(problem)).map(|problem| problem.place.clone()).collect();
+    let told: Vec<String> =
+        all.iter().filter(|problem| is_down(problem)).map(|problem| problem.place.clone()).collect();
     for finding in &findings.findings {
         let class = Class::from_word(finding.class);
         if matches!(class, Some(Class::ServiceMissing | Class::ReplicasMissing)) && told.contains(&finding.place) {

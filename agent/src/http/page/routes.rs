@@ -115,13 +115,7 @@ fn router(label: &str) -> Option<(&'static str, String)> {
     Some((protocol.word(), name.to_owned()))
 }
 
-fn write_row(
-    page: &mut String,
-    id: &str,
-    (protocol, name): (&str, &str),
-    route: &Route,
-    asked: bool,
-) -> fmt::Result {
+fn write_row(page: &mut String, id: &str, (protocol, name): (&str, &str), route: &Route, asked: bool) -> fmt::Result {
     table::row(page, id, format_args!(""))?;
     write!(page, "<th scope=\"row\"><bdi>{}</bdi> <small>{protocol}</small></th>", Text(name))?;
     match (asked, route.missing, route.troubles.first()) {

@@ -2,12 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{
-    assets,
-    facts::Facts,
-    fragment::Sheet,
-    html::Text,
-};
+use super::{assets, facts::Facts, fragment::Sheet, html::Text};
 use crate::http::{
     api::{self, View},
     routes::ROUTES,

@@ -6,7 +6,10 @@ use super::html::Text;
 
 /// The head of a section. `note` is a few words beside the title, markup of ours.
 pub(super) fn section(page: &mut String, id: &str, title: &str, note: fmt::Arguments<'_>) -> fmt::Result {
-    write!(page, "<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{title} <small>{note}</small></h2>\n")
+    write!(
+        page,
+        "<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{title} <small>{note}</small></h2>\n"
+    )
 }
 
 /// A section of which there is nothing here: its place, for when there is.
@@ -57,6 +60,9 @@ pub(super) fn state(page: &mut String, class: &str, word: impl fmt::Display) -> 
 pub(super) fn rest(page: &mut String, all: usize, shown: usize, path: &str) -> fmt::Result {
     match all.saturating_sub(shown) {
         0 => Ok(()),
-        more => writeln!(page, "<p class=\"note\">{more} more are left out here; <a href=\"{path}\">{path}</a> has them all.</p>"),
+        more => writeln!(
+            page,
+            "<p class=\"note\">{more} more are left out here; <a href=\"{path}\">{path}</a> has them all.</p>"
+        ),
     }
 }

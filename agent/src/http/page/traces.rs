@@ -58,7 +58,11 @@ fn write_destination(page: &mut String, destination: &Destination, facts: &Facts
     }
     let spans = destination.records.get("traces").and_then(|words| words.get("sent")).copied().unwrap_or_default();
     let lost: u64 = destination.lost.values().flat_map(|reasons| reasons.values()).sum();
-    write!(page, "<td data-label=\"Sent\">{}</td>", Count(usize::try_from(spans).unwrap_or(usize::MAX), "span", "spans"))?;
+    write!(
+        page,
+        "<td data-label=\"Sent\">{}</td>",
+        Count(usize::try_from(spans).unwrap_or(usize::MAX), "span", "spans")
+    )?;
     let class = if lost > 0 { "bad" } else { "none" };
     write!(page, "<td data-label=\"Lost\" class=\"{class}\">{lost}</td><td data-label=\"Last\">")?;
     if let Some(at) = destination.last_ack_at {
@@ -70,7 +74,12 @@ fn write_destination(page: &mut String, destination: &Destination, facts: &Facts
 fn write_service(page: &mut String, id: &str, service: &Service) -> fmt::Result {
     table::row(page, id, format_args!(""))?;
     let named = place(&service.project, &service.service);
-    write!(page, "<th scope=\"row\"><bdi>{}</bdi></th><td data-label=\"Requests\">{}</td>", Text(&named), service.requests)?;
+    write!(
+        page,
+        "<th scope=\"row\"><bdi>{}</bdi></th><td data-label=\"Requests\">{}</td>",
+        Text(&named),
+        service.requests
+    )?;
     let class = if service.errors > 0 { "bad" } else { "none" };
     write!(page, "<td data-label=\"Errors\" class=\"{class}\">{}</td>", service.errors)?;
     for (name, seconds) in [("p50", service.p50_seconds), ("p95", service.p95_seconds)] {

@@ -80,8 +80,7 @@ pub(super) fn spark_shares(page: &mut String, spark: &[f32], what: &str) -> fmt:
 
 /// A line of plain numbers.
 pub(super) fn spark_values(page: &mut String, spark: &[f32], what: &str) -> fmt::Result {
-    let label =
-        extremes(spark).map(|(least, most)| format!("{what} in the last hour: {least:.1} to {most:.1}"));
+    let label = extremes(spark).map(|(least, most)| format!("{what} in the last hour: {least:.1} to {most:.1}"));
     line(page, spark, None, label.as_deref())
 }
 
@@ -199,7 +198,9 @@ mod tests {
         }
         let mut page = String::new();
         memory(&mut page, Some(241 << 20), Some(256 << 20), None).unwrap();
-        assert!(page.contains("241 MiB <small>of 256 MiB</small>") && page.contains("bar bad") && page.contains("\"94\""));
+        assert!(
+            page.contains("241 MiB <small>of 256 MiB</small>") && page.contains("bar bad") && page.contains("\"94\"")
+        );
     }
 
     #[test]

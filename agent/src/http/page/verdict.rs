@@ -80,7 +80,8 @@ fn figures(page: &mut String, facts: &Facts<'_>) -> fmt::Result {
             page.push_str("</dd></div>");
         }
         if let Some(used) = last(&sparks.memory_used) {
-            let of = info.and_then(|info| info.memory_bytes).map(|all| format!(" of {}", Size(all))).unwrap_or_default();
+            let of =
+                info.and_then(|info| info.memory_bytes).map(|all| format!(" of {}", Size(all))).unwrap_or_default();
             write!(page, "<div><dt>Memory</dt><dd>{}<small>{of}</small> ", Percent(used))?;
             spark_shares(page, &sparks.memory_used, "Memory in use")?;
             page.push_str("</dd></div>");

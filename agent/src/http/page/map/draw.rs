@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{Map, super::html::Text};
+use super::{super::html::Text, Map};
 
 /// Units of the drawing: the height of a row, the room for names, the distance of two networks.
 const ROW: usize = 24;
