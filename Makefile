@@ -46,7 +46,7 @@ demo-down: ## remove them
 
 NAME ?= motovault-k8s
 .PHONY: system system-down
-system: cargo engine compose ## start the stand-in of a reference system (NAME=motovault-k8s, see compose/systems/)
+system: cargo engine compose ## start the stand-in of a reference system (NAME=motovault-k8s, FILES= for more of its files, see compose/systems/)
 	$(RELEASE_BUILD)
 	@compose/lab/image.sh $(RELEASE)/spyhop-demo spyhop-demo:lab
 	@compose/lab/system.sh up $(NAME) $(FILES)

@@ -11,6 +11,7 @@ mod isolation;
 mod logs;
 mod parting;
 mod reload;
+mod server;
 mod signals;
 mod traces;
 
