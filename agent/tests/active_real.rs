@@ -156,7 +156,7 @@ impl Drop for Yard {
 }
 
 fn settings(host_ports: Vec<u16>) -> Settings {
-    Settings { timeout: Duration::from_millis(250), host_ports, allowed: false, name: None }
+    Settings { timeout: Duration::from_millis(250), host_ports, host_listeners: true, allowed: false, name: None }
 }
 
 /// What a client inside the container finds: whether a connection comes about within two seconds.
@@ -181,6 +181,12 @@ fn every_way_is_told_as_a_client_inside_finds_it() {
     let all = [&web, &mate, &other, &db];
     let on_host = TcpListener::bind((yard.gateway(&back), 0)).expect("the host is on every bridge");
     let host_port = on_host.local_addr().expect("it is bound").port();
+
+    // One that nobody has named, on a port that no kernel chooses.
+    let service = (20_000..30_000).find_map(|port| TcpListener::bind((yard.gateway(&back), port)).ok());
+    let service = service.expect("one of ten thousand is free");
+    let heard = service.local_addr().expect("it is bound").port();
+    yard.observed.lock().expect("nobody panics with it").host_listeners = [(Protocol::Tcp, heard)].into();
 
     let (prober, own) = yard.prober();
     let before = yard.helper.state();
@@ -227,6 +233,8 @@ fn every_way_is_told_as_a_client_inside_finds_it() {
     assert_eq!(said("db", "web", 8080), truth["db -> web, by that port out of an internal network"].1);
     let to_host = |from| probed.edges.get(&yard.to_host(from, host_port)).copied();
     assert_eq!((to_host("db"), to_host("web")), (Some(Answer::Open), Some(Answer::Refused)), "bound on one address");
+    let to_heard = |from| probed.edges.get(&yard.to_host(from, heard)).copied();
+    assert_eq!((to_heard("db"), to_heard("web")), (Some(Answer::Open), Some(Answer::Refused)), "seen to listen");
     assert_eq!(probed.untried, BTreeMap::new());
 
     let pid = web.pid();

@@ -149,26 +149,55 @@ async fn a_user_who_is_not_named_is_turned_away() {
     let error = helper.client().ping().await.expect_err("root is not named");
     let cut = [ErrorKind::UnexpectedEof, ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
     assert!(cut.contains(&error.kind()), "{error:?}");
-    assert!(helper.log().contains("a user who may not ask was turned away"), "{}", helper.log());
+    assert!(!helper.log().contains("turned away"), "the helper's own user is its health check: {}", helper.log());
 
-    // The user who is named, without a capability, on a thread that ends with him: credentials belong to threads.
+    // Others without a capability, each on a thread that ends with him: credentials belong to threads.
     let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("a mode");
     open(helper.path().parent().expect("a folder"));
     open(&helper.path());
-    let asked = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let (uid, gid) = (Uid::from_raw(65_534), Gid::from_raw(65_534));
-            set_thread_res_gid(gid, gid, gid).expect("root may");
-            set_thread_res_uid(uid, uid, uid).expect("root may");
-            let socket = helper.socket();
-            let mut ping = [0; 17];
-            ping[..2].copy_from_slice(&[1, 3]);
-            handover::send(&socket, &ping, &[]).expect("it is taken");
-            handover::receive(&socket).expect("an answer").0
-        });
-        asking.join().expect("nothing panics")
+    let ask_as = |user: u32| {
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+                set_thread_res_gid(gid, gid, gid).expect("root may");
+                set_thread_res_uid(uid, uid, uid).expect("root may");
+                let socket = helper.socket();
+                let mut ping = [0; 17];
+                ping[..2].copy_from_slice(&[1, 3]);
+                handover::send(&socket, &ping, &[]).and_then(|()| handover::receive(&socket)).map(|(answer, _)| answer)
+            });
+            asking.join().expect("nothing panics")
+        })
+    };
+    assert_eq!(ask_as(65_534).expect("the user who is named"), [1, 0]);
+    let other = ask_as(65_533);
+    assert!(other.as_ref().map_or_else(|error| cut.contains(&error.kind()), Vec::is_empty), "{other:?}");
+    eventually("he is told of", || {
+        let log = helper.log();
+        holds(log.contains("a user who may not ask was turned away"), || log.clone())
     });
-    assert_eq!(asked, [1, 0]);
+}
+
+#[test]
+fn a_health_check_knocks_and_may_be_turned_away() {
+    if !is_root_or_skip() {
+        return;
+    }
+    let check = |path: &Path| {
+        let outcome =
+            Command::new(binary()).args(["helper", "netns", "--check"]).arg(path).output().expect("it starts");
+        (outcome.status.code(), String::from_utf8_lossy(&outcome.stderr).into_owned())
+    };
+    for uids in [&[][..], &[65_534]] {
+        let helper = NetnsHelper::start(uids);
+        assert_eq!(check(&helper.path()), (Some(0), String::new()), "{uids:?}");
+        let path = helper.path();
+        assert!(support::process::signal(helper.pid(), rustix::process::Signal::STOP), "it runs");
+        let (code, said) = check(&path);
+        assert_eq!((code, said.contains("no helper answers at")), (Some(1), true), "it hangs: {said}");
+        drop(helper);
+        assert_eq!(check(&path).0, Some(1), "it has gone");
+    }
 }
 
 #[tokio::test]

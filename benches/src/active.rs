@@ -89,7 +89,8 @@ fn on(
         Observed { listeners: names.iter().map(|name| (key(name), ports())).collect(), ..Observed::default() };
 
     let helper = NetnsHelper::of(agent.to_str().context("a path of text")?, &[]);
-    let settings = Settings { timeout: TIMEOUT, host_ports: Vec::new(), allowed: false, name: None };
+    let settings =
+        Settings { timeout: TIMEOUT, host_ports: Vec::new(), host_listeners: false, allowed: false, name: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let prober = Prober::new(helper.client(), Own::default(), "/proc".into());
     let (mut took, mut cpu) = (Vec::new(), Vec::new());

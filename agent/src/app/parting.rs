@@ -24,7 +24,10 @@ use crate::{
     config::{Config, Sources, engine::Broker},
     engine::{Address, Endpoint, Sought, Wire},
     helper,
-    net::door::{Door, FORBIDDEN},
+    net::{
+        door::{Door, FORBIDDEN},
+        knock,
+    },
     sandbox::{self, Confined, Keeps, Role, confine_but},
     telemetry::{Metrics, Sandboxed},
 };
@@ -185,7 +188,7 @@ impl SelfTest {
         let broker_memory = self.broker_pid.map(|pid| format!("/proc/{pid}/mem"));
         let engine_itself = match (&self.broker, self.address.socket()) {
             // Our own broker stands between: whether the socket behind it can be opened from here.
-            (Some(_), Some(socket)) => std::os::unix::net::UnixStream::connect(socket).is_ok(),
+            (Some(_), Some(socket)) => knock::is_taken(socket, rustix::net::SocketType::STREAM),
             (Some(_), None) => false,
             (None, _) if !self.filtered => true,
             (None, _) => false,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
+    net::SocketType,
     process::{Resource, Signal, getrlimit, set_parent_process_death_signal, setrlimit},
 };
 use tokio::{
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     engine::{Address, Endpoint},
     memory,
-    net::{TlsFiles, door, handover},
+    net::{TlsFiles, door, handover, knock},
     sandbox::{Keeps, Role, confine_but},
 };
 
@@ -138,8 +138,5 @@ fn clone_result(given: &io::Result<OwnedFd>) -> io::Result<&OwnedFd> {
 /// A connection to the helper, whose path was said at the start: whoever asks cannot choose another.
 fn call_helper(path: Option<&Path>) -> io::Result<OwnedFd> {
     let path = path.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(socket)
+    knock::at_once(path, SocketType::SEQPACKET)
 }

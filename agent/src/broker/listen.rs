@@ -4,13 +4,14 @@ use std::{
     fs, io,
     os::unix::{
         fs::{FileTypeExt as _, PermissionsExt as _},
-        net::{UnixListener as StdListener, UnixStream},
+        net::UnixListener as StdListener,
     },
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
+use rustix::net::SocketType;
 use tokio::{
     net::UnixListener,
     signal::unix::{SignalKind, signal},
@@ -25,6 +26,7 @@ use super::{
 use crate::{
     engine::Sought,
     memory,
+    net::knock,
     sandbox::{Confined, Role, confine_but},
 };
 
@@ -76,7 +78,7 @@ pub fn listen(sought: Sought, path: &Path, mode: u32) -> Result<Listening, Liste
     let endpoint = sought.open().map_err(|error| ListenError::Engine(super::parting::with_causes(&error)))?;
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
-        Ok(_) if UnixStream::connect(path).is_ok() => return Err(ListenError::Taken(path.to_owned())),
+        Ok(_) if knock::is_taken(path, SocketType::STREAM) => return Err(ListenError::Taken(path.to_owned())),
         Ok(_) => fs::remove_file(path).map_err(refused)?,
         Err(_) => {}
     }

@@ -2,10 +2,7 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    os::{
-        fd::OwnedFd,
-        unix::{net::UnixStream, process::CommandExt as _},
-    },
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
@@ -16,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{Address, Sought},
-    net::{TlsFiles, door, handover},
+    net::{TlsFiles, door, handover, knock},
     sandbox::Confined,
 };
 
@@ -204,7 +201,7 @@ fn is_of_broker(head: &[u8]) -> bool {
 
 /// The head of an answer, in small letters.
 fn ping(socket: &Path, patience: Duration) -> io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(socket)?;
+    let mut stream = knock::within(socket, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     stream.write_all(b"HEAD /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")?;

@@ -1,9 +1,9 @@
 //! `spyhop helper netns`: the process with capabilities, beside the agent which has none.
 
 use super::{
-    Exit,
+    Exit, answer,
     arguments::{HelperCommand, HelperCommandArguments, HelperNetnsArguments},
-    fail,
+    complain, fail,
 };
 use crate::{
     helper::{self, Options},
@@ -11,7 +11,16 @@ use crate::{
 };
 
 pub(super) fn run(arguments: HelperCommandArguments) -> Exit {
-    let HelperCommand::Netns(HelperNetnsArguments { listen, allow_uid, proc }) = arguments.command;
+    let HelperCommand::Netns(HelperNetnsArguments { listen, check, allow_uid, proc }) = arguments.command;
+    if let Some(path) = check {
+        if helper::answers(&path) {
+            return answer("ready\n");
+        }
+        complain(&format!("no helper answers at {}", path.display()));
+        return Exit::No;
+    }
+    // The parser asks for one of both.
+    let Some(listen) = listen else { return fail("neither --listen nor --check") };
     if let Err(error) = log::init(log::Level::Info, log::Format::Auto, &Metrics::default()) {
         return fail(&error.to_string());
     }

@@ -76,7 +76,12 @@ fn violations(report: &Report) -> BTreeMap<&str, Vec<Series<'_>>> {
         let project = &*service.project;
         let dst = to.as_ref().map(|to| to.label(project)).unwrap_or_default();
         let mut port = finding.port_label();
-        let pair = (project, *class, &*service.service, Arc::clone(&dst));
+        // Who comes from an address of nobody has no name.
+        let src = match class {
+            Class::UnexpectedFlow if service.service.is_empty() => "unlisted",
+            _ => &*service.service,
+        };
+        let pair = (project, *class, src, Arc::clone(&dst));
         if !port.is_empty() && !known.contains(&(pair.clone(), port.clone())) {
             let count = ports.entry(pair.clone()).or_default();
             *count += 1;
@@ -85,7 +90,7 @@ fn violations(report: &Report) -> BTreeMap<&str, Vec<Series<'_>>> {
             }
         }
         if known.insert((pair, port.clone())) {
-            series.entry(project).or_default().push(Series { class: *class, src: &service.service, dst, port });
+            series.entry(project).or_default().push(Series { class: *class, src, dst, port });
         }
     }
     series

@@ -16,7 +16,7 @@ use std::{
 };
 
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with,
+    AddressFamily, SocketType,
     sockopt::{socket_domain, socket_type},
 };
 use tokio::{
@@ -26,7 +26,10 @@ use tokio::{
 };
 
 use super::protocol::{Answer, Family, Kind, MAX_SOCKETS, Request};
-use crate::{model::Process, net::handover::Asker};
+use crate::{
+    model::Process,
+    net::{handover::Asker, knock},
+};
 
 /// Longest wait for an answer, the wait for those before it included. One takes some ten microseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,13 +48,7 @@ struct AtPath(PathBuf);
 
 impl Connect for AtPath {
     fn connect(&self) -> Connecting<'_> {
-        Box::pin(async move {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-            // Never waits: a place in the backlog is there, or it fails.
-            connect(&socket, &SocketAddrUnix::new(&self.0)?)?;
-            Ok(socket)
-        })
+        Box::pin(async move { knock::at_once(&self.0, SocketType::SEQPACKET) })
     }
 }
 

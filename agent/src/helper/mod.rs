@@ -9,6 +9,7 @@
 //! A socket stays in the namespace it was made in, whoever holds it: the agent connects, waits and reads with no right of its own, and the
 //! helper parses nothing but a request of [`protocol::REQUEST`] bytes and a line of `/proc`.
 
+mod check;
 mod client;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -17,6 +18,7 @@ pub mod protocol;
 mod rooms;
 mod server;
 
+pub use check::answers;
 pub use client::{Client, Connect, Connecting, tcp, udp};
 pub use protocol::{Family, Kind, MAX_SOCKETS};
 pub use server::{HelperError, Options, run};

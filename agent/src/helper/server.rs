@@ -18,7 +18,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::Mode,
     net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, socket_with,
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with,
         sockopt::socket_peercred,
     },
     process::{geteuid, umask},
@@ -29,7 +29,10 @@ use super::{
     protocol::{Answer, Request},
     rooms::Rooms,
 };
-use crate::{net::handover, sandbox};
+use crate::{
+    net::{handover, knock},
+    sandbox,
+};
 
 /// Clients at once. The agent is one; an agent that begins anew is a second for a moment.
 const MAX_CLIENTS: usize = 16;
@@ -126,14 +129,13 @@ fn open_door(path: &Path) -> Result<OwnedFd, HelperError> {
     let failed = |error: rustix::io::Errno| HelperError::Listen(path.to_owned(), error.into());
     let address = SocketAddrUnix::new(path).map_err(failed)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = || socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).map_err(failed);
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(HelperError::NoSocket(path.to_owned())),
-        Ok(_) if connect(socket()?, &address).is_ok() => return Err(HelperError::Taken(path.to_owned())),
+        Ok(_) if knock::is_taken(path, SocketType::SEQPACKET) => return Err(HelperError::Taken(path.to_owned())),
         Ok(_) => fs::remove_file(path).map_err(|error| HelperError::Listen(path.to_owned(), error))?,
         Err(_) => {}
     }
-    let door = socket()?;
+    let door = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).map_err(failed)?;
     // Before it is there nobody can be quicker than the mode.
     let before = umask(Mode::from_raw_mode(MASK));
     let bound = bind(&door, &address);
@@ -203,7 +205,10 @@ impl Server {
         };
         let Ok(peer) = socket_peercred(&socket) else { return };
         let (pid, uid) = (peer.pid.as_raw_nonzero().get(), peer.uid.as_raw());
-        if !self.uids.contains(&uid) {
+        if !self.uids.contains(&uid) && uid == geteuid().as_raw() {
+            // A health check beside us: that it was turned away is all it wants to know.
+            tracing::debug!(pid, "a process of the helper's own user was turned away");
+        } else if !self.uids.contains(&uid) {
             self.strangers += 1;
             if self.strangers.is_power_of_two() {
                 tracing::warn!(uid, pid, turned_away = self.strangers, "a user who may not ask was turned away");

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::{
     active::{self, Own, Probed, Prober},
     passive::{Around, Observed, Sweeper},
+    settings::HOST_PORTS,
     watch::{Eyes, Hands, Round},
 };
 use crate::{helper, inventory::Snapshot};
@@ -93,6 +94,8 @@ impl Hands for Prober {
             let Round { intent, snapshot, observed, settings } = round;
             let settings = active::Settings {
                 timeout: settings.probe_timeout,
+                // Whoever names ports means these.
+                host_listeners: settings.host_ports == HOST_PORTS,
                 host_ports: settings.host_ports,
                 allowed: settings.active_allowed,
                 name: settings.outside_name,

@@ -133,8 +133,18 @@ impl Intent {
             let flows = project.flows.as_ref().and_then(|flows| flows.get(&(protocol, port)));
             flows.into_iter().flatten().any(|flow| flow.admits(name, from, to, port, protocol))
         });
-        let public = || self.service(to).is_some_and(|service| service.public.contains(&(protocol, port)));
+        let public = || self.is_public(to, port, protocol);
         judged.then(|| from == to || self.agent.as_ref() == Some(to) || named || public())
+    }
+
+    fn is_public(&self, to: &ServiceKey, port: u16, protocol: Protocol) -> bool {
+        self.service(to).is_some_and(|service| service.public.contains(&(protocol, port)))
+    }
+
+    /// Whether whoever comes may use a port of a service: it is published as the policy lists. `None` where its project says nothing of flows.
+    pub fn admits_anybody(&self, to: &ServiceKey, port: u16, protocol: Protocol) -> Option<bool> {
+        self.projects.get(&to.project)?.flows.as_ref()?;
+        Some(self.agent.as_ref() == Some(to) || self.is_public(to, port, protocol))
     }
 
     /// Whether `egress` of a service admits an address; `names` are those it is known under, `None` when nobody has looked.

@@ -129,21 +129,43 @@ impl Isolation {
                 tokio::select! {
                     () = shutdown.cancelled() => return,
                     () = watch.isolation.0.bell.notified() => {
-                        watch.picture();
+                        let Some(judged) = aside(watch, Watch::picture).await else { return };
+                        watch = judged;
                         // Whatever rings meanwhile is heard after it.
                         tokio::select! {
                             () = shutdown.cancelled() => return,
                             () = sleep(GAP) => {}
                         }
                     }
-                    _ = ticks.tick(), if awake => watch.tick(),
-                    (eyes, observed, took) = done(&mut watch.sweeping), if watch.sweeping.is_some() => {
-                        watch.swept(eyes, observed, took);
+                    _ = ticks.tick(), if awake => {
+                        let Some(judged) = aside(watch, Watch::tick).await else { return };
+                        watch = judged;
                     }
-                    (probed, took) = done(&mut watch.probing), if watch.probing.is_some() => watch.probed(probed, took),
+                    (eyes, observed, took) = done(&mut watch.sweeping), if watch.sweeping.is_some() => {
+                        let swept = aside(watch, move |watch| watch.swept(eyes, observed, took));
+                        let Some(judged) = swept.await else { return };
+                        watch = judged;
+                    }
+                    (probed, took) = done(&mut watch.probing), if watch.probing.is_some() => {
+                        let Some(judged) = aside(watch, move |watch| watch.probed(probed, took)).await else { return };
+                        watch = judged;
+                    }
                 }
             }
         }
+    }
+}
+
+/// Judges on a thread for what blocks: a host of thousands of listeners takes long enough for a scrape to be late. `None` when the runtime
+/// ends, which takes no more such work.
+async fn aside(mut watch: Watch, judge: impl FnOnce(&mut Watch) + Send + 'static) -> Option<Watch> {
+    let work = tokio::task::spawn_blocking(move || {
+        judge(&mut watch);
+        watch
+    });
+    match work.await {
+        Ok(watch) => Some(watch),
+        Err(error) => error.try_into_panic().map(|mistake| std::panic::resume_unwind(mistake)).ok(),
     }
 }
 

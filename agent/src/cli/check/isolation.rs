@@ -61,6 +61,7 @@ pub(super) fn join(
         match app::isolation_eyes(config, around) {
             Ok(mut eyes) => {
                 let mut seen = eyes.sweep(snapshot, now);
+                court.meet(snapshot, now);
                 court.saw(&*intent, &mut seen, now);
                 observed = Some(Arc::new(seen));
             }
@@ -81,7 +82,7 @@ pub(super) fn join(
         probed = Some(runtime.block_on(hands.probe(round)));
     }
     let listeners = observed.as_ref().map(|observed| &observed.listeners);
-    let excess = listeners.map(|listeners| fixed::excess(&intent, snapshot, listeners)).unwrap_or_default();
+    let excess = listeners.map(|listeners| fixed::excess(&intent, snapshot, listeners).drafts).unwrap_or_default();
     let report = court.judge(&Look {
         policy: &config.policy,
         wanted: &*intent,

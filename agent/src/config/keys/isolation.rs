@@ -59,7 +59,8 @@ pub(in crate::config) static HOST_PORTS_TRIED: Key<Vec<u16>> = key(
     "isolation.host_ports",
     kinds::PORTS,
     || HOST_PORTS.into(),
-    "TCP ports of the host that are tried from inside containers through the gateways of their networks, with `isolation.active`.",
+    "TCP ports of the host that are tried from inside containers through the gateways of their networks, with `isolation.active`. As long as they \
+     are these, so are those on which the host is seen to listen for containers; other ports are tried alone.",
 )
 .reloads();
 

@@ -25,7 +25,7 @@ pub use counts::Counts;
 pub use diag::Diag;
 pub use local::{v4_addresses, v4_gateways, v6_addresses, v6_gateways};
 pub use namespace::{Buffer, Namespace};
-pub use owner::{Descriptor, containers_of, descriptor_of, numbers_agree};
+pub use owner::{Descriptor, Family, Holder, containers_of, descriptor_of, family_of, numbers_agree};
 pub use process::{Stranger, sees_host};
 pub use table::{Row, Strange, Table, row};
 

@@ -2,7 +2,7 @@
 //!
 //! Which sockets there are everybody may see; which descriptors a process has, whoever has its user or may trace it (proc(5)).
 
-use std::{io, net::SocketAddr, ops::ControlFlow, path::Path};
+use std::{collections::BTreeSet, io, net::SocketAddr, ops::ControlFlow, path::Path};
 
 use super::{
     super::{
@@ -13,6 +13,7 @@ use super::{
     namespace::lines,
     table::row,
 };
+use crate::model::Socket;
 
 /// Digits of an engine's id.
 const ID: usize = 64;
@@ -51,6 +52,85 @@ impl Namespace {
         }
         Ok(found)
     }
+}
+
+/// Who holds a socket, as the kernel prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user whose process made it.
+    pub uid: u32,
+    /// What descriptors point at; never 0, which stands for sockets that nobody holds any more.
+    pub inode: u64,
+}
+
+/// Column of the user in `/proc/<pid>/net/tcp`, counted from 0.
+const UID: usize = 7;
+
+impl Namespace {
+    /// Hands out the sockets of a table with who holds them; those that nobody holds are left out.
+    ///
+    /// # Errors
+    /// What the system says; the process has ended.
+    pub fn holders(&self, table: Table, buffer: &mut Buffer, mut each: impl FnMut(Socket, Holder)) -> io::Result<()> {
+        let Some(file) = self.table(table)? else { return Ok(()) };
+        lines(file, buffer, |line| {
+            let number = |column: usize| words(line).nth(column).and_then(super::super::parse::number);
+            let socket = row(line, table).ok().flatten().map(|row| row.socket);
+            let uid = number(UID).and_then(|uid| u32::try_from(uid).ok());
+            if let (Some(socket), Some(uid), Some(inode)) = (socket, uid, number(INODE).filter(|inode| *inode != 0)) {
+                each(socket, Holder { uid, inode });
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    }
+}
+
+/// A process and all that descend from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Family {
+    /// Users they are, by `fsuid`, which is what a socket that they make is of.
+    pub uids: BTreeSet<u32>,
+    /// Sockets they hold, where that is shown to us (proc(5): whoever has their user, or may trace them).
+    pub inodes: BTreeSet<u64>,
+}
+
+/// Processes of one family that are looked at, and descriptors.
+const MAX_FAMILY: usize = 512;
+const MAX_HELD: usize = 16_384;
+
+/// Looks at a process and its descendants. Without `task/<tid>/children` (`CONFIG_PROC_CHILDREN`) it is alone; what was started beside it in
+/// its container (`docker exec`) is no descendant of it.
+pub fn family_of(proc: &Path, pid: u32) -> Family {
+    let (mut family, mut waiting, mut known) = (Family::default(), vec![pid], BTreeSet::from([pid]));
+    while let Some(pid) = waiting.pop() {
+        let folder = proc.join(pid.to_string());
+        family.uids.extend(fsuid(&folder));
+        let descriptors = std::fs::read_dir(folder.join("fd")).into_iter().flatten().flatten();
+        let held = descriptors.filter_map(|descriptor| socket_inode(&std::fs::read_link(descriptor.path()).ok()?));
+        family.inodes.extend(held.take(MAX_HELD.saturating_sub(family.inodes.len())));
+        for task in std::fs::read_dir(folder.join("task")).into_iter().flatten().flatten().take(MAX_FAMILY) {
+            let children = read_once(&task.path().join("children"), CGROUP_CEILING).unwrap_or_default();
+            let numbers = words(&children).filter_map(super::super::parse::number);
+            for child in numbers.filter_map(|number| u32::try_from(number).ok()) {
+                if known.len() < MAX_FAMILY && known.insert(child) {
+                    waiting.push(child);
+                }
+            }
+        }
+    }
+    family
+}
+
+/// The fourth number behind `Uid:` in `/proc/<pid>/status`.
+fn fsuid(folder: &Path) -> Option<u32> {
+    let status = read_once(&folder.join("status"), CGROUP_CEILING).ok()?;
+    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    u32::try_from(words(line).nth(3).and_then(super::super::parse::number)?).ok()
+}
+
+fn socket_inode(target: &Path) -> Option<u64> {
+    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// What a search among descriptors has found.
@@ -141,6 +221,28 @@ mod tests {
         ] {
             assert_eq!(ids(cgroup.as_bytes()), expected, "{cgroup}");
         }
+    }
+
+    #[test]
+    fn a_family_has_its_users_and_sockets_and_those_of_its_children() {
+        let proc = Path::new("/proc");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = Namespace::of(proc, std::process::id());
+        let mut held = None;
+        own.holders(Table::Tcp4, &mut Buffer::default(), |socket, holder| {
+            if socket.local == listener.local_addr().unwrap() {
+                held = Some(holder);
+            }
+        })
+        .unwrap();
+        let held = held.unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (family, alone) = (family_of(proc, std::process::id()), family_of(proc, child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(family.uids.contains(&held.uid) && family.inodes.contains(&held.inode), "{family:?}");
+        assert!(alone.uids.contains(&held.uid) && !alone.inodes.contains(&held.inode), "{alone:?}");
+        assert_eq!(family_of(proc, u32::MAX), Family::default());
     }
 
     #[test]

@@ -24,7 +24,10 @@ pub(in crate::http) struct Isolation<'a> {
     pub(in crate::http) waived: Vec<Waived>,
     pub(in crate::http) coverage: Vec<Coverage>,
     pub(in crate::http) matrix: Vec<Cell>,
-    graph: Vec<Link>,
+    pub(in crate::http) graph: Vec<Link>,
+    /// Who reached a service from an address of nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    strangers: Vec<Newcomer>,
     /// What sweeps have seen since the start and attributed to nobody.
     left_out: LeftOut,
     /// Projects of which not everything is here.
@@ -92,13 +95,13 @@ pub(in crate::http) struct Waived {
 
 /// One end of an edge: a service, or what kind of somebody it is.
 #[derive(Debug, Serialize)]
-struct Target {
+pub(in crate::http) struct Target {
     /// `service`, `host`, `agent`, `unlisted` or `external`.
-    kind: &'static str,
+    pub(in crate::http) kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<String>,
+    pub(in crate::http) project: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<String>,
+    pub(in crate::http) service: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
 }
@@ -139,9 +142,21 @@ pub(in crate::http) struct Cell {
 }
 
 #[derive(Debug, Serialize)]
-struct Link {
-    project: String,
-    service: String,
+pub(in crate::http) struct Link {
+    pub(in crate::http) project: String,
+    pub(in crate::http) service: String,
+    pub(in crate::http) to: Target,
+    pub(in crate::http) port: String,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    connections: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Newcomer {
+    address: String,
+    /// The engine's name of it.
+    network: String,
     to: Target,
     port: String,
     first_seen: Timestamp,
@@ -192,6 +207,12 @@ impl<'a> Isolation<'a> {
                 .collect(),
             matrix: cells.filter(|(_, cell)| asked(&cell.edge)).map(|(project, found)| cell(project, found)).collect(),
             graph: report.graph.iter().filter(|link| asked(&link.edge)).map(link).collect(),
+            strangers: report
+                .strangers
+                .iter()
+                .filter(|known| filter.matches(&known.stranger.to))
+                .map(newcomer)
+                .collect(),
             left_out: report.left_out.into(),
             truncated: known.filter(|(_, known)| known.truncated).map(|(project, _)| project.to_string()).collect(),
         }
@@ -289,5 +310,18 @@ fn link(link: &verdict::Link) -> Link {
         first_seen: link.first,
         last_seen: link.last,
         connections: link.connections,
+    }
+}
+
+fn newcomer(known: &verdict::Newcomer) -> Newcomer {
+    let passive::Stranger { to, port, protocol, network, address } = &known.stranger;
+    Newcomer {
+        address: address.to_string(),
+        network: network.to_string(),
+        to: target(&End::Service(to.clone())),
+        port: format!("{port}/{}", protocol.as_str()),
+        first_seen: known.first,
+        last_seen: known.last,
+        connections: known.connections,
     }
 }

@@ -108,6 +108,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// TCP ports of the host that are tried through gateways.
     pub host_ports: Vec<u16>,
+    /// Ports on which the host was seen to listen for others are tried, too, as far as the kernel has not chosen them.
+    pub host_listeners: bool,
     /// Edges that are allowed are tried, too, every ten minutes.
     pub allowed: bool,
     /// A name of the world outside that containers on internal networks alone must not be able to resolve; `None` asks for none.
@@ -146,6 +148,7 @@ impl Prober {
                 snapshot,
                 observed,
                 host_ports: &settings.host_ports,
+                host_listeners: settings.host_listeners,
                 allowed: settings.allowed,
                 ask_name: settings.name.is_some(),
                 speaks: &|key| intent.speaks_of(key),

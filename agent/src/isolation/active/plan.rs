@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a service | of its container on every network, each family by itself; ports published for it, through the gateways of the source |
 //! | a service on the host's network | the gateways of the source |
-//! | the host | the gateways of the source; of Docker Desktop the address of its own |
+//! | the host | the gateways of the source, at ports that are named and, of the default list, at those on which it listens; of Docker Desktop the address of its own |
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,7 +12,10 @@ use std::{
     sync::Arc,
 };
 
-use super::super::{Edge, End, passive::Observed};
+use super::super::{
+    Edge, End,
+    passive::{Observed, is_ephemeral},
+};
 use crate::{
     inventory::{Entry, Snapshot},
     model::{
@@ -23,6 +26,9 @@ use crate::{
 
 /// Ports tried of one service.
 const MAX_PORTS: usize = 32;
+
+/// Ports tried of the host.
+const MAX_HOST_PORTS: usize = 64;
 
 /// Connections of one round; more take turns.
 pub(super) const MAX_QUESTIONS: usize = 4_096;
@@ -39,6 +45,8 @@ pub(super) struct Input<'a> {
     /// Ports that services and the host listen on, where somebody has looked.
     pub(super) observed: Option<&'a Observed>,
     pub(super) host_ports: &'a [u16],
+    /// Whether ports on which the host was seen to listen for containers are tried, too.
+    pub(super) host_listeners: bool,
     /// Whether allowed edges are tried.
     pub(super) allowed: bool,
     /// Whether internal networks are asked for a name.
@@ -283,7 +291,8 @@ fn to_host(
         .filter(|(_, nodes)| nodes.iter().any(|node| node.owner.network_mode == NetworkMode::Host));
     let listeners = |key: &ServiceKey| input.observed.and_then(|observed| observed.listeners.get(key));
     let taken: BTreeSet<_> = on_host.filter_map(|(key, _)| listeners(key)).flatten().copied().into_set();
-    let gateways = from.gateways().flat_map(|gateway| input.host_ports.iter().map(move |port| (gateway, *port)));
+    let ports = host_ports(input);
+    let gateways = from.gateways().flat_map(|gateway| ports.iter().map(move |port| (gateway, *port)));
     let (address, ports) = DESKTOP;
     let desktop = ports.into_iter().map(|port| (address, port)).filter(|_| ground.desktop);
     for (address, port) in gateways.filter(|(gateway, port)| !is_published(*gateway, *port)).chain(desktop) {
@@ -292,6 +301,20 @@ fn to_host(
             add(edge, SocketAddr::new(address, port), pace);
         }
     }
+}
+
+/// Ports of the host that are tried: those that were named first. One that the kernel has chosen is a program's for a moment (a port of RPC, a
+/// test), and in the next round another's.
+fn host_ports(input: &Input<'_>) -> BTreeSet<u16> {
+    let heard = input.observed.filter(|_| input.host_listeners).into_iter().flat_map(|seen| &seen.host_listeners);
+    let heard = heard.filter(|(protocol, port)| *protocol == Protocol::Tcp && !is_ephemeral(*port));
+    let mut ports = BTreeSet::new();
+    for port in input.host_ports.iter().copied().chain(heard.map(|(_, port)| *port)) {
+        if ports.len() < MAX_HOST_PORTS {
+            ports.insert(port);
+        }
+    }
+    ports
 }
 
 /// Addresses behind which somebody of a picture is: with whose they are, and `None` where they are the host's.

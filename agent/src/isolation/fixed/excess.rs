@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Court, MAX_PAIRS, Member, subject_of};
+use super::{Court, Judged, MAX_PAIRS, Member, subject_of};
 use crate::{
     inventory::Snapshot,
     isolation::{
@@ -16,13 +16,20 @@ use crate::{
 /// Ports that are named in one message.
 const SHOWN: usize = 8;
 
+/// Ports of one service that are looked at: who listens on more listens on enough to be told of.
+const MAX_PORTS: usize = 64;
+
+/// Ports looked at over all pairs; what is above is counted. A few seconds of one processor in the worst case.
+const MAX_LOOKS: usize = 500_000;
+
 /// Services that share a network with one that listens, and have no flow to it: one finding for each two. `listeners` are ports on which
 /// services listen for others, as the passive tier has seen them. Docker cannot close single ports within a network, so this is a count.
+/// Pairs that were too many to look at are in `left_out`.
 pub fn excess(
     intent: &Intent,
     snapshot: &Snapshot,
     listeners: &BTreeMap<ServiceKey, BTreeSet<(Protocol, u16)>>,
-) -> Vec<Draft> {
+) -> Judged {
     let mut court = Court::new(intent, snapshot);
     let members = court.members();
     let mut neighbours: HashMap<&str, Vec<&Member<'_>>> = HashMap::new();
@@ -31,17 +38,22 @@ pub fn excess(
             neighbours.entry(&network.id).or_default().push(member);
         }
     }
-    let mut pairs = 0;
+    let (mut pairs, mut looks) = (0, 0);
     for source in &members {
         let near = source.standing.feet.iter().filter_map(|foot| foot.network);
         let near = near.filter_map(|network| neighbours.get(&*network.id)).flatten();
         for target in near.filter(|target| target.key != source.key) {
+            let ports = listeners.get(target.key);
             pairs += 1;
-            if pairs > MAX_PAIRS {
-                return court.judged.drafts;
+            looks += ports.map_or(0, |ports| ports.len().min(MAX_PORTS));
+            if pairs > MAX_PAIRS || looks > MAX_LOOKS {
+                court.judged.left_out += 1;
+                continue;
             }
-            let ports = listeners.get(target.key).into_iter().flatten();
             let open: BTreeSet<(Protocol, u16)> = ports
+                .into_iter()
+                .flatten()
+                .take(MAX_PORTS)
                 .filter(|(protocol, port)| is_excess(&court, source, target, *port, *protocol))
                 .copied()
                 .into_set();
@@ -50,7 +62,7 @@ pub fn excess(
             }
         }
     }
-    court.judged.drafts
+    court.judged
 }
 
 fn is_excess(court: &Court<'_>, source: &Member<'_>, target: &Member<'_>, number: u16, protocol: Protocol) -> bool {

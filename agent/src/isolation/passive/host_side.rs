@@ -79,7 +79,12 @@ impl HostSide {
         let reachable = |at: &&(IpAddr, Protocol, u16)| {
             let (address, protocol, port) = **at;
             let stays = protocol == Protocol::Tcp || !is_ephemeral(port) || self.udp_before.contains(*at);
-            stays && (address.is_unspecified() || picture.is_bridge(address)) && !picture.is_published(protocol, port)
+            // On the host's network the agent is found there, and everybody may.
+            let is_agent = protocol == Protocol::Tcp && picture.agent_on_host == Some(port);
+            stays
+                && !is_agent
+                && (address.is_unspecified() || picture.is_bridge(address))
+                && !picture.is_published(protocol, port)
         };
         self.listeners.iter().filter(reachable).map(|(_, protocol, port)| (*protocol, *port)).into_set()
     }

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    MAX_EDGES, MAX_LOOSE, Observed, Ours,
+    MAX_EDGES, MAX_LOOSE, MAX_STRANGERS, Observed, OneOf, Ours, Stranger,
     groups::{Group, key},
+    owners::{Owner, Owners},
     picture::{Picture, Who, Whom},
     space::{Space, is_ephemeral},
 };
@@ -52,10 +53,30 @@ impl Life {
     }
 }
 
+/// From whom to whom a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// It counts nowhere.
+    Nowhere,
+    /// Between those who are known; `None` where nobody shares a namespace with either, so that there is nothing to be told apart.
+    Known(Arc<Edge>, Option<OneOf>),
+    /// From an address of nobody.
+    Strange(Arc<Stranger>),
+}
+
+impl Way {
+    const fn edge(&self) -> Option<&Arc<Edge>> {
+        match self {
+            Self::Known(edge, _) => Some(edge),
+            Self::Nowhere | Self::Strange(_) => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Known {
-    /// As found at first sight, when its addresses were surely those who had them; `None` counts nowhere.
-    edge: Option<Arc<Edge>>,
+    /// As found at first sight, when its addresses were surely those who had them.
+    way: Way,
     life: Life,
     /// An attempt, and told.
     attempted: bool,
@@ -78,6 +99,7 @@ struct Candidate {
 pub(super) struct Seen<'s, 'l> {
     pub(super) group: &'l Group<'s>,
     pub(super) space: &'l Space,
+    pub(super) owners: Owners<'s>,
 }
 
 /// What the ledger needs to know of one sweep.
@@ -95,6 +117,7 @@ pub(super) struct Page<'s, 'l> {
 pub(super) struct Ledger {
     connections: HashMap<Connection, Known>,
     edges: HashSet<Arc<Edge>>,
+    strangers: HashSet<Arc<Stranger>>,
     /// How many of them lead to an address that is no service's, by who began them: whoever knocks everywhere takes no place of others.
     loose: HashMap<ServiceKey, usize>,
 }
@@ -113,15 +136,15 @@ impl Ledger {
         for candidate in &candidates {
             let Connection { protocol, client, server } = candidate.connection;
             if !self.connections.contains_key(&candidate.connection) {
-                let edge = self.edge(page, candidate, &inbound, observed);
-                let twice = !candidate.outbound && edge.is_some() && edge.as_ref() == through.get(&(protocol, client));
-                let edge = edge.filter(|_| !twice);
-                let known = Known { edge, life: Life::Asking, attempted: false, is_new: true, rows: None };
+                let way = self.way(page, candidate, &inbound, observed);
+                let known_through = through.get(&(protocol, client));
+                let twice = !candidate.outbound && known_through.is_some() && way.edge() == known_through;
+                let way = if twice { Way::Nowhere } else { way };
+                let known = Known { way, life: Life::Asking, attempted: false, is_new: true, rows: None };
                 self.connections.insert(candidate.connection, known);
             }
             if let Some(known) = self.connections.get_mut(&candidate.connection) {
-                if let Some(edge) =
-                    known.edge.as_ref().filter(|_| candidate.outbound && page.picture.is_host(server.ip()))
+                if let Some(edge) = known.way.edge().filter(|_| candidate.outbound && page.picture.is_host(server.ip()))
                 {
                     through.insert((protocol, client), Arc::clone(edge));
                 }
@@ -129,7 +152,11 @@ impl Ledger {
             }
         }
         drop(through);
-        self.connections.retain(|_, known| known.advance(observed));
+        let mut told = HashSet::new();
+        self.connections.retain(|_, known| known.advance(observed, &mut told));
+        // What one connection tells of an edge the others of it need not.
+        observed.one_of.retain(|edge, _| !told.contains(edge));
+        self.strangers.retain(|stranger| Arc::strong_count(stranger) > 1);
         let loose = &mut self.loose;
         self.edges.retain(|edge| {
             let used = Arc::strong_count(edge) > 1;
@@ -190,65 +217,54 @@ impl Ledger {
         }
     }
 
-    /// From whom to whom a connection goes that is seen for the first time; `None`, counted where it matters, when it counts nowhere.
-    fn edge(
+    /// From whom to whom a connection goes that is seen for the first time; what counts nowhere is counted where that matters.
+    fn way(
         &mut self,
         page: &Page<'_, '_>,
         candidate: &Candidate,
         inbound: &HashSet<Connection>,
         observed: &mut Observed,
-    ) -> Option<Arc<Edge>> {
-        let Candidate { connection, space, .. } = candidate;
-        let Connection { protocol, client, server } = *connection;
-        let seen = page.seen.get(*space)?;
-        let left_out = &mut observed.left_out;
-        let is_ours = |group: &Group<'_>, to: Option<SocketAddr>| {
-            group.members.iter().any(|(_, process)| (page.ours)(process.pid, client, to))
-        };
-        let edge = if candidate.outbound {
-            if seen.group.is_agent || is_ours(seen.group, Some(server)) {
-                return None;
-            }
-            match page.picture.whom(protocol, server, || inbound.contains(connection)) {
-                Whom::End(End::External(_) | End::Host, DNS) if seen.space.has_resolver => {
-                    left_out.resolver += 1;
-                    return None;
-                }
-                // A resolver in a container that is published for the whole machine is asked by the engine's on behalf of everybody.
-                Whom::End(_, DNS) if seen.space.has_resolver && page.picture.is_host(server.ip()) => {
-                    left_out.resolver += 1;
-                    return None;
-                }
-                Whom::End(to, port) => Edge { from: key(seen.group.owner).clone(), to, port, protocol },
-                Whom::Unclear => {
-                    left_out.ambiguous += 1;
-                    return None;
-                }
-            }
+    ) -> Way {
+        let Some(seen) = page.seen.get(candidate.space) else { return Way::Nowhere };
+        let found = if candidate.outbound {
+            outbound(page, seen, candidate.connection, inbound)
         } else {
-            let peer = page.picture.space_of(client.ip()).and_then(|index| page.seen.get(index));
-            // A published port was asked for at another address than the server has.
-            if peer.is_some_and(|peer| is_ours(peer.group, None)) {
-                return None;
-            }
-            let from = match page.picture.who(client.ip()) {
-                Who::Service(key) => key.clone(),
-                Who::Others => return None,
-                Who::Stranger => {
-                    left_out.strangers += 1;
-                    return None;
-                }
-                Who::Unclear => {
-                    left_out.ambiguous += 1;
-                    return None;
-                }
-            };
-            let to = if seen.group.is_agent { End::Agent } else { End::Service(key(seen.group.owner).clone()) };
-            Edge { from, to, port: server.port(), protocol }
+            inbound_of(page, seen, candidate.connection)
         };
-        let kept = self.intern(edge);
-        left_out.edges += u64::from(kept.is_none());
-        kept
+        let left_out = &mut observed.left_out;
+        match found {
+            Found::Nowhere => Way::Nowhere,
+            Found::Resolver => {
+                left_out.resolver += 1;
+                Way::Nowhere
+            }
+            Found::Unclear => {
+                left_out.ambiguous += 1;
+                Way::Nowhere
+            }
+            Found::Strange(stranger) => {
+                let kept = self.intern_stranger(stranger);
+                left_out.strangers += u64::from(kept.is_none());
+                kept.map_or(Way::Nowhere, Way::Strange)
+            }
+            Found::Edge(edge, one_of) => {
+                let kept = self.intern(edge);
+                left_out.edges += u64::from(kept.is_none());
+                kept.map_or(Way::Nowhere, |edge| Way::Known(edge, one_of))
+            }
+        }
+    }
+
+    fn intern_stranger(&mut self, stranger: Stranger) -> Option<Arc<Stranger>> {
+        if let Some(known) = self.strangers.get(&stranger) {
+            return Some(Arc::clone(known));
+        }
+        if self.strangers.len() >= MAX_STRANGERS {
+            return None;
+        }
+        let stranger = Arc::new(stranger);
+        self.strangers.insert(Arc::clone(&stranger));
+        Some(stranger)
     }
 
     fn intern(&mut self, edge: Edge) -> Option<Arc<Edge>> {
@@ -269,6 +285,85 @@ impl Ledger {
     }
 }
 
+/// What a row says of a connection.
+enum Found {
+    Nowhere,
+    /// It may be the engine's resolver that asks.
+    Resolver,
+    Unclear,
+    Strange(Stranger),
+    Edge(Edge, Option<OneOf>),
+}
+
+/// Whether a connection begun with this address in that namespace is a probe of ours.
+fn is_ours(page: &Page<'_, '_>, group: &Group<'_>, client: SocketAddr, to: Option<SocketAddr>) -> bool {
+    group.members.iter().any(|(_, process)| (page.ours)(process.pid, client, to))
+}
+
+/// By the client's row.
+fn outbound(page: &Page<'_, '_>, seen: &Seen<'_, '_>, connection: Connection, inbound: &HashSet<Connection>) -> Found {
+    let Connection { protocol, client, server } = connection;
+    if seen.group.is_agent || is_ours(page, seen.group, client, Some(server)) {
+        return Found::Nowhere;
+    }
+    let from = seen.owners.of(seen.group, protocol, client, server);
+    match page.picture.whom(protocol, server, || inbound.contains(&connection)) {
+        Whom::End(End::External(_) | End::Host, DNS) if seen.space.has_resolver => Found::Resolver,
+        // A resolver in a container that is published for the whole machine is asked by the engine's on behalf of everybody.
+        Whom::End(_, DNS) | Whom::Container(_, DNS) if seen.space.has_resolver && page.picture.is_host(server.ip()) => {
+            Found::Resolver
+        }
+        Whom::End(to, port) => between(from, None, to, port, protocol),
+        Whom::Container(container, port) => {
+            let home = page.picture.space_with(container).and_then(|index| page.seen.get(index));
+            let to = home.map(|home| home.owners.listener(home.group, protocol, port));
+            // An owner whose own process is not in there, and whoever was not looked at, stand for themselves.
+            let name = to.map_or(key(container), Owner::service);
+            between(from, to, End::Service(name.clone()), port, protocol)
+        }
+        Whom::Unclear => Found::Unclear,
+    }
+}
+
+/// By the server's row alone.
+fn inbound_of(page: &Page<'_, '_>, seen: &Seen<'_, '_>, connection: Connection) -> Found {
+    let Connection { protocol, client, server } = connection;
+    let peer = page.picture.space_of(client.ip()).and_then(|index| page.seen.get(index));
+    // A published port was asked for at another address than the server has.
+    if peer.is_some_and(|peer| is_ours(page, peer.group, client, None)) {
+        return Found::Nowhere;
+    }
+    let to = seen.owners.of(seen.group, protocol, server, client);
+    let port = server.port();
+    let from = match page.picture.who(client.ip()) {
+        Who::Service(key) => key,
+        Who::Others => return Found::Nowhere,
+        Who::Stranger(_) if seen.group.is_agent => return Found::Nowhere,
+        Who::Stranger(network) => {
+            let (to, network) = (to.service().clone(), Arc::clone(network));
+            return Found::Strange(Stranger { to, port, protocol, network, address: client.ip() });
+        }
+        Who::Unclear => return Found::Unclear,
+    };
+    // The client's socket has gone: of several who share its address nobody tells which had it.
+    let from = match peer.filter(|peer| peer.owners.services().len() > 1) {
+        Some(_) => Owner::OneOf(from),
+        None => Owner::Alone(from),
+    };
+    match seen.group.is_agent {
+        true => between(from, None, End::Agent, port, protocol),
+        false => between(from, Some(to), End::Service(to.service().clone()), port, protocol),
+    }
+}
+
+fn between(from: Owner<'_>, target: Option<Owner<'_>>, to: End, port: u16, protocol: Protocol) -> Found {
+    let ends = [Some(from), target];
+    let shared = ends.iter().flatten().any(|owner| !matches!(owner, Owner::Alone(_)));
+    let [from_one, to_one] = ends.map(|owner| matches!(owner, Some(Owner::OneOf(_))));
+    let one_of = shared.then_some(OneOf { from: from_one, to: to_one });
+    Found::Edge(Edge { from: from.service().clone(), to, port, protocol }, one_of)
+}
+
 /// Whether an end is an address: there may be any number of those.
 pub(super) const fn is_loose(end: &End) -> bool {
     matches!(end, End::External(_) | End::Unlisted(_))
@@ -276,11 +371,26 @@ pub(super) const fn is_loose(end: &End) -> bool {
 
 impl Known {
     /// Takes what the rows of a sweep say of it; whether there were any.
-    fn advance(&mut self, observed: &mut Observed) -> bool {
+    fn advance(&mut self, observed: &mut Observed, told: &mut HashSet<Edge>) -> bool {
         let Some((life, retransmits)) = self.rows.take() else { return false };
         let (was, is_new) = (self.life, std::mem::take(&mut self.is_new));
         self.life = life;
-        let edge = self.edge.as_deref();
+        if let Way::Strange(stranger) = &self.way {
+            if life == Life::There || was != Life::Ended {
+                let count = observed.strangers.entry((**stranger).clone()).or_default();
+                count.seen += 1;
+                count.fresh += u64::from(was == Life::Asking || was == Life::Ended);
+            }
+            return true;
+        }
+        let edge = self.way.edge().map(|edge| &**edge);
+        if let Way::Known(edge, Some(one_of)) = &self.way {
+            if *one_of == OneOf::default() {
+                told.insert((**edge).clone());
+            } else {
+                observed.one_of.insert((**edge).clone(), *one_of);
+            }
+        }
         if life == Life::Asking {
             // After more than asking it is another connection between the same ports.
             let again = was != Life::Asking;

@@ -17,18 +17,24 @@ mod graph;
 mod groups;
 mod host_side;
 mod ledger;
+mod owners;
 mod past;
 mod picture;
 mod space;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use super::Edge;
 use crate::model::{Protocol, ServiceKey};
 
 pub use graph::{Graph, Sighting};
 pub use space::FULL_EVERY;
+pub(in crate::isolation) use space::is_ephemeral;
 pub use sweep::{Around, Ours, Sweeper};
 
 /// Edges of one sweep, and of the graph, at most; of the graph half of them to addresses that are no service's.
@@ -37,11 +43,48 @@ pub const MAX_EDGES: usize = 8192;
 /// Edges of one sweep from one service to addresses that are no service's, at most.
 pub const MAX_LOOSE: usize = 256;
 
+/// Connections from addresses of nobody that are told apart, at most.
+pub const MAX_STRANGERS: usize = 256;
+
 /// Sockets kept of one namespace at most.
 pub const MAX_ROWS: usize = 16_384;
 
 /// Sockets kept of all namespaces together at most.
 pub const MAX_ALL_ROWS: usize = 65_536;
+
+/// A way to a service from an address of a network of this host behind which is no container of the picture: all that is known of who
+/// began. Whoever reads the picture through a filter has such neighbours, and so has whoever did not ask the engine for his address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stranger {
+    /// Who was asked.
+    pub to: ServiceKey,
+    /// Port there.
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The engine's name of the network the address is in.
+    pub network: Arc<str>,
+    /// Where it came from.
+    pub address: IpAddr,
+}
+
+/// Connections of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// That count in this sweep, as in [`Observed::flows`].
+    pub seen: u64,
+    /// Of these the ones that no earlier sweep has seen.
+    pub fresh: u64,
+}
+
+/// Which ends of an edge stand for all who share a namespace with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OneOf {
+    /// Who begins.
+    pub from: bool,
+    /// Whom it goes to.
+    pub to: bool,
+}
 
 /// What one sweep has seen.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,6 +94,12 @@ pub struct Observed {
     pub flows: BTreeMap<Edge, u64>,
     /// The part of `flows` that no earlier sweep has seen.
     pub fresh: BTreeMap<Edge, u64>,
+    /// Connections to services from addresses that are nobody's.
+    pub strangers: BTreeMap<Stranger, Count>,
+    /// Services in one namespace, by the one whose network it is, where there is more than one.
+    pub shared: BTreeMap<ServiceKey, BTreeSet<ServiceKey>>,
+    /// Edges of `flows` and `attempts` of which nothing tells who of those in one namespace is meant.
+    pub one_of: BTreeMap<Edge, OneOf>,
     /// Attempts that nobody answered, each once over all sweeps: `SYN_SENT` for a second (it was sent again), or in two sweeps.
     pub attempts: BTreeMap<Edge, u64>,
     /// Ports on which services listen for others, loopback left out. UDP ports that the kernel may have chosen (32768 to 60999) count once
@@ -80,7 +129,7 @@ pub struct LeftOut {
     pub edges: u64,
     /// Which side began is not known, as long as that is so; or the address changed its owner while nobody looked.
     pub ambiguous: u64,
-    /// Taken from an address of a network of this host that is nobody's.
+    /// Of those from addresses that are nobody's, above [`MAX_STRANGERS`].
     pub strangers: u64,
     /// To port 53 outside the containers, from a namespace in which the engine's resolver lives: it asks from in there, and its questions
     /// cannot be told from the container's own.

@@ -4,12 +4,15 @@ use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{inventory::Snapshot, model::ServiceKey};
+use crate::{
+    inventory::Snapshot,
+    model::{InOrder as _, ServiceKey},
+};
 
 /// `TIME_WAIT` lasts 60 s; the rest is for the sweep that looks.
 const KEPT: Duration = Duration::from_secs(120);
 
-/// Former addresses kept at most.
+/// Former addresses kept at most; the oldest make room.
 const MAX_PAST: usize = 4096;
 
 /// Who holds which address, and who did.
@@ -29,11 +32,17 @@ impl Past {
             }
         }
         for (address, key) in std::mem::replace(&mut self.current, next) {
-            if self.current.get(&address) != Some(&key) && self.gone.len() < MAX_PAST {
+            if self.current.get(&address) != Some(&key) {
                 self.gone.insert(address, (key, now));
             }
         }
         self.gone.retain(|_, (_, since)| now.duration_since(*since).unsigned_abs() <= KEPT);
+        let over = self.gone.len().saturating_sub(MAX_PAST);
+        if over > 0 {
+            let mut by_age: Vec<(Timestamp, IpAddr)> = self.gone.iter().map(|(ip, (_, at))| (*at, *ip)).collect();
+            by_age.order();
+            by_age.iter().take(over).for_each(|(_, address)| drop(self.gone.remove(address)));
+        }
     }
 
     /// Whose the address was until some time ago, whoever has it now.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -27,8 +28,9 @@ pub(super) struct Picture<'s> {
     host: &'s BTreeSet<IpAddr>,
     gateways: BTreeSet<IpAddr>,
     published: HashMap<(Protocol, u16), Vec<Publication<'s>>>,
-    subnets: Vec<Subnet>,
-    bridges: Vec<Subnet>,
+    /// With the names of their networks.
+    subnets: Vec<(Subnet, &'s Arc<str>)>,
+    bridges: Vec<(Subnet, &'s Arc<str>)>,
     own: Option<&'s str>,
     /// The port of the host on which the agent listens, where it has no network of its own.
     pub(super) agent_on_host: Option<u16>,
@@ -48,10 +50,12 @@ struct Publication<'s> {
 }
 
 /// Whom a connection goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Whom {
+#[derive(Clone, Debug)]
+pub(super) enum Whom<'s> {
     /// Somebody, at this port of his own.
     End(End, u16),
+    /// A container, at this port of its own.
+    Container(&'s Container, u16),
     /// The address has changed hands since the last sweep: whose it was when the connection began is not known.
     Unclear,
 }
@@ -63,8 +67,8 @@ pub(super) enum Who<'p> {
     Service(&'p ServiceKey),
     /// The agent, the host, the world outside, through a published port or not: nobody whose outgoing connections are judged.
     Others,
-    /// An address of one of our networks that is nobody's.
-    Stranger,
+    /// An address of one of our networks, which has this name, that is nobody's.
+    Stranger(&'p Arc<str>),
     /// See [`Whom::Unclear`].
     Unclear,
 }
@@ -82,7 +86,10 @@ impl<'s> Picture<'s> {
         let subnets = |only_bridges: bool| {
             let networks = snapshot.networks.iter();
             let wanted = networks.filter(move |network| !only_bridges || has_host(network));
-            wanted.flat_map(|network| &network.subnets).filter_map(|text| Subnet::parse(text)).collect()
+            let named = |network: &'s Arc<Network>| {
+                network.subnets.iter().filter_map(|text| Some((Subnet::parse(text)?, &network.name)))
+            };
+            wanted.flat_map(named).collect()
         };
         let mut this = Self {
             holders: HashMap::new(),
@@ -122,7 +129,7 @@ impl<'s> Picture<'s> {
 
     /// The namespace in which the container with this address is.
     pub(super) fn space_of(&self, address: IpAddr) -> Option<usize> {
-        self.spaces.get(&self.holders.get(&address)?.id).copied()
+        self.space_with(self.holders.get(&address)?)
     }
 
     fn is_agent(&self, container: &Container) -> bool {
@@ -144,12 +151,22 @@ impl<'s> Picture<'s> {
 
     /// Whether the address is on a bridge of the engine's on which the host is.
     pub(super) fn is_bridge(&self, address: IpAddr) -> bool {
-        self.bridges.iter().any(|subnet| subnet.contains(address))
+        self.bridges.iter().any(|(subnet, _)| subnet.contains(address))
     }
 
     /// Whether the address is in a network that the engine knows.
     pub(super) fn is_inside(&self, address: IpAddr) -> bool {
-        self.subnets.iter().any(|subnet| subnet.contains(address))
+        self.network_of(address).is_some()
+    }
+
+    /// The engine's name of the network that an address is in.
+    fn network_of(&self, address: IpAddr) -> Option<&'s Arc<str>> {
+        self.subnets.iter().find(|(subnet, _)| subnet.contains(address)).map(|(_, name)| *name)
+    }
+
+    /// The namespace in which a container is.
+    pub(super) fn space_with(&self, container: &Container) -> Option<usize> {
+        self.spaces.get(&container.id).copied()
     }
 
     /// The container behind a port of the host, and its own port.
@@ -165,10 +182,10 @@ impl<'s> Picture<'s> {
     }
 
     /// Whom a connection to this address goes to. `proven` says whether the one who has it now has the other end.
-    pub(super) fn whom(&self, protocol: Protocol, at: SocketAddr, proven: impl FnOnce() -> bool) -> Whom {
-        let service = |container: &Container, port: u16| {
-            let end = if self.is_agent(container) { End::Agent } else { End::Service(key(container).clone()) };
-            Whom::End(end, port)
+    pub(super) fn whom(&self, protocol: Protocol, at: SocketAddr, proven: impl FnOnce() -> bool) -> Whom<'s> {
+        let service = |container: &'s Container, port: u16| match self.is_agent(container) {
+            true => Whom::End(End::Agent, port),
+            false => Whom::Container(container, port),
         };
         if let Some(container) = self.holders.get(&at.ip()) {
             return if self.changed_hands(at.ip(), container) && !proven() {
@@ -204,8 +221,7 @@ impl<'s> Picture<'s> {
             None if self.is_host(address) => Who::Others,
             None => match self.past.holder(address) {
                 Some(key) => Who::Service(key),
-                None if self.is_inside(address) => Who::Stranger,
-                None => Who::Others,
+                None => self.network_of(address).map_or(Who::Others, Who::Stranger),
             },
         }
     }

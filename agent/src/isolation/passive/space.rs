@@ -23,7 +23,7 @@ const REMEMBERED: u64 = 12;
 const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
 /// Ports the kernel gives to who asks for none (`net.ipv4.ip_local_port_range`).
-pub(super) const fn is_ephemeral(port: u16) -> bool {
+pub(in crate::isolation) const fn is_ephemeral(port: u16) -> bool {
     matches!(port, 32768..=60999)
 }
 

@@ -1,6 +1,6 @@
 //! One sweep over all namespaces, and the owner of everything that sweeps remember.
 
-use std::{collections::HashMap, net::SocketAddr, os::fd::OwnedFd, path::Path};
+use std::{collections::HashMap, net::SocketAddr, os::fd::OwnedFd, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
@@ -9,6 +9,7 @@ use super::{
     groups::{Groups, Proven, is_named, key},
     host_side::HostSide,
     ledger::{Ledger, Page, Seen},
+    owners::Owners,
     past::Past,
     picture::Picture,
     space::{FULL_EVERY, Looking, Space},
@@ -35,11 +36,16 @@ pub struct Around<'a> {
     pub ours: Ours<'a>,
 }
 
+/// How long nobody asks for another descriptor after one was of no use: a module may be loaded some day, and the files do as well.
+const SPARED: Duration = Duration::from_secs(600);
+
 /// Looks again and again, and remembers what it has seen: one owner, one sweep at a time. It blocks.
 #[derive(Debug, Default)]
 pub struct Sweeper {
     spaces: HashMap<Process, Space>,
     diags: HashMap<Process, Diag>,
+    /// Namespaces in which the kernel lists nothing over netlink (it has no `tcp_diag`), and when that was found out.
+    spared: HashMap<Process, Timestamp>,
     proven: Proven,
     past: Past,
     ledger: Ledger,
@@ -72,12 +78,15 @@ impl Sweeper {
         let living = self.proven.processes();
         self.diags.retain(|process, _| living.contains(process));
         self.spaces.retain(|process, _| living.contains(process));
+        let lately = |since: &Timestamp| now.duration_since(*since).unsigned_abs() < SPARED;
+        self.spared.retain(|process, since| living.contains(process) && lately(since));
     }
 
-    /// Processes whose namespaces the last sweep read from files, for which a descriptor would be quicker ([`Self::give`]).
+    /// Processes whose namespaces the last sweep read from files, for which a descriptor would be quicker ([`Self::give`]). Where one was of
+    /// no use nobody is asked for another for ten minutes.
     pub fn wanting(&self) -> Vec<Process> {
-        let mut wanting: Vec<Process> =
-            self.spaces.keys().filter(|process| !self.diags.contains_key(process)).copied().collect();
+        let is_wanting = |process: &&Process| !self.diags.contains_key(process) && !self.spared.contains_key(process);
+        let mut wanting: Vec<Process> = self.spaces.keys().filter(is_wanting).copied().collect();
         wanting.order();
         wanting
     }
@@ -107,7 +116,7 @@ impl Sweeper {
         let mut room = MAX_ALL_ROWS;
         groups.spaces.retain(|group| {
             let space = before.remove(&group.process).unwrap_or_default();
-            let looked = self.look(group.process, space, around.proc, room, &mut observed);
+            let looked = self.look(group.process, space, (around.proc, around.now), room, &mut observed);
             let reason = match &looked {
                 Ok(space) if space.over == 0 => None,
                 Ok(_) => Some(format!("more sockets than are looked at ({MAX_ROWS}, of all together {MAX_ALL_ROWS})")),
@@ -146,7 +155,7 @@ impl Sweeper {
         &mut self,
         process: Process,
         mut space: Space,
-        proc: &Path,
+        (proc, now): (&Path, Timestamp),
         room: usize,
         observed: &mut Observed,
     ) -> Result<Space, String> {
@@ -162,6 +171,7 @@ impl Sweeper {
         let look = space.look(how).map_err(|error| format!("read /proc/{}/net: {error}", process.pid))?;
         if look.diag_failed {
             self.diags.remove(&process);
+            self.spared.insert(process, now);
         }
         if look.read && !process.lives(proc) {
             return Err(format!("process {} ended meanwhile", process.pid));
@@ -176,7 +186,10 @@ impl Sweeper {
     fn attribute(&mut self, snapshot: &Snapshot, around: &Around<'_>, groups: &Groups<'_>, observed: &mut Observed) {
         let Self { spaces, past, host, ledger, port, .. } = self;
         let mut picture = Picture::new(snapshot, groups, &host.addresses, around.own, past, self.before);
-        let looked = groups.spaces.iter().filter_map(|group| Some(Seen { group, space: spaces.get(&group.process)? }));
+        let looked = groups.spaces.iter().filter_map(|group| {
+            let (space, owners) = (spaces.get(&group.process)?, Owners::new(around.proc, group));
+            Some(Seen { group, space, owners })
+        });
         let seen: Vec<Seen<'_, '_>> = looked.collect();
         picture.agent_on_host =
             Some(*port).filter(|port| *port != 0 && groups.spaces.iter().all(|group| !group.is_agent));
@@ -189,7 +202,11 @@ impl Sweeper {
             ours: around.ours,
         };
         ledger.enter(&page, observed);
-        for Seen { group, space } in &seen {
+        for Seen { group, space, owners } in &seen {
+            if owners.services().len() > 1 {
+                let shared = observed.shared.entry(key(group.owner).clone()).or_default();
+                shared.extend(owners.services().iter().map(|service| (*service).clone()));
+            }
             for container in group.members.iter().map(|(container, _)| *container).chain([group.owner]) {
                 observed.listeners.entry(key(container).clone()).or_default().extend(space.listeners());
             }

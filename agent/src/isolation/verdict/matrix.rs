@@ -48,7 +48,8 @@ pub(super) fn of(
             for (port, protocol) in ports {
                 let edge =
                     Edge { from: from.clone(), to: End::Service(target.clone()), port: *port, protocol: *protocol };
-                let Some(allowed) = look.wanted.allows(&edge) else { continue };
+                // Whether flows are judged does not depend on the port: of thousands of listeners that nobody judges one is asked about.
+                let Some(allowed) = look.wanted.allows(&edge) else { break };
                 if cells.len() >= super::MAX_CELLS {
                     return (cells, true);
                 }

@@ -18,6 +18,7 @@ mod neighbours;
 mod probed;
 mod report;
 mod seen;
+mod strangers;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wanted;
@@ -26,10 +27,10 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-pub use report::{Cell, Coverage, Finding, Link, Project, Report, State, Sweep};
+pub use report::{Cell, Coverage, Finding, Link, Newcomer, Project, Report, State, Sweep};
 pub use wanted::Wanted;
 
-use self::{merge::Known, missing::Patience, neighbours::Neighbours};
+use self::{merge::Known, missing::Patience, neighbours::Neighbours, strangers::Strangers};
 pub use super::active::Answer;
 use super::{
     Draft, Edge, End,
@@ -39,7 +40,7 @@ use super::{
 };
 use crate::{
     inventory::Snapshot,
-    model::ServiceKey,
+    model::{InOrder as _, ServiceKey},
     policy::{CLASSES, Class, Policy},
 };
 
@@ -57,6 +58,9 @@ pub const MAX_REASONS: usize = 100;
 
 /// Services whose attempts in vain are counted.
 const MAX_ATTEMPTING: usize = 2_000;
+
+/// How long the attempts of a service are known after its last one: what runs once a day goes on counting.
+pub const DENIED_KEPT: Duration = Duration::from_secs(25 * 3_600);
 
 /// Former addresses of containers which are remembered.
 const MAX_ADDRESSES: usize = 10_000;
@@ -94,25 +98,36 @@ pub struct Court {
     known: Known,
     patience: Patience,
     graph: Graph,
-    /// Attempts in vain, by project and service.
-    denied: BTreeMap<ServiceKey, u64>,
+    /// Attempts in vain, by project and service, and when the last of them was seen.
+    denied: BTreeMap<ServiceKey, (u64, Timestamp)>,
     /// Whose an address was last, and when. A peer that has not noticed keeps its half of a connection for long.
     addresses: BTreeMap<IpAddr, (ServiceKey, Timestamp)>,
+    strangers: Strangers,
     /// What sweeps have seen and attributed to nobody.
     left_out: LeftOut,
 }
 
 impl Default for Court {
     fn default() -> Self {
-        let (known, patience, denied, addresses, left_out) = Default::default();
-        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses, left_out }
+        let (known, patience, denied, addresses, strangers, left_out) = Default::default();
+        Self { known, patience, graph: Graph::new(REMEMBER), denied, addresses, strangers, left_out }
     }
 }
 
 impl Court {
     /// For whoever looks once: there is no second look at which somebody who is away could be back.
     pub fn for_one_look() -> Self {
-        Self { patience: Patience::none(), ..Self::default() }
+        Self { patience: Patience::none(), strangers: Strangers::at_once(), ..Self::default() }
+    }
+
+    /// Takes a picture down: whose every address is, before a sweep is held against it.
+    pub fn meet(&mut self, snapshot: &Snapshot, now: Timestamp) {
+        for entry in &snapshot.containers {
+            for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
+                self.addresses.insert(*address, (entry.container.identity.key.clone(), now));
+            }
+        }
+        keep_newest(&mut self.addresses, now, REMEMBER, MAX_ADDRESSES);
     }
 
     /// Takes a new sweep down, once: what is remembered of it outlives the next one.
@@ -130,27 +145,28 @@ impl Court {
                 }
             }
         }
+        self.strangers.saw(observed, now, |address| self.addresses.get(&address).map(|(service, _)| service));
         self.graph.note(observed, now);
         self.left_out.add(observed.left_out);
         for (edge, count) in &observed.attempts {
-            if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, edge) {
+            if !wanted.speaks_of(&edge.from.project) || !seen::is_denied(wanted, observed, edge) {
                 continue;
             }
-            if self.denied.len() < MAX_ATTEMPTING || self.denied.contains_key(&edge.from) {
-                let known = self.denied.entry(edge.from.clone()).or_default();
-                *known = known.saturating_add(*count);
-            }
+            let (known, last) = self.denied.entry(edge.from.clone()).or_insert((0, now));
+            (*known, *last) = (known.saturating_add(*count), now);
         }
+        keep_newest(&mut self.denied, now, DENIED_KEPT, MAX_ATTEMPTING);
     }
 
     /// Judges what there is. Two calls with the same looks differ in nothing but what time makes of them.
     pub fn judge(&mut self, look: &Look<'_>) -> Report {
         self.patience.follow(look.snapshot, look.now);
-        self.follow_addresses(look);
+        self.meet(look.snapshot, look.now);
         let neighbours = Neighbours::of(look.snapshot);
         let mut drafts: Vec<Draft> = look.fixed.drafts.iter().chain(look.excess).cloned().collect();
         if let Some(observed) = look.observed {
             seen::flows(look, observed, &mut drafts);
+            strangers::flows(look, observed, &mut drafts);
         }
         if let Some(probed) = look.probed {
             probed::reached(look, probed, &neighbours, &mut drafts);
@@ -168,6 +184,7 @@ impl Court {
             report.projects.values_mut().for_each(|project| project.truncated = true);
         }
         report.graph = self.links(look.now);
+        report.strangers = self.strangers.newcomers();
         report.left_out = self.left_out;
         report
     }
@@ -187,7 +204,7 @@ impl Court {
             project.edges = (!cells.is_empty()).then(|| matrix::tally(&cells));
             (project.matrix, project.truncated) = (cells, project.truncated || cut);
             let own = self.denied.iter().filter(|(service, _)| *service.project == *name);
-            project.denied = own.map(|(service, count)| (Arc::clone(&service.service), *count)).collect();
+            project.denied = own.map(|(service, (count, _))| (Arc::clone(&service.service), *count)).collect();
         }
         for project in report.projects.values_mut() {
             for class in isolation_classes() {
@@ -206,17 +223,16 @@ impl Court {
         };
         lately.map(link).collect()
     }
+}
 
-    fn follow_addresses(&mut self, look: &Look<'_>) {
-        for entry in &look.snapshot.containers {
-            for address in entry.container.networks.iter().flat_map(|attachment| &attachment.addresses) {
-                self.addresses.insert(*address, (entry.container.identity.key.clone(), look.now));
-            }
-        }
-        self.addresses.retain(|_, (_, last)| look.now.duration_since(*last).unsigned_abs() < REMEMBER);
-        while self.addresses.len() > MAX_ADDRESSES {
-            self.addresses.pop_first();
-        }
+/// Forgets what is older than `age`; of what is left and too much the oldest goes, at equal times the last in order.
+fn keep_newest<K: Ord + Clone, V>(known: &mut BTreeMap<K, (V, Timestamp)>, now: Timestamp, age: Duration, most: usize) {
+    known.retain(|_, (_, last)| now.duration_since(*last).unsigned_abs() < age);
+    let over = known.len().saturating_sub(most);
+    if over > 0 {
+        let mut by_age: Vec<(Timestamp, K)> = known.iter().map(|(key, (_, last))| (*last, key.clone())).collect();
+        by_age.order_by(|(a, one), (b, other)| a.cmp(b).then_with(|| other.cmp(one)));
+        by_age.iter().take(over).for_each(|(_, key)| drop(known.remove(key)));
     }
 }
 

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    isolation::{Edge, End, Evidence, Tier, passive::LeftOut},
+    isolation::{
+        Edge, End, Evidence, Tier,
+        passive::{LeftOut, Stranger},
+    },
     model::{Protocol, ServiceKey},
     policy::{self, Class, Exception, Severity},
 };
@@ -155,6 +158,19 @@ pub struct Link {
     pub connections: u64,
 }
 
+/// Somebody who has no name in the picture, and what he reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// From where to whom.
+    pub stranger: Stranger,
+    /// When it was first seen; not kept over a restart of the agent.
+    pub first: Timestamp,
+    /// When it was last seen.
+    pub last: Timestamp,
+    /// Connections since it was first seen, each once; those that left no trace are not among them.
+    pub connections: u64,
+}
+
 /// What is known of one project that has a say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
@@ -168,7 +184,7 @@ pub struct Project {
     pub matrix: Vec<Cell>,
     /// How many there are: allowed and denied by [`State::ALL`]. `None` where flows are not judged.
     pub edges: Option<[[u64; 5]; 2]>,
-    /// Attempts at what is not allowed, by service, since the agent started.
+    /// Attempts at what is not allowed, by service, since the first of them that is not yet forgotten ([`super::DENIED_KEPT`]).
     pub denied: BTreeMap<Arc<str>, u64>,
     /// More findings than [`super::MAX_FINDINGS`], or more edges than [`super::MAX_CELLS`]: not all are listed.
     pub truncated: bool,
@@ -205,6 +221,8 @@ pub struct Report {
     pub projects: BTreeMap<Arc<str>, Project>,
     /// Connections seen within [`super::REMEMBER`].
     pub graph: Vec<Link>,
+    /// The same from addresses of nobody.
+    pub strangers: Vec<Newcomer>,
     /// What sweeps have seen since the start and attributed to nobody: what is not found among it nobody has looked for.
     pub left_out: LeftOut,
     /// The newest look of each tier.

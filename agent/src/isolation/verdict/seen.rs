@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{Look, wanted::Wanted};
 use crate::{
-    isolation::{Draft, Edge, End, Tier, passive::Observed},
+    isolation::{
+        Draft, Edge, End, Tier,
+        passive::{Observed, OneOf},
+    },
     model::ServiceKey,
     policy::Class,
 };
@@ -12,26 +15,65 @@ use crate::{
 /// What is not allowed of the connections that were seen.
 pub(super) fn flows(look: &Look<'_>, observed: &Observed, drafts: &mut Vec<Draft>) {
     for edge in observed.flows.keys() {
-        if let Some((class, subject)) = against(look.wanted, edge) {
-            let message = match class {
+        if let Some((class, subject)) = against(look.wanted, observed, edge) {
+            let mut message = match class {
                 Class::Egress => format!("a connection to {} was seen; egress does not list it", subject),
                 Class::HostReach => {
                     format!("a connection to port {subject} of the host was seen; host.reach does not list it")
                 }
                 _ => format!("a connection to {} was seen; no flow names it", whom(edge)),
             };
+            message.extend(one_of(observed, edge));
             drafts.push(draft(class, edge, subject, message, Tier::Passive));
         }
     }
 }
 
 /// Whether an attempt is one at what is not allowed.
-pub(super) fn is_denied(wanted: &dyn Wanted, edge: &Edge) -> bool {
-    against(wanted, edge).is_some()
+pub(super) fn is_denied(wanted: &dyn Wanted, observed: &Observed, edge: &Edge) -> bool {
+    against(wanted, observed, edge).is_some()
 }
 
-/// What an edge breaks, and the subject; `None` where it is allowed, or nobody has a say.
-fn against(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
+/// Who may be meant by an end that stands for all in its namespace.
+fn meant<'o>(observed: &'o Observed, service: &'o ServiceKey, is_one_of: bool) -> Vec<&'o ServiceKey> {
+    let shared = observed.shared.get(service).filter(|_| is_one_of);
+    shared.map_or_else(|| vec![service], |shared| shared.iter().collect())
+}
+
+/// The same in words, where somebody shares a namespace with an end and nothing tells which of them it is.
+fn one_of(observed: &Observed, edge: &Edge) -> Option<String> {
+    let OneOf { from, to } = *observed.one_of.get(edge)?;
+    let names = |service: &ServiceKey| {
+        let names = meant(observed, service, true).into_iter().map(|service| name(&edge.from, service));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let begins = from.then(|| format!("; one of {} began it", names(&edge.from)));
+    let target = match &edge.to {
+        End::Service(target) if to => Some(format!("; one of {} was asked", names(target))),
+        _ => None,
+    };
+    Some(begins.into_iter().chain(target).collect::<String>() + ", which share a network namespace")
+}
+
+/// What an edge breaks, and the subject; `None` where it is allowed, or nobody has a say. Where one of several is meant it is allowed as soon as
+/// it would be of any of them.
+fn against(wanted: &dyn Wanted, observed: &Observed, edge: &Edge) -> Option<(Class, String)> {
+    let Some(one_of) = observed.one_of.get(edge) else { return of_one(wanted, edge) };
+    let targets: Vec<End> = match &edge.to {
+        End::Service(target) => {
+            meant(observed, target, one_of.to).into_iter().map(|target| End::Service(target.clone())).collect()
+        }
+        end => vec![end.clone()],
+    };
+    for from in meant(observed, &edge.from, one_of.from) {
+        for to in &targets {
+            of_one(wanted, &Edge { from: from.clone(), to: to.clone(), ..edge.clone() })?;
+        }
+    }
+    of_one(wanted, edge)
+}
+
+fn of_one(wanted: &dyn Wanted, edge: &Edge) -> Option<(Class, String)> {
     let Edge { from, to, port, protocol } = edge;
     match to {
         End::Agent => None,

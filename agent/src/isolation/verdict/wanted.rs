@@ -22,6 +22,10 @@ pub trait Wanted {
     /// target says anything of flows. True as well for a port which the policy has published, because that is meant for everybody.
     fn allows(&self, edge: &Edge) -> Option<bool>;
 
+    /// Whether whoever comes may use a port of a service, because the policy has published it; `None` where the service's project says nothing
+    /// of flows.
+    fn admits_anybody(&self, to: &ServiceKey, port: u16, protocol: Protocol) -> Option<bool>;
+
     /// Edges that flows name, with names of services instead of patterns.
     fn allowed(&self) -> Vec<Edge>;
 
@@ -58,6 +62,10 @@ impl Wanted for Intent {
 
     fn allows(&self, edge: &Edge) -> Option<bool> {
         Self::allows(self, edge)
+    }
+
+    fn admits_anybody(&self, to: &ServiceKey, port: u16, protocol: Protocol) -> Option<bool> {
+        Self::admits_anybody(self, to, port, protocol)
     }
 
     fn allowed(&self) -> Vec<Edge> {

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::{
     super::{
-        Draft, Intent, Tier,
+        Intent, Tier,
         active::Probed,
         events,
         fixed::{self, Judged},
@@ -47,8 +47,8 @@ pub(super) struct Watch {
     of: Option<(Arc<Policy>, u64)>,
     snapshot: Arc<Snapshot>,
     fixed: Judged,
-    /// Neighbours without a flow, by which picture and sweep.
-    excess: Vec<Draft>,
+    /// Neighbours without a flow.
+    excess: Judged,
     observed: Option<Arc<Observed>>,
     probed: Option<Probed>,
     /// What a second round has to agree with.
@@ -66,7 +66,7 @@ impl Watch {
         let Parts { reader, policy, own, eyes, hands } = parts;
         let settings = isolation.settings();
         let (court, intent, of, fixed, observed, probed, sweeps, probes, sweeping, probing, said) = Default::default();
-        let excess = Vec::new();
+        let excess = Judged::default();
         let snapshot = reader.load();
         Self {
             isolation,
@@ -217,6 +217,7 @@ impl Watch {
             self.let_go();
             return;
         }
+        self.court.meet(&self.reader.load(), now);
         self.court.saw(&*self.intent, &mut observed, now);
         let same = self.observed.as_ref().is_some_and(|known| known.listeners == observed.listeners);
         self.observed = Some(Arc::new(observed));
@@ -254,11 +255,14 @@ impl Watch {
             wanted: &*self.intent,
             snapshot: &self.snapshot,
             fixed: &self.fixed,
-            excess: &self.excess,
+            excess: &self.excess.drafts,
             observed: self.observed.as_deref(),
             probed: self.probed.as_ref(),
             now: Timestamp::now(),
         });
+        if self.excess.left_out > 0 {
+            report.projects.values_mut().for_each(|project| project.truncated = true);
+        }
         (report.sweeps, report.probes) = (self.sweeps.clone(), self.probes);
         report.idle = self.idle();
         self.say(&report.idle);

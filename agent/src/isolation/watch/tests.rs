@@ -10,11 +10,12 @@ use crate::{
     isolation::{
         Tier,
         active::Answer,
+        reach::tests::{container, network},
         settings::Enabled,
         verdict::Report,
-        verdict::tests::{at, edge, picture, sweep as seen},
+        verdict::tests::{at, edge, key, picture, sweep as seen},
     },
-    policy::RootFiles,
+    policy::{Layer, Policy, Project, RootFiles, examples},
 };
 
 /// How often it was looked, and what was to be seen.
@@ -158,4 +159,90 @@ async fn eyes_that_fail_are_not_used_again_and_the_others_go_on() {
     let rounds = scene.script.rounds.load(Ordering::SeqCst);
     scene.until("rounds", |_| scene.script.rounds.load(Ordering::SeqCst) > rounds + 1).await;
     scene.end().await;
+}
+
+/// One network with so many services on it, each of which listens on a thousand ports that no flow names.
+struct Crowd {
+    judge: std::thread::ThreadId,
+    judged_beside: Arc<AtomicUsize>,
+}
+
+const SERVICES: usize = 48;
+
+impl Crowd {
+    fn observed() -> Observed {
+        let ports = || (1..=1_000).map(|port| (crate::model::Protocol::Tcp, port)).collect();
+        let mut observed = seen([]);
+        observed.listeners = (0..SERVICES).map(|at| (key(&format!("s{at:02}")), ports())).collect();
+        observed
+    }
+
+    fn picture() -> Snapshot {
+        let networks = [network("shop_front of=shop")];
+        let service = |at: usize| container("shop", &format!("s{at:02}"), "shop_front", &networks, at as u8 + 2);
+        let mut picture = examples::snapshot((0..SERVICES).map(service).collect());
+        picture.networks = networks.to_vec();
+        picture.engine.ready_since = Some(at(0));
+        picture
+    }
+
+    fn policy() -> Policy {
+        let base = Layer { flows: Some(Vec::new()), ..Layer::default() };
+        let project = Project { name: "shop".into(), base, ..Project::default() };
+        Policy { projects: vec![Arc::new(project)], ..Policy::default() }
+    }
+}
+
+impl Eyes for Crowd {
+    fn sweep(&mut self, _snapshot: &Snapshot, _now: Timestamp) -> Observed {
+        Self::observed()
+    }
+
+    fn note(&mut self, _snapshot: &Snapshot, _now: Timestamp) {
+        let beside = std::thread::current().id() != self.judge;
+        self.judged_beside.fetch_add(usize::from(beside), Ordering::SeqCst);
+    }
+}
+
+/// A runtime of one thread, as small as it gets: whatever judges on it keeps everybody else waiting.
+#[tokio::test]
+async fn thousands_of_listeners_are_judged_beside_the_runtime_and_within_bounds() {
+    let picture = Crowd::picture();
+    let began = std::time::Instant::now();
+    let intent = Intent::resolve(&Crowd::policy(), &picture);
+    let direct = super::super::fixed::excess(&intent, &picture, &Crowd::observed().listeners);
+    let cost = began.elapsed();
+    assert_eq!((direct.drafts.len(), direct.left_out), (SERVICES * (SERVICES - 1), 0), "each pair once");
+    assert!(direct.drafts[0].message.contains("8/tcp and 56 more"), "64 of a thousand: {}", direct.drafts[0].message);
+
+    let (reader, shutdown, beside) = (Reader::new(), CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    reader.publish(picture);
+    let eyes = Crowd { judge: std::thread::current().id(), judged_beside: Arc::clone(&beside) };
+    let parts = Parts {
+        reader,
+        policy: policy::Board::new(Arc::new(Crowd::policy()), RootFiles::default(), Default::default()),
+        own: None,
+        eyes: Ok(Box::new(eyes)),
+        hands: Err("none".to_owned()),
+    };
+    let isolation = Isolation::new(Settings { active: false, ..settings() });
+    let task = tokio::spawn(isolation.clone().run(parts, shutdown.clone()));
+    isolation.ring();
+    let (mut longest, mut last) = (Duration::ZERO, std::time::Instant::now());
+    let report = loop {
+        let report = isolation.board().report();
+        let counted = report.projects.get("shop").map_or(0, |shop| shop.counts[&policy::Class::ExcessReachability]);
+        if counted > 0 {
+            break report;
+        }
+        assert!(began.elapsed() < Duration::from_secs(300), "nothing comes of it");
+        sleep(Duration::from_millis(1)).await;
+        longest = longest.max(last.elapsed());
+        last = std::time::Instant::now();
+    };
+    assert!(report.projects["shop"].truncated, "more findings than are kept are counted and cut");
+    assert!(beside.load(Ordering::SeqCst) > 0, "pictures are judged on another thread");
+    assert!(longest < cost, "the runtime stood still for {longest:?} of {cost:?}");
+    shutdown.cancel();
+    task.await.unwrap();
 }

@@ -92,13 +92,20 @@ fn db() -> Container {
 struct Asking {
     allowed: bool,
     host_ports: Vec<u16>,
+    host_listeners: bool,
     observed: Observed,
     verdict: fn(&Edge) -> Option<bool>,
 }
 
 /// Everything is denied.
 fn asking() -> Asking {
-    Asking { allowed: false, host_ports: Vec::new(), observed: Observed::default(), verdict: |_| Some(false) }
+    Asking {
+        allowed: false,
+        host_ports: Vec::new(),
+        host_listeners: false,
+        observed: Observed::default(),
+        verdict: |_| Some(false),
+    }
 }
 
 impl Asking {
@@ -107,6 +114,7 @@ impl Asking {
             snapshot,
             observed: Some(&self.observed),
             host_ports: &self.host_ports,
+            host_listeners: self.host_listeners,
             allowed: self.allowed,
             ask_name: true,
             speaks: &|key| &*key.project == "shop",

@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{inventory::EngineStatus, isolation::active::plan::addresses, model::EngineInfo};
+use crate::{
+    inventory::EngineStatus,
+    isolation::active::plan::addresses,
+    model::{EngineInfo, IntoTree as _},
+};
 
 #[test]
 fn every_address_of_a_target_is_asked_for_itself() {
@@ -72,6 +76,18 @@ fn the_host_is_asked_through_gateways_unless_somebody_else_is_behind_the_port() 
         ["db -> the host:22 at 172.21.0.1:22 Always", "db -> the host:22 at [fd21::1]:22 Always"].map(str::to_owned);
     let mut picture = two_networks(web(), db());
     assert_eq!(of_host(&wanted, &picture), both);
+
+    // What the host is seen to listen on, where nobody has named ports of his own.
+    let heard = [(Protocol::Tcp, 3000), (Protocol::Udp, 53), (Protocol::Tcp, 40_000)];
+    let heard = Observed { host_listeners: heard.into(), ..Observed::default() };
+    let deaf = Asking { observed: heard, ..wanted.clone() };
+    assert_eq!(of_host(&deaf, &picture), both);
+    let hears = Asking { host_listeners: true, ..deaf };
+    assert_eq!(of_host(&hears, &picture).len(), 4);
+    assert_eq!(of_host(&hears, &picture)[2], "db -> the host:3000 at 172.21.0.1:3000 Always");
+    let crowd = (1..=1_000).map(|port| (Protocol::Tcp, port)).into_set();
+    let crowded = Asking { observed: Observed { host_listeners: crowd, ..Observed::default() }, ..hears };
+    assert_eq!(of_host(&crowded, &picture).len(), 2 * 64, "at two gateways");
 
     let shadowed = two_networks(publishing(web(), "0.0.0.0", 21), db());
     assert_eq!(of_host(&wanted, &shadowed), [""; 0], "22 on the host is 21 of web");

@@ -86,7 +86,7 @@ fn neighbours_without_a_flow_are_counted_once() {
         (key("shop/api"), listens(&[80, 9, 10])),
         (key("shop/proxy"), listens(&[8080])),
     ];
-    let drafts = excess(&intent, &picture, &listeners.into());
+    let drafts = excess(&intent, &picture, &listeners.into()).drafts;
     let found: Vec<_> =
         drafts.iter().map(|draft| (draft.service.service.to_string(), draft.subject.to_string())).collect();
     let pairs = [("api", "proxy"), ("db", "api"), ("proxy", "api"), ("spy", "api"), ("spy", "db")];
@@ -100,7 +100,7 @@ fn neighbours_without_a_flow_are_counted_once() {
         scene.network(name).options.icc = Some(false);
     }
     let (intent, picture) = scene.intent();
-    assert_eq!(excess(&intent, &picture, &[(key("shop/db"), listens(&[5432]))].into()), [], "nobody can");
+    assert_eq!(excess(&intent, &picture, &[(key("shop/db"), listens(&[5432]))].into()).drafts, [], "nobody can");
 }
 
 #[test]

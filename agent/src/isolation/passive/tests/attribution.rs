@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{
-    super::{MAX_EDGES, MAX_LOOSE, Sweeper},
+    super::{Count, MAX_EDGES, MAX_LOOSE, MAX_STRANGERS, Observed, OneOf, Stranger, Sweeper},
     world::*,
 };
 use crate::{
@@ -180,10 +180,132 @@ fn who_shares_a_namespace_is_its_owner_with_the_same_ports() {
     world.sockets(101, &[listen(8080), tcp(THERE, "172.18.0.3:40001", "172.18.0.4:5432")]);
     let seen = world.sweep();
     assert_eq!(words(&seen.flows), ["shop/web -> shop/db:5432 x1"]);
+    let (edge, both) = (seen.flows.keys().next().unwrap(), BTreeSet::from([service("sidecar"), service("web")]));
+    assert_eq!(seen.one_of.get(edge), Some(&OneOf { from: true, to: false }), "nothing tells the two apart");
+    assert_eq!(seen.shared.get(&service("web")), Some(&both));
     assert_eq!(seen.read + seen.unchanged, 2, "one read for each namespace");
     let ports = Some(&BTreeSet::from([(Protocol::Tcp, 8080)]));
     assert_eq!((seen.listeners.get(&service("web")), seen.listeners.get(&service("sidecar"))), (ports, ports));
     assert!(seen.seen.contains(&service("sidecar")));
+}
+
+/// `proxy`, whose workers are of another user than itself, with `app` in its namespace.
+fn sharing() -> World {
+    let mut world = World::new();
+    world.runs("proxy", 101, &[WEB]);
+    world.runs("app", 104, &[]);
+    world.runs("db", 102, &[DB]);
+    world.change("app", |container| container.network_mode = NetworkMode::Container("proxy".into()));
+    world.share(101, 104);
+    world.users(101, 0, 33);
+    world.users(104, 1_000, 1_000);
+    world
+}
+
+#[test]
+fn in_a_shared_namespace_the_user_of_a_socket_tells_whose_it_is() {
+    let mut world = sharing();
+    world.users = [(40001, 1_000), (40002, 33), (40003, 4_711), (8080, 1_000), (80, 0)].into();
+    let rows = [
+        listen(80),
+        listen(8080),
+        tcp(THERE, "172.18.0.3:40001", "172.18.0.4:5432"),
+        tcp(THERE, "172.18.0.3:40002", "172.18.0.4:5433"),
+        tcp(THERE, "172.18.0.3:40003", "172.18.0.4:5434"),
+        tcp(TIME_WAIT, "172.18.0.3:40004", "172.18.0.4:5435"),
+    ];
+    world.sockets(101, &rows);
+    world.sockets(
+        102,
+        &[tcp(THERE, "172.18.0.4:50001", "172.18.0.3:8080"), tcp(THERE, "172.18.0.4:50002", "172.18.0.3:80")],
+    );
+    let seen = world.sweep();
+    let expected = [
+        "shop/app -> shop/db:5432 x1",
+        "shop/db -> shop/app:8080 x1",
+        "shop/db -> shop/proxy:80 x1",
+        "shop/proxy -> shop/db:5433 x1",
+        "shop/proxy -> shop/db:5434 x1",
+        "shop/proxy -> shop/db:5435 x1",
+    ];
+    assert_eq!(words(&seen.flows), expected);
+    let vague: Vec<u16> = seen.one_of.keys().map(|edge| edge.port).collect();
+    assert_eq!(vague, [5434, 5435], "a user nobody has, and a socket that nobody holds any more");
+    // What was told at first sight stands, and one that is told says it of all of its kind.
+    world.users.insert(40005, 0);
+    world.sockets(
+        101,
+        &[
+            tcp(TIME_WAIT, "172.18.0.3:40001", "172.18.0.4:5432"),
+            tcp(THERE, "172.18.0.3:40005", "172.18.0.4:5435"),
+            tcp(THERE, "172.18.0.3:40003", "172.18.0.4:5434"),
+        ],
+    );
+    let seen = world.sweep();
+    assert_eq!(words(&seen.flows), [expected[0], expected[1], expected[2], expected[4], expected[5]]);
+    assert_eq!(seen.one_of.keys().map(|edge| edge.port).collect::<Vec<_>>(), [5434]);
+}
+
+#[test]
+fn who_has_the_namespace_for_himself_is_himself() {
+    let mut world = sharing();
+    world.sweep();
+    // The owner has gone, and whoever joined it is still in there.
+    world.remove("proxy");
+    world.share(101, 104);
+    world.sockets(101, &[tcp(THERE, "172.18.0.3:40001", "172.18.0.4:5432")]);
+    let seen = world.sweep();
+    assert_eq!(words(&seen.flows), ["shop/app -> shop/db:5432 x1"]);
+    assert!(seen.one_of.is_empty() && seen.shared.is_empty());
+}
+
+#[test]
+fn whoever_comes_from_an_address_of_nobody_is_told_by_it_and_its_network() {
+    let mut world = pair();
+    let taken = |client: &str| tcp(THERE, "172.18.0.4:5432", client);
+    world.sockets(
+        102,
+        &[
+            listen(5432),
+            taken("172.18.0.99:40001"),
+            taken("172.18.0.99:40002"),
+            taken("172.19.0.98:40001"),
+            tcp(TIME_WAIT, "172.18.0.4:5432", "172.18.0.97:40001"),
+            // The world outside and the host come in by a published port.
+            taken("203.0.113.9:40001"),
+            taken("172.18.0.1:40001"),
+        ],
+    );
+    let told = |seen: &Observed| {
+        let line = |(who, count): (&Stranger, &Count)| {
+            format!(
+                "{} on {} -> {}:{} x{}, {} new",
+                who.address, who.network, who.to.service, who.port, count.seen, count.fresh
+            )
+        };
+        seen.strangers.iter().map(line).collect::<Vec<_>>()
+    };
+    let seen = world.sweep();
+    let expected = [
+        "172.19.0.98 on back -> db:5432 x1, 1 new",
+        "172.18.0.97 on front -> db:5432 x1, 1 new",
+        "172.18.0.99 on front -> db:5432 x2, 2 new",
+    ];
+    assert_eq!((told(&seen), seen.left_out.strangers), (expected.map(str::to_owned).to_vec(), 0));
+    assert!(seen.flows.is_empty());
+    let seen = world.sweep();
+    let expected = ["172.19.0.98 on back -> db:5432 x1, 0 new", "172.18.0.99 on front -> db:5432 x2, 0 new"];
+    assert_eq!(told(&seen), expected, "who has ended was told");
+    let crowd = (0..300).map(|at: u16| taken(&format!("172.18.{}.{}:40001", 1 + at / 200, 1 + at % 200)));
+    let rows: Vec<_> = [listen(5432)].into_iter().chain(crowd).collect();
+    world.sockets(102, &rows);
+    let seen = world.sweep();
+    assert_eq!(seen.strangers.len() as u64 + seen.left_out.strangers, 300);
+    assert!(seen.strangers.len() <= MAX_STRANGERS, "{}", seen.strangers.len());
+    world.own = Some("db".into());
+    assert!(world.sweep().strangers.len() <= MAX_STRANGERS);
+    world.sockets(102, &[listen(5432), taken("172.18.0.99:40009")]);
+    assert!(world.sweep().strangers.is_empty(), "whoever reads the agent's page is none");
 }
 
 #[test]
@@ -206,7 +328,9 @@ fn an_agent_on_the_hosts_network_is_found_by_its_port() {
     world.sockets(1, &[listen(9477), listen(22)]);
     let client = [tcp(THERE, "172.18.0.3:40001", "172.18.0.1:9477"), tcp(THERE, "172.18.0.3:40002", "172.18.0.1:22")];
     world.sockets(101, &client);
-    assert_eq!(world.flows(), ["shop/web -> the host:22 x1", "shop/web -> the agent:9477 x1"]);
+    let seen = world.sweep();
+    assert_eq!(words(&seen.flows), ["shop/web -> the host:22 x1", "shop/web -> the agent:9477 x1"]);
+    assert_eq!(seen.host_listeners, BTreeSet::from([(Protocol::Tcp, 22)]), "nobody has to be kept from the agent");
     world.runs("agent", 103, &["172.18.0.7"]);
     world.own = Some("agent".into());
     world.sockets(101, &[tcp(THERE, "172.18.0.3:40003", "172.18.0.1:9477")]);

@@ -198,6 +198,12 @@ fn descriptors_go_with_the_container() {
     world.sockets(101, &[tcp(THERE, "172.18.0.3:40001", "203.0.113.1:443")]);
     assert_eq!(world.flows(), ["shop/web -> 203.0.113.1:443 x1"]);
     assert_eq!(world.sweeper.descriptors(), 0, "it was of no use");
+    for _ in 0..59 {
+        assert_eq!(world.sweeper.wanting(), [], "and another would be of none either");
+        world.sweep();
+    }
+    world.sweep();
+    assert_eq!(world.sweeper.wanting().len(), 1, "after a while it is tried again");
 }
 
 #[test]

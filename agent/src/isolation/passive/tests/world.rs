@@ -38,6 +38,8 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) own: Option<String>,
     pub(super) ours: Vec<SocketAddr>,
+    /// Users of sockets by their own port; root of all others.
+    pub(super) users: BTreeMap<u16, u32>,
     changes: u64,
 }
 
@@ -55,6 +57,7 @@ impl World {
             now: Timestamp::from_second(1_900_000_000).unwrap(),
             own: None,
             ours: Vec::new(),
+            users: BTreeMap::new(),
             changes: 0,
         };
         this.write("2/comm", "kthreadd\n");
@@ -116,6 +119,16 @@ impl World {
         std::os::unix::fs::symlink(self.folder.path().join(format!("{pid}/net")), net).unwrap();
     }
 
+    /// The users of a process and of its child, which has the next number but a thousand.
+    pub(super) fn users(&self, pid: u32, own: u32, child: u32) {
+        let status = |uid: u32| format!("Name:\tapp\nUid:\t0\t0\t0\t{uid}\nGid:\t0\t0\t0\t0\n");
+        let young = pid + 1_000;
+        self.write(&format!("{pid}/status"), &status(own));
+        self.write(&format!("{young}/status"), &status(child));
+        self.write(&format!("{pid}/task/{pid}/children"), &format!("{young} "));
+        self.write(&format!("{young}/task/{young}/children"), "");
+    }
+
     /// Another process has the number from now on.
     pub(super) fn reuse(&self, pid: u32) {
         self.write(&format!("{pid}/stat"), &stat(pid, 1));
@@ -133,9 +146,12 @@ impl World {
         let mut tables: BTreeMap<&str, String> =
             ["tcp", "tcp6", "udp", "udp6"].map(|table| (table, "  sl  local_address\n".to_owned())).into();
         for (number, (table, state, local, remote, retransmits)) in rows.iter().enumerate() {
+            let user = self.users.get(&local.parse::<SocketAddr>().unwrap().port()).copied().unwrap_or_default();
             let [local, remote] = [local, remote].map(|at| printed(table, at.parse().unwrap()));
+            // Whoever only waits for the end is held by nobody.
+            let (user, inode) = if *state == TIME_WAIT { (0, 0) } else { (user, 1_000 + number) };
             let row = format!(
-                "{number:4}: {local} {remote} {state:02X} 00000000:00000000 00:00000000 {retransmits:08X}     0        0 1\n"
+                "{number:4}: {local} {remote} {state:02X} 00000000:00000000 00:00000000 {retransmits:08X} {user:5}        0 {inode} 1 0\n"
             );
             tables.get_mut(table).unwrap().push_str(&row);
         }
