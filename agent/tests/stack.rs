@@ -2,6 +2,9 @@
 //!
 //! Promised: every target is up, every rule of `alerts/` is loaded and sound, samples are kept long enough for objectives of 30 days, the stack
 //! itself gives no cause for an alert, and what fires reaches the webhooks.
+//!
+//! No Grafana can be had here. In its place stands a web server that runs as Grafana would: what is mounted is there for it to read, and no more
+//! than that is known.
 
 #![expect(
     clippy::indexing_slicing,
@@ -27,9 +30,16 @@ use support::{
     wire,
 };
 
-const IMAGES: &[&str] = &["spyhop:test", "spyhop-lab/prometheus:1", "spyhop-lab/alertmanager:1"];
+const IMAGES: &[&str] =
+    &["spyhop:test", "spyhop-lab/prometheus:1", "spyhop-lab/alertmanager:1", "spyhop-lab/services:1"];
 /// Names of rules which fire when all is well.
 const ALWAYS: &str = "SpyhopWatchdog";
+
+/// Answers the health check of the file; its folder is the one that Grafana keeps its database in.
+const STANDS_FOR_GRAFANA: &str = "services:
+  grafana:
+    command: [sh, -c, 'mkdir -p /tmp/www/api && echo ok >/tmp/www/api/health && exec httpd -f -p 3000 -h /tmp/www']
+";
 
 /// The stack with images built here, ports of its own and a policy which knows them.
 struct Stack {
@@ -48,7 +58,8 @@ impl Stack {
         let policy = fs::read_to_string(compose::file("stack/policy/policy.yml")).expect("the stack's policy");
         let mut policy = policy.replace("  spyhop:\n    services", &format!("  {}:\n    services", composed.project));
         policy = policy.replace("project: spyhop", &format!("project: {}", composed.project));
-        let ports = [("SPYHOP_PORT", 9477), ("PROMETHEUS_PORT", 9090), ("ALERTMANAGER_PORT", 9093)];
+        let ports =
+            [("SPYHOP_PORT", 9477), ("PROMETHEUS_PORT", 9090), ("ALERTMANAGER_PORT", 9093), ("GRAFANA_PORT", 3000)];
         let ports = ports.map(|(variable, usual)| {
             let port = free_port();
             policy = policy.replace(&format!("127.0.0.1:{usual}"), &format!("127.0.0.1:{port}"));
@@ -64,12 +75,16 @@ impl Stack {
         let network = composed.project.clone();
         composed.set("SPYHOP_POLICY", &format!("{folder}/policy")).set("ALERT_URLS", &format!("{folder}/urls"));
         composed.set("DOCKER_GID", &group).set("SPYHOP_NETWORK", &network).set("SPYHOP_IMAGE", IMAGES[0]);
-        composed.set("PROMETHEUS_IMAGE", IMAGES[1]).set("ALERTMANAGER_IMAGE", IMAGES[2]);
+        composed
+            .set("PROMETHEUS_IMAGE", IMAGES[1])
+            .set("ALERTMANAGER_IMAGE", IMAGES[2])
+            .set("GRAFANA_IMAGE", IMAGES[3]);
         // Other containers of this machine are none of this test's business.
         let include = format!(
             "services: {{ spyhop: {{ environment: {{ SPYHOP__CONTAINERS__INCLUDE: 'project={network}' }} }} }}\n"
         );
         composed.overlay(&include);
+        composed.overlay(STANDS_FOR_GRAFANA);
         composed.up();
         Some(Self { composed, docker, prometheus: ports[1], alertmanager: ports[2] })
     }
@@ -158,6 +173,32 @@ fn the_stack_starts_scrapes_and_has_nothing_to_complain_of() {
         let host = &inspect["HostConfig"];
         assert_eq!((&host["ReadonlyRootfs"], &host["CapDrop"][0]), (&true.into(), &"ALL".into()), "{service}");
         assert!(inspect["Config"]["User"].as_str().is_some_and(|user| user.starts_with("65534")), "{service}");
+    }
+    what_grafana_reads(&stack);
+}
+
+/// Everything that is mounted for Grafana, as the user it runs as reads it.
+fn what_grafana_reads(stack: &Stack) {
+    let inspect = stack.composed.inspect("grafana");
+    let host = &inspect["HostConfig"];
+    assert_eq!((&host["ReadonlyRootfs"], &host["CapDrop"][0]), (&true.into(), &"ALL".into()));
+    assert_eq!(inspect["Config"]["User"], "472:0");
+    let read = |path: &str| stack.composed.run(&["exec", "-T", "grafana", "cat", path]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for file in ["datasources/spyhop.yml", "dashboards/spyhop.yml"] {
+        let here =
+            fs::read_to_string(root.join("compose/stack/grafana/provisioning").join(file)).expect("provisioning");
+        assert_eq!(read(&format!("/etc/grafana/provisioning/{file}")), here.trim(), "{file}");
+    }
+    let boards = stack.composed.run(&["exec", "-T", "grafana", "ls", "/etc/grafana/dashboards"]);
+    let boards: BTreeSet<&str> = boards.lines().filter(|name| name.ends_with(".json")).collect();
+    let here = fs::read_dir(root.join("dashboards")).expect("dashboards/").flatten();
+    let here: Vec<String> = here.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    assert!(here.len() > 5);
+    assert_eq!(boards, here.iter().map(String::as_str).filter(|name| name.ends_with(".json")).collect());
+    for board in boards {
+        let text = read(&format!("/etc/grafana/dashboards/{board}"));
+        assert!(serde_json::from_str::<Value>(&text).is_ok_and(|board| board["uid"].is_string()), "{board}");
     }
 }
 

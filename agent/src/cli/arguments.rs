@@ -12,8 +12,8 @@ use self::help::{
     RUN_HELP, STATUS_HELP,
 };
 pub(super) use self::render::{
-    CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderK8sArguments,
-    RenderPrometheusArguments,
+    CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderDashboardsArguments,
+    RenderGrafanaArguments, RenderK8sArguments, RenderPrometheusArguments,
 };
 use super::{Exit, complain};
 use crate::config::{self, Config, Environment, Flag, Sources};
@@ -42,7 +42,7 @@ pub(super) enum Command {
     /// Write a policy from what runs now
     #[command(after_help = INIT_HELP)]
     Init(InitArguments),
-    /// Write rules and configuration for Prometheus, or network policies for Kubernetes, from the policy
+    /// Write rules and configuration for Prometheus, dashboards for Grafana, or network policies for Kubernetes, from the policy
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Render(RenderCommandArguments),
     /// Check or print the configuration

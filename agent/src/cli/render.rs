@@ -1,23 +1,34 @@
-//! `spyhop render alerts|prometheus|k8s`: files for Prometheus and Kubernetes from the policy. Nothing is asked of the engine.
+//! `spyhop render alerts|dashboards|prometheus|grafana|k8s`: files for Prometheus, Grafana and Kubernetes from the policy. Nothing is asked of the engine.
 
 use std::{fs, io, path::Path};
 
 use super::{
     Exit, answer,
     arguments::{
-        CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderK8sArguments,
-        RenderPrometheusArguments,
+        CompatNames, RenderAlertsArguments, RenderCommand, RenderCommandArguments, RenderDashboardsArguments,
+        RenderGrafanaArguments, RenderK8sArguments, RenderPrometheusArguments,
     },
     complain, fail,
 };
-use crate::render::{self, Compat, Options, Rendered, Scrape};
+use crate::render::{self, Compat, Options, Rendered, Scrape, grafana::Sources};
 
 pub(super) fn run(arguments: RenderCommandArguments) -> Exit {
     match arguments.command {
         RenderCommand::Alerts(arguments) => alerts(arguments),
+        RenderCommand::Dashboards(arguments) => dashboards(arguments),
         RenderCommand::Prometheus(arguments) => prometheus(arguments),
+        RenderCommand::Grafana(arguments) => grafana(arguments),
         RenderCommand::K8s(arguments) => k8s(arguments),
     }
+}
+
+fn dashboards(arguments: RenderDashboardsArguments) -> Exit {
+    let RenderDashboardsArguments { out, config } = arguments;
+    let (config, _) = match config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    deliver(&render::dashboards::dashboards(&config.policy), out.as_deref())
 }
 
 fn k8s(arguments: RenderK8sArguments) -> Exit {
@@ -36,6 +47,13 @@ fn k8s(arguments: RenderK8sArguments) -> Exit {
         return fail("no project of the policy says anything of networks, flows or egress");
     }
     deliver(&files, out.as_deref())
+}
+
+fn grafana(arguments: RenderGrafanaArguments) -> Exit {
+    let RenderGrafanaArguments { out, prometheus, loki, tempo, path } = arguments;
+    let said = |url: String| (url != "off").then_some(url);
+    let sources = Sources { prometheus, loki: said(loki), tempo: said(tempo), dashboards: path };
+    deliver(&render::grafana::grafana(&sources), out.as_deref())
 }
 
 fn prometheus(arguments: RenderPrometheusArguments) -> Exit {
@@ -106,6 +124,9 @@ fn write(files: &[Rendered], folder: &Path) -> Result<(), (String, io::Error)> {
     fs::create_dir_all(folder).map_err(failed(folder))?;
     for file in files {
         let path = folder.join(&file.name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed(parent))?;
+        }
         fs::write(&path, &file.text).map_err(failed(&path))?;
     }
     Ok(())

@@ -227,7 +227,7 @@ fn indented(text: &str) -> String {
 }
 
 /// Puts values into holes: a name of small letters and underscores between `<` and `>`.
-fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+pub(super) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {

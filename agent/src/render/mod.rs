@@ -1,4 +1,4 @@
-//! Rules and configuration for Prometheus, and network policies for Kubernetes, as text.
+//! Rules and configuration for Prometheus, dashboards and provisioning for Grafana, and network policies for Kubernetes, as text.
 //!
 //! ```text
 //!  catalogue (every alert, once) --+
@@ -11,6 +11,8 @@
 
 mod alert;
 pub mod catalogue;
+pub mod dashboards;
+pub mod grafana;
 mod k8s;
 mod objectives;
 mod prometheus;
@@ -62,7 +64,7 @@ pub enum Compat {
     PyrraGeneric,
 }
 
-/// A rendered file: its name without a folder, and its text.
+/// A rendered file: its name, below the folder it is written to, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// `containers.yml`.

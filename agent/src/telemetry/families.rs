@@ -86,6 +86,8 @@ pub(super) const HTTP_REQUESTS: Family = family(
 );
 pub(super) const HTTP_CONNECTIONS: Family =
     family("spyhop_http_connections", Kind::Gauge, "", &[], "HTTP connections open now.");
+pub(super) const PAGE_VIEWERS: Family =
+    family("spyhop_page_viewers", Kind::Gauge, "", &[], "Pages for people that are open and told of changes.");
 pub(super) const HTTP_REFUSED: Family = family(
     "spyhop_http_refused_total",
     Kind::Counter,
@@ -152,6 +154,7 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &SCRAPE_ERRORS,
     &HTTP_REQUESTS,
     &HTTP_CONNECTIONS,
+    &PAGE_VIEWERS,
     &HTTP_REFUSED,
     &ACCESS_RELOADS,
     &ACCESS_CURRENT,

@@ -104,8 +104,12 @@ label_words! {
         Handles => "handles",
         /// More declared targets than are kept, or names of theirs that are too long or collide.
         Targets => "targets",
+        /// More people who look at the live page than there are seats for, or who take too slowly what they are told.
+        Viewers => "viewers",
         /// More fetches of targets at once than there are places.
         Fetches => "fetches",
+        /// More containers, or objectives of services, than the last hour is kept of.
+        History => "history",
     }
 }
 
@@ -291,6 +295,8 @@ pub struct Metrics {
     http_requests: Counters<HttpAnswer, Counter>,
     /// Connections open.
     pub http_connections: Gauge,
+    /// Live pages open.
+    pub page_viewers: Gauge,
     http_refused: Counters<RefusalLabel, Counter>,
     access_reloads: Counters<OutcomeLabel, Counter>,
     access_current: Absentable,
@@ -319,6 +325,7 @@ impl Default for Metrics {
             scrape_errors: register(&mut registry, &families::SCRAPE_ERRORS, Counter::default()),
             http_requests: register(&mut registry, &families::HTTP_REQUESTS, Counters::default()),
             http_connections: register(&mut registry, &families::HTTP_CONNECTIONS, Gauge::default()),
+            page_viewers: register(&mut registry, &families::PAGE_VIEWERS, Gauge::default()),
             http_refused: register(&mut registry, &families::HTTP_REFUSED, Counters::default()),
             access_reloads: register(&mut registry, &families::ACCESS_RELOADS, Counters::default()),
             access_current: register(&mut registry, &families::ACCESS_CURRENT, Absentable::default()),

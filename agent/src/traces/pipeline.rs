@@ -25,7 +25,7 @@ use super::{
     attribute::{Attributor, Binding},
     caller::{Caller, Way},
     forward::Forwarder,
-    intake::{Answer, Bound, Intake},
+    intake::{Answer, Bound, Greeted, Intake},
     red::{Now, Red},
     sample::Sampler,
 };
@@ -46,8 +46,8 @@ const MAX_GROUPS: usize = 10_000;
 /// Requests from this size on are worked on away from the async workers, one after the other: a walk over 64 MiB takes a second.
 const LARGE: usize = 256 << 10;
 
-/// Batches at a time that wait for room and that nobody else holds.
-const MAX_WAITING: usize = 64;
+/// KiB of requests at a time that wait for room and that nobody else holds.
+const MAX_WAITING: u32 = 64 << 10;
 
 /// How often idle series of RED metrics are looked for, and traces that have waited long enough.
 const TEND_EVERY: Duration = Duration::from_secs(30);
@@ -66,8 +66,9 @@ struct Parts {
     began: Instant,
     /// Who works on a large request.
     large: Semaphore,
-    /// Batches that wait for room; waited for at the end.
+    /// Requests that wait for room, waited for at the end; and their KiB.
     waiting: TaskTracker,
+    held: Arc<Semaphore>,
     ending: CancellationToken,
 }
 
@@ -76,7 +77,8 @@ impl Pipeline {
     pub fn new(attributor: Attributor, red: Option<Red>, sampler: Sampler, forwarder: Arc<Forwarder>) -> Self {
         let (records, began, large) = (Records::default(), Instant::now(), Semaphore::new(1));
         let (waiting, ending) = Default::default();
-        Self(Arc::new(Parts { attributor, red, sampler, forwarder, records, began, large, waiting, ending }))
+        let held = Arc::new(Semaphore::new(MAX_WAITING as usize));
+        Self(Arc::new(Parts { attributor, red, sampler, forwarder, records, began, large, waiting, held, ending }))
     }
 
     /// Who names senders.
@@ -112,10 +114,7 @@ impl Pipeline {
     /// Does what is due with time, until `shutdown`; then sends on what waited for a decision.
     pub async fn tend(self, shutdown: CancellationToken) {
         let sampling = async {
-            let out = |request, spans| {
-                self.queue(request, spans);
-                std::future::ready(())
-            };
+            let out = |request, spans| self.deliver(request, spans, &shutdown);
             self.0.sampler.run(self.0.began, shutdown.clone(), out).await;
         };
         let sweeping = async {
@@ -147,25 +146,31 @@ impl Pipeline {
 
     /// Queues spans that nobody would send again, in a task of its own: whoever happens to be there when they are let go may leave.
     fn queue(&self, request: Bytes, spans: u64) {
-        if self.0.waiting.len() >= MAX_WAITING {
+        let size = u32::try_from(request.len() >> 10).unwrap_or(u32::MAX).saturating_add(1).min(MAX_WAITING);
+        let Ok(held) = Arc::clone(&self.0.held).try_acquire_many_owned(size) else {
             return self.0.records.add(Signal::Traces, Outcome::Lost, spans);
-        }
+        };
         let pipeline = self.clone();
         self.0.waiting.spawn(async move {
-            let parts = &*pipeline.0;
-            let records = u32::try_from(spans).unwrap_or(u32::MAX);
-            for _ in 0..TRIES {
-                match parts.forwarder.put(Signal::Traces, request.clone(), records).await {
-                    Ok(()) => return,
-                    // At the end there is no later.
-                    Err(_) if parts.ending.is_cancelled() => break,
-                    Err(full) => {
-                        parts.ending.run_until_cancelled(tokio::time::sleep(full.retry)).await;
-                    }
+            pipeline.deliver(request, spans, &pipeline.0.ending).await;
+            drop(held);
+        });
+    }
+
+    /// Puts spans that nobody would send again into the queues, or counts them as lost. At the `end` there is no later.
+    async fn deliver(&self, request: Bytes, spans: u64, end: &CancellationToken) {
+        let parts = &*self.0;
+        let records = u32::try_from(spans).unwrap_or(u32::MAX);
+        for _ in 0..TRIES {
+            match parts.forwarder.put(Signal::Traces, request.clone(), records).await {
+                Ok(()) => return,
+                Err(_) if end.is_cancelled() => break,
+                Err(full) => {
+                    end.run_until_cancelled(tokio::time::sleep(full.retry)).await;
                 }
             }
-            parts.records.add(Signal::Traces, Outcome::Lost, spans);
-        });
+        }
+        parts.records.add(Signal::Traces, Outcome::Lost, spans);
     }
 
     /// Waits until everything that was let go is in the queues, or lost and counted. Nothing may come after it.
@@ -199,7 +204,7 @@ impl Pipeline {
         }
         done.count(parts, signal, kept);
         if counted && let Some(red) = &parts.red {
-            let observe = || observe(red, &parts.sampler, &request, &done.groups, self.now());
+            let observe = || observe(red, &parts.sampler, &request, &done, self.now());
             if is_large { blocking(observe) } else { observe() }
         }
         done.answer()
@@ -231,11 +236,10 @@ impl Pipeline {
         if signal == Signal::Traces && parts.sampler.holds() {
             // Held, it is ours: whoever sent it is not asked again.
             return match parts.sampler.hold(request, records, parts.began.elapsed()) {
-                Ok(Some((request, spans))) => {
-                    self.queue(request, spans);
+                Ok(released) => {
+                    released.into_iter().for_each(|(request, spans)| self.queue(request, spans));
                     None
                 }
-                Ok(None) => None,
                 Err(malformed) => Some(Answer::Malformed(malformed.to_string())),
             };
         }
@@ -245,8 +249,10 @@ impl Pipeline {
 }
 
 impl Intake for Pipeline {
-    fn greet(&self, caller: Caller) -> Bound {
-        Arc::new(self.0.attributor.bind(&caller))
+    fn greet(&self, caller: Caller) -> Greeted {
+        let binding = self.0.attributor.bind(&caller);
+        let container = binding.container().map(Into::into);
+        Greeted { bound: Arc::new(binding), container }
     }
 
     fn take<'a>(&'a self, from: &'a Bound, signal: Signal, request: Bytes) -> BoxFuture<'a, Answer> {

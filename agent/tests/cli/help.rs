@@ -4,7 +4,7 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 19] = [
+    let commands: [(&str, &[&str]); 21] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),
@@ -12,7 +12,9 @@ fn help_texts() {
         ("status", &["status"]),
         ("render", &["render"]),
         ("render_alerts", &["render", "alerts"]),
+        ("render_dashboards", &["render", "dashboards"]),
         ("render_prometheus", &["render", "prometheus"]),
+        ("render_grafana", &["render", "grafana"]),
         ("render_k8s", &["render", "k8s"]),
         ("config", &["config"]),
         ("config_check", &["config", "check"]),

@@ -1,6 +1,6 @@
 //! `spyhop render`: files from a policy, and how it ends.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{outcome, repository, spyhop};
 
@@ -36,6 +36,43 @@ fn the_default_rules_are_those_of_the_repository() {
         outcome(spyhop(&["render", "alerts", "--set", "policy.file=off", "--time-scale", "0.01", "--out"]).arg(&out));
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(fs::read_to_string(out.join("agent.yml")).unwrap().contains("for: 3s"));
+}
+
+#[test]
+fn the_default_dashboards_are_those_of_the_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = outcome(spyhop(&["render", "dashboards", "--set", "policy.file=off", "--out"]).arg(folder.path()));
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    let names = |folder: &Path| {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let shipped = repository("dashboards");
+    assert_eq!(names(folder.path()), names(&shipped));
+    for name in names(&shipped) {
+        let [made, there] =
+            [folder.path(), &shipped].map(|folder: &Path| fs::read_to_string(folder.join(&name)).unwrap());
+        assert_eq!(made, there, "{name}");
+    }
+}
+
+/// The thresholds of a policy stand in the boards that it has a say in, and in no other.
+#[test]
+fn dashboards_have_the_thresholds_of_the_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = repository("agent/tests/fixtures/policy/objectives.yml");
+    let run = outcome(
+        spyhop(&["render", "dashboards", "--set", &format!("policy.file={}", policy.display()), "--out"])
+            .arg(folder.path()),
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let read = |folder: &Path, name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let objectives = read(folder.path(), "slo.json");
+    for part in ["/^shop-api-answers( .*)?$/", "\"value\": 14.4", "\"value\": 0.001"] {
+        assert!(objectives.contains(part), "{part} is not in\n{objectives}");
+    }
+    assert!(!read(&repository("dashboards"), "slo.json").contains("shop-api"));
+    assert_eq!(read(folder.path(), "host.json"), read(&repository("dashboards"), "host.json"));
 }
 
 #[test]
@@ -114,4 +151,21 @@ fn network_policies_are_written_for_projects_that_say_something() {
     assert!(nothing.stderr.contains("no project of the policy says anything"), "{}", nothing.stderr);
     let odd = outcome(&mut spyhop(&["render", "k8s", "--set", &file, "--pod-label", "a b"]));
     assert!(odd.code == 3 && odd.stderr.contains("--pod-label"), "{}", odd.stderr);
+}
+
+#[test]
+fn provisioning_for_grafana_is_written_in_its_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("grafana");
+    let run = outcome(spyhop(&["render", "grafana", "--out"]).arg(&out));
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    for name in ["provisioning/datasources/spyhop.yml", "provisioning/dashboards/spyhop.yml"] {
+        let shipped = fs::read_to_string(repository("compose/stack/grafana").join(name)).unwrap();
+        assert_eq!(fs::read_to_string(out.join(name)).unwrap(), shipped, "{name}");
+    }
+    let run =
+        outcome(&mut spyhop(&["render", "grafana", "--loki", "off", "--prometheus", "http://p:1", "--path", "/b"]));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("url: http://p:1\n") && run.stdout.contains("path: /b"), "{}", run.stdout);
+    assert!(!run.stdout.contains("spyhop-loki") && run.stdout.contains("spyhop-tempo"), "{}", run.stdout);
 }

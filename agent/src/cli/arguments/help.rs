@@ -89,6 +89,14 @@ Examples:
   spyhop render alerts --set policy.file=$PWD/policy.yml --out rules --dashboard-base https://grafana.example
   spyhop render alerts --out rules --time-scale 0.01      a hundred times faster, for drills";
 
+pub(super) const RENDER_DASHBOARDS_HELP: &str = "\
+It asks nobody: the same policy gives the same files. They name no data source of yours, which Grafana lets you choose on each of them, and
+can be imported or provisioned (docs/dashboards.md). Without a policy they are those of dashboards/.
+
+Examples:
+  spyhop render dashboards --out /etc/grafana/dashboards
+  spyhop render dashboards --set policy.file=$PWD/policy.yml --out dashboards";
+
 pub(super) const RENDER_PROMETHEUS_HELP: &str = "\
 Its head says how long Prometheus has to keep samples for the objectives of the policy. Agents which ask for credentials
 need them added (docs/security.md).
@@ -104,6 +112,14 @@ asks no engine; docs/security.md says what whoever may ask it can do.
 Examples:
   spyhop helper netns --listen /run/spyhop/netns.sock --allow-uid 65534
   spyhop run --set isolation.helper=/run/spyhop/netns.sock";
+
+pub(super) const RENDER_GRAFANA_HELP: &str = "\
+Mount provisioning/ as /etc/grafana/provisioning, and dashboards/ of this repository (spyhop render dashboards) where --path says.
+Traces lead to lines and metrics, lines and exemplars to traces: docs/grafana.md.
+
+Examples:
+  spyhop render grafana --out /etc/grafana
+  spyhop render grafana --prometheus http://prom:9090 --loki off --tempo off";
 
 pub(super) const RENDER_K8S_HELP: &str = "\
 It asks nobody: services are those that the policy names without a pattern. What has no place in a NetworkPolicy is told in comments;

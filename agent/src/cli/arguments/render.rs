@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     ConfigArguments,
-    help::{RENDER_ALERTS_HELP, RENDER_K8S_HELP, RENDER_PROMETHEUS_HELP},
+    help::{RENDER_ALERTS_HELP, RENDER_DASHBOARDS_HELP, RENDER_GRAFANA_HELP, RENDER_K8S_HELP, RENDER_PROMETHEUS_HELP},
 };
 use crate::render::Scale;
 
@@ -22,12 +22,27 @@ pub(in crate::cli) enum RenderCommand {
     /// Write alert and recording rules, those of the policy's objectives among them
     #[command(after_help = RENDER_ALERTS_HELP)]
     Alerts(RenderAlertsArguments),
+    /// Write dashboards for Grafana, with the thresholds of the policy
+    #[command(after_help = RENDER_DASHBOARDS_HELP)]
+    Dashboards(RenderDashboardsArguments),
     /// Write the configuration of a Prometheus that scrapes agents and loads these rules
     #[command(after_help = RENDER_PROMETHEUS_HELP)]
     Prometheus(RenderPrometheusArguments),
+    /// Write provisioning for Grafana: data sources that lead to each other, and the folder of the dashboards
+    #[command(after_help = RENDER_GRAFANA_HELP)]
+    Grafana(RenderGrafanaArguments),
     /// Write NetworkPolicies for Kubernetes from the flows of the policy
     #[command(after_help = RENDER_K8S_HELP)]
     K8s(RenderK8sArguments),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RenderDashboardsArguments {
+    /// Folder to write a file for each dashboard to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +55,25 @@ pub(in crate::cli) struct RenderK8sArguments {
     pub(in crate::cli) pod_label: String,
     #[command(flatten)]
     pub(in crate::cli) config: ConfigArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RenderGrafanaArguments {
+    /// Folder to write provisioning/ to, which is made. Otherwise standard output
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// Prometheus, as Grafana reaches it
+    #[arg(long, value_name = "URL", default_value = "http://prometheus:9090")]
+    pub(in crate::cli) prometheus: String,
+    /// Loki, or off
+    #[arg(long, value_name = "URL", default_value = "http://loki:3100")]
+    pub(in crate::cli) loki: String,
+    /// Tempo, or off
+    #[arg(long, value_name = "URL", default_value = "http://tempo:3200")]
+    pub(in crate::cli) tempo: String,
+    /// Folder of the dashboards, as Grafana sees it
+    #[arg(long, value_name = "DIR", default_value = "/etc/grafana/dashboards")]
+    pub(in crate::cli) path: String,
 }
 
 #[derive(Debug, Args)]

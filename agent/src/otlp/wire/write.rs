@@ -28,6 +28,11 @@ impl Writer {
         &self.0
     }
 
+    /// Bytes of memory it takes, written or not.
+    pub const fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// Fields as they are, tags included.
     pub fn raw(&mut self, fields: &[u8]) {
         self.0.extend_from_slice(fields);

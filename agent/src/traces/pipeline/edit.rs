@@ -46,6 +46,9 @@ pub(super) struct Work<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Done {
     pub(super) groups: Vec<Sender>,
+    /// Spans looked at, and a bit for each up to the last that is not sent on.
+    judged: usize,
+    left_out: Vec<u64>,
     invalid: u64,
     ruled: u64,
     sampled_out: u64,
@@ -81,22 +84,24 @@ impl Edit for Work<'_> {
         }
         debug_assert_eq!(self.signal, Signal::Traces, "only spans are judged");
         let span = Span::parse(record)?;
-        if !span.has_valid_ids() {
-            self.done.invalid += 1;
-            return Ok(Fate::Drop);
-        }
-        Ok(match self.parts.sampler.judge(&span)? {
-            Verdict::Keep => Fate::Keep,
-            Verdict::Instead(message) => Fate::Instead(message),
-            Verdict::Dropped => {
-                self.done.ruled += 1;
-                Fate::Drop
-            }
-            Verdict::SampledOut => {
-                self.done.sampled_out += 1;
-                Fate::Drop
-            }
-        })
+        let count = match span.has_valid_ids() {
+            false => &mut self.done.invalid,
+            true => match self.parts.sampler.judge(&span)? {
+                Verdict::Keep => {
+                    self.done.judged += 1;
+                    return Ok(Fate::Keep);
+                }
+                Verdict::Instead(message) => {
+                    self.done.judged += 1;
+                    return Ok(Fate::Instead(message));
+                }
+                Verdict::Dropped => &mut self.done.ruled,
+                Verdict::SampledOut => &mut self.done.sampled_out,
+            },
+        };
+        *count += 1;
+        self.done.leave_out();
+        Ok(Fate::Drop)
     }
 }
 
@@ -107,6 +112,23 @@ fn named(added: &[u8]) -> Option<Box<[u8]>> {
 }
 
 impl Done {
+    /// Notes that the span just judged is not sent on.
+    fn leave_out(&mut self) {
+        let (word, bit) = (self.judged / 64, self.judged % 64);
+        if self.left_out.len() <= word {
+            self.left_out.resize(word + 1, 0);
+        }
+        if let Some(word) = self.left_out.get_mut(word) {
+            *word |= 1 << bit;
+        }
+        self.judged += 1;
+    }
+
+    /// Whether the span that was judged at this place is sent on, or waits for that.
+    fn goes_on(&self, at: usize) -> bool {
+        self.left_out.get(at / 64).is_none_or(|word| word & 1 << (at % 64) == 0)
+    }
+
     /// Counts everything once.
     pub(super) fn count(&self, parts: &Parts, signal: Signal, kept: u64) {
         for sender in &self.groups {
@@ -135,9 +157,10 @@ impl Done {
 }
 
 /// Counts the spans of a request that was acknowledged, as they came.
-pub(super) fn observe(red: &Red, sampler: &Sampler, request: &[u8], senders: &[Sender], now: Now) {
+pub(super) fn observe(red: &Red, sampler: &Sampler, request: &[u8], done: &Done, now: Now) {
+    let mut place = 0;
     // It was walked before: there is no mistake in it.
-    for (group, sender) in groups(request).filter_map(Result::ok).zip(senders) {
+    for (group, sender) in groups(request).filter_map(Result::ok).zip(&done.groups) {
         let came_with = || group.attributes().filter_map(Result::ok).find(|pair| pair.key == SERVICE_NAME);
         let service = match &sender.service {
             Some(service) => service,
@@ -148,10 +171,13 @@ pub(super) fn observe(red: &Red, sampler: &Sampler, request: &[u8], senders: &[S
             .as_ref()
             .map_or_else(Owner::default, |who| Owner { project: &who.project, service: &who.service });
         let mut tap = red.tap(service, owner, now);
-        let records = group.scopes().filter_map(Result::ok).flat_map(|scope| scope.records());
-        for span in records.filter_map(|record| Span::parse(record.ok()?).ok()) {
+        for record in group.scopes().filter_map(Result::ok).flat_map(|scope| scope.records()) {
+            let goes_on = done.goes_on(place);
+            place += 1;
+            let Some(span) = record.ok().and_then(|record| Span::parse(record).ok()) else { continue };
             if span.has_valid_ids() {
-                tap.record(&span, sampler.may_be_kept(&span));
+                // What waits is an example by what is known of it so far.
+                tap.record(&span, goes_on && (!sampler.holds() || sampler.may_be_kept(&span)));
             }
         }
     }

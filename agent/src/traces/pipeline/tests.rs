@@ -68,7 +68,7 @@ fn request(service: &str, spans: Vec<Span>) -> Bytes {
 }
 
 async fn take(pipeline: &Pipeline, signal: Signal, request: Bytes) -> Answer {
-    let bound = pipeline.greet(Caller { way: Way::Inside });
+    let bound = pipeline.greet(Caller { way: Way::Inside }).bound;
     pipeline.take(&bound, signal, request).await
 }
 
@@ -110,6 +110,32 @@ async fn what_is_left_out_on_purpose_is_taken_all_the_same() {
     assert_eq!(take(&pipeline, Signal::Traces, request("shop", spans)).await, Answer::taken());
     assert_eq!(pipeline.records().get(Signal::Traces, Outcome::Dropped), 1);
     assert_eq!(pipeline.red().unwrap().series(), 2, "metrics are of everything");
+}
+
+#[tokio::test]
+async fn what_a_rule_leaves_out_is_no_example() {
+    let examples = async |sampling: &settings::Sampling, spans: Vec<Span>| -> Vec<u8> {
+        let pipeline = pipeline(true, sampling);
+        assert_eq!(take(&pipeline, Signal::Traces, request("shop", spans)).await, Answer::taken());
+        let figures = pipeline.red().unwrap().figures(pipeline.now());
+        let exemplars = figures.rows.iter().flat_map(|row| row.series.latency.exemplars.iter().flatten());
+        let mut traces: Vec<u8> = exemplars.map(|exemplar| exemplar.trace_id[0]).collect();
+        traces.sort_unstable();
+        traces
+    };
+    let rules = settings::Sampling { drop: vec![crate::model::Glob::new("GET /health*")], ..SAMPLING };
+    let many = |names: [&str; 2]| (1..=130).map(|id| span(id, names[usize::from(id % 65 == 0)])).collect::<Vec<_>>();
+    assert_eq!(examples(&rules, many(["GET /health", "GET /"])).await, [130], "the last that was sent");
+    assert_eq!(examples(&rules, many(["GET /", "GET /health"])).await, [129]);
+    // A share is known at once; of what waits, an error that a rule leaves out is none either.
+    let half = settings::Sampling { ratio: 0.5, ..rules.clone() };
+    assert_eq!(examples(&half, vec![span(200, "GET /"), span(1, "GET /other")]).await, [200]);
+    let tail = settings::Sampling { keep_errors: Some(Duration::from_secs(5)), ..half };
+    let failed = |id, name| Span {
+        status: Some(opentelemetry_proto::tonic::trace::v1::Status { code: 2, ..Default::default() }),
+        ..span(id, name)
+    };
+    assert_eq!(examples(&tail, vec![failed(1, "GET /"), failed(2, "GET /health"), span(3, "GET /other")]).await, [1]);
 }
 
 #[tokio::test]

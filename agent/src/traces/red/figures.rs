@@ -109,7 +109,7 @@ impl Red {
 
     /// Sets of labels at present, without those of calls.
     pub fn series(&self) -> usize {
-        self.room.taken()
+        lock(&self.room).taken()
     }
 
     /// Services in the order of project and name, with their last minute.

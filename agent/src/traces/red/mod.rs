@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Names and bounds are those of Tempo's metrics generator, or of the collector's spanmetrics connector; labels come from
-//! applications, so everything has a ceiling, and what is above it is counted in one overflow series a family.
+//! applications, so everything has a ceiling of which each container's service has a [`share`], and what is above it is counted in one
+//! overflow series a family.
 
 pub mod figures;
 mod graph;
@@ -15,6 +16,7 @@ pub mod histogram;
 mod label;
 mod recent;
 mod service;
+mod share;
 pub mod words;
 
 use std::{
@@ -34,7 +36,8 @@ pub use label::MAX_NAME;
 use label::Name;
 pub use recent::Minute;
 pub use service::{MAX_NAMES, Series};
-use service::{Names, Room, Seen};
+use service::{Names, Seen};
+use share::{Grant, Places, Share};
 
 use super::settings;
 use crate::otlp::wire::Span;
@@ -92,8 +95,9 @@ pub struct Red {
     scale: &'static Scale,
     hasher: Keyed,
     shards: [Mutex<HashMap<Name, Arc<Service>, Keyed>>; SHARDS],
-    services: Room,
-    room: Room,
+    /// By project and service of the container; as many as the engine has of late.
+    origins: Mutex<HashMap<Name, Arc<Share>, Keyed>>,
+    room: Mutex<Places>,
     overflow: Mutex<Series>,
     graph: Option<Mutex<Graph>>,
     overflowed: AtomicU64,
@@ -121,8 +125,8 @@ impl Red {
             },
             hasher: Keyed::new(),
             shards: Default::default(),
-            services: Room::new(settings.max_series),
-            room: Room::new(settings.max_series),
+            origins: Mutex::default(),
+            room: Mutex::new(Places::new(settings.max_series)),
             overflow: Mutex::default(),
             graph: settings.graph.then(Mutex::default),
             overflowed: AtomicU64::new(0),
@@ -139,21 +143,31 @@ impl Red {
         // With lengths no two are written alike.
         let key = format!("{} {} {service}{project}{compose}", service.len(), project.len());
         let hash = std::hash::BuildHasher::hash_one(&self.hasher, key.as_bytes());
-        let known = self.shards.get(hash as usize % SHARDS).and_then(|shard| {
-            let mut shard = lock(shard);
-            if let Some(service) = shard.get(key.as_bytes()) {
-                return Some(Arc::clone(service));
+        let new = || Arc::new(Service::of(&service, &project, &compose, self.origin(&project, &compose)));
+        let shard = hash as usize % SHARDS;
+        let (service, new) = match self.shards.get(shard) {
+            None => (new(), None),
+            Some(listed) => {
+                let mut listed = lock(listed);
+                match listed.get(key.as_bytes()) {
+                    Some(service) => (Arc::clone(service), None),
+                    // Before it has a series: it goes again with this tap if it gets none, so that there are no more than series.
+                    None => {
+                        let (service, key) = (new(), Name(key.into()));
+                        service.who.origin.names.fetch_add(1, Ordering::Relaxed);
+                        listed.insert(key.clone(), Arc::clone(&service));
+                        (service, Some((shard, key)))
+                    }
+                }
             }
-            // Before it has a series: the next sweep lets it go again if it gets none.
-            let service = self.services.take().then(|| Arc::new(Service::of(&service, &project, &compose)))?;
-            shard.insert(Name(key.into()), Arc::clone(&service));
-            Some(service)
-        });
-        let (service, listed) = match known {
-            Some(service) => (service, true),
-            None => (Arc::new(Service::of(&service, &project, &compose)), false),
         };
-        Tap { red: self, service, listed, now, halves: Vec::new(), full: false }
+        Tap { red: self, service, new, now, halves: Vec::new(), full: false, owed: false }
+    }
+
+    /// What the origin of spans holds.
+    fn origin(&self, project: &str, compose_service: &str) -> Arc<Share> {
+        let key = format!("{} {project}{compose_service}", project.len());
+        Arc::clone(lock(&self.origins).entry(Name(key.into())).or_default())
     }
 
     /// Lets go of what got nothing for [`IDLE`] seconds.
@@ -162,16 +176,51 @@ impl Red {
         for shard in &self.shards {
             lock(shard).retain(|_, service| {
                 let mut names = lock(&service.names);
-                self.room.give(names.forget_idle(idle));
+                self.give(&service.who.origin, names.forget(idle, usize::MAX));
                 // A tap that is open may still write to it: its clone was made under this lock.
                 let stays = !names.is_empty() || Arc::strong_count(service) > 1;
-                self.services.give(usize::from(!stays));
+                service.who.origin.names.fetch_sub(usize::from(!stays), Ordering::Relaxed);
                 stays
             });
         }
         if let Some(graph) = &self.graph {
             lock(graph).forget_idle(idle, now.second);
         }
+        // Whoever is about to have one has a clone of it.
+        lock(&self.origins).retain(|_, origin| Arc::strong_count(origin) > 1);
+    }
+
+    fn give(&self, origin: &Share, series: usize) {
+        if series > 0 {
+            lock(&self.room).give(&origin.series, series);
+        }
+    }
+
+    /// Takes series from the origin that has most, those first that got nothing for longest, because `owed` has fewer than its share.
+    #[cold]
+    fn reclaim(&self, owed: &Share) {
+        let held = |origin: &Arc<Share>| origin.series.load(Ordering::Relaxed);
+        let Some(largest) = lock(&self.origins).values().max_by_key(|origin| held(origin)).cloned() else { return };
+        let mut left = lock(&self.room).excess(&largest.series, &owed.series);
+        let of_largest = |each: &mut dyn FnMut(&mut Names)| {
+            for shard in &self.shards {
+                let services = lock(shard);
+                let of_it = services.values().filter(|service| Arc::ptr_eq(&service.who.origin, &largest));
+                of_it.for_each(|service| each(&mut lock(&service.names)));
+            }
+        };
+        let mut last = Vec::new();
+        of_largest(&mut |names| last.extend(names.series().map(|(.., series)| series.last)));
+        if left == 0 || last.len() < left {
+            return;
+        }
+        let (_, newest, _) = last.select_nth_unstable(left - 1);
+        let before = newest.saturating_add(1);
+        of_largest(&mut |names| {
+            let gone = names.forget(before, left);
+            left -= gone;
+            self.give(&largest, gone);
+        });
     }
 
     /// Makes room now and then while there is none.
@@ -185,8 +234,9 @@ impl Red {
 }
 
 impl Service {
-    fn of(service: &str, project: &str, compose_service: &str) -> Self {
-        let who = Who { service: service.into(), project: project.into(), compose_service: compose_service.into() };
+    fn of(service: &str, project: &str, compose_service: &str, origin: Arc<Share>) -> Self {
+        let (service, project) = (service.into(), project.into());
+        let who = Who { service, project, compose_service: compose_service.into(), origin };
         Self { who: Arc::new(who), names: Mutex::default() }
     }
 }
@@ -196,11 +246,13 @@ impl Service {
 pub struct Tap<'r> {
     red: &'r Red,
     service: Arc<Service>,
-    /// There was room for it in the list.
-    listed: bool,
+    /// Where it is listed, if it is not known to have a series.
+    new: Option<(usize, Name)>,
     now: Now,
     halves: Vec<Half>,
     full: bool,
+    /// ... and others have more than their share.
+    owed: bool,
 }
 
 impl Tap<'_> {
@@ -221,15 +273,16 @@ impl Tap<'_> {
         let exemplar = trace_id.map(|trace_id| Exemplar { trace_id, ns, at_ns: span.end_ns });
         let seen = Seen { size: span.message.len() as u64, ns, exemplar, second: now.second };
         let slot = words::slot(span);
-        let taken = self.listed && {
+        let origin = &self.service.who.origin.series;
+        let grant = {
             let mut names = lock(&self.service.names);
             if is_entry(span) {
                 names.recent.observe(now.second, red.scale.bucket(ns), span.status == words::ERROR);
             }
-            names.observe(red.scale, span.name, slot, &seen, &red.room)
+            names.observe(red.scale, span.name, slot, &seen, || lock(&red.room).take(origin))
         };
-        if !taken {
-            self.overflow(&seen);
+        if grant != Grant::Yes {
+            self.overflow(&seen, grant);
         }
         if red.graph.is_some()
             && let Some(half) = Half::of(span, &self.service.who, ns, exemplar)
@@ -252,8 +305,8 @@ impl Tap<'_> {
     }
 
     #[cold]
-    fn overflow(&mut self, seen: &Seen) {
-        self.full = true;
+    fn overflow(&mut self, seen: &Seen, grant: Grant) {
+        (self.full, self.owed) = (true, self.owed || grant == Grant::Owed);
         self.red.overflowed.fetch_add(1, Ordering::Relaxed);
         // A trace of any service is an example of nothing.
         lock(&self.red.overflow).observe(self.red.scale, &Seen { exemplar: None, ..*seen });
@@ -263,8 +316,22 @@ impl Tap<'_> {
 impl Drop for Tap<'_> {
     fn drop(&mut self) {
         self.pair();
+        let origin = &self.service.who.origin;
+        if let Some((shard, key)) = self.new.take()
+            && lock(&self.service.names).is_empty()
+            && let Some(shard) = self.red.shards.get(shard)
+        {
+            let mut shard = lock(shard);
+            // Listed, and here: nobody else has a tap of it.
+            if Arc::strong_count(&self.service) == 2 && shard.remove(&key).is_some() {
+                origin.names.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
         if self.full {
             self.red.clear(self.now);
+        }
+        if self.owed {
+            self.red.reclaim(origin);
         }
     }
 }

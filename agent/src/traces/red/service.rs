@@ -1,51 +1,18 @@
 //! One service of one container's service: its spans by name, kind and state.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     hash::Keyed,
     histogram::{Exemplar, Histogram, Scale},
     label::{self, Name},
     recent::Recent,
+    share::Grant,
     words::SLOTS,
 };
 
 /// Names of spans of one service: more are ids in names, and take the overflow.
 pub const MAX_NAMES: usize = 200;
-
-/// Sets of labels for which there is still room, all services together.
-#[derive(Debug)]
-pub(super) struct Room {
-    taken: AtomicUsize,
-    max: usize,
-}
-
-impl Room {
-    pub(super) const fn new(max: usize) -> Self {
-        Self { taken: AtomicUsize::new(0), max }
-    }
-
-    /// Whether there was room for one more, which is now taken.
-    pub(super) fn take(&self) -> bool {
-        let more = |taken: usize| (taken < self.max).then_some(taken + 1);
-        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
-    }
-
-    /// Gives room back.
-    pub(super) fn give(&self, sets: usize) {
-        self.taken.fetch_sub(sets, Ordering::Relaxed);
-    }
-
-    pub(super) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
-    }
-}
 
 /// What is counted of spans with one set of labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,45 +53,58 @@ pub(super) struct Names {
 type Places = Box<[Option<Box<Series>>; SLOTS]>;
 
 impl Names {
-    /// Counts a span; `false` when there is no room for its labels.
+    /// Counts a span where there is room for its labels; `take` takes that for a new set.
     #[inline]
-    pub(super) fn observe(&mut self, scale: &Scale, name: &[u8], slot: usize, seen: &Seen, room: &Room) -> bool {
+    pub(super) fn observe(
+        &mut self,
+        scale: &Scale,
+        name: &[u8],
+        slot: usize,
+        seen: &Seen,
+        take: impl FnOnce() -> Grant,
+    ) -> Grant {
         let known = self.by_name.get_mut(name).and_then(|places| places.get_mut(slot)).and_then(Option::as_mut);
         match known {
             Some(series) => series.observe(scale, seen),
-            None => return self.observe_new(scale, name, slot, seen, room),
+            None => return self.observe_new(scale, name, slot, seen, take),
         }
-        true
+        Grant::Yes
     }
 
     /// The same for labels which have no series under the name as it was written.
     #[cold]
-    fn observe_new(&mut self, scale: &Scale, name: &[u8], slot: usize, seen: &Seen, room: &Room) -> bool {
+    fn observe_new(
+        &mut self,
+        scale: &Scale,
+        name: &[u8],
+        slot: usize,
+        seen: &Seen,
+        take: impl FnOnce() -> Grant,
+    ) -> Grant {
         let name = label::text(name);
         let known = self.by_name.contains_key(name.as_bytes());
         if !known && self.by_name.len() >= MAX_NAMES {
-            return false;
+            return Grant::No;
         }
         if let Some(Some(series)) = self.by_name.get_mut(name.as_bytes()).and_then(|places| places.get_mut(slot)) {
             series.observe(scale, seen);
-            return true;
+            return Grant::Yes;
         }
-        if !room.take() {
-            return false;
-        }
-        let places = self.by_name.entry(Name(Arc::from(&*name))).or_default();
-        if let Some(place) = places.get_mut(slot) {
+        let grant = take();
+        if grant == Grant::Yes
+            && let Some(place) = self.by_name.entry(Name(Arc::from(&*name))).or_default().get_mut(slot)
+        {
             place.insert(Box::default()).observe(scale, seen);
         }
-        true
+        grant
     }
 
-    /// Lets go of series that got nothing since `second`; how many.
-    pub(super) fn forget_idle(&mut self, second: u32) -> usize {
+    /// Lets go of series that got nothing since `second`, of at most so many; how many.
+    pub(super) fn forget(&mut self, second: u32, most: usize) -> usize {
         let mut gone = 0;
         self.by_name.retain(|_, places| {
             for place in places.iter_mut() {
-                if place.as_ref().is_some_and(|series| series.last < second) {
+                if gone < most && place.as_ref().is_some_and(|series| series.last < second) {
                     *place = None;
                     gone += 1;
                 }
@@ -152,43 +132,63 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::histogram::TEMPO, *};
+    use std::sync::atomic::AtomicUsize;
+
+    use super::{
+        super::{histogram::TEMPO, share::Places},
+        *,
+    };
 
     const SEEN: Seen = Seen { size: 100, ns: 1, exemplar: None, second: 10 };
 
+    /// Names of the only one there is, and the room for them.
+    struct Alone(Names, Places, AtomicUsize);
+
+    impl Alone {
+        fn new(max: usize) -> Self {
+            Self(Names::default(), Places::new(max), AtomicUsize::new(0))
+        }
+
+        fn observe(&mut self, name: &[u8], slot: usize, second: u32) -> bool {
+            let Self(names, room, mine) = self;
+            names.observe(&TEMPO, name, slot, &Seen { second, ..SEEN }, || room.take(mine)) == Grant::Yes
+        }
+    }
+
     #[test]
     fn names_that_are_no_text_share_what_they_are_shown_as() {
-        let (room, mut names) = (Room::new(10), Names::default());
+        let mut alone = Alone::new(10);
         for name in [&b"GET /\xff"[..], b"GET /\xfe", "GET /\u{fffd}".as_bytes()] {
-            assert!(names.observe(&TEMPO, name, 0, &SEEN, &room));
+            assert!(alone.observe(name, 0, 10));
         }
-        let series: Vec<_> = names.series().map(|(name, slot, series)| (&**name, slot, series.size)).collect();
+        let series: Vec<_> = alone.0.series().map(|(name, slot, series)| (&**name, slot, series.size)).collect();
         assert_eq!(series, [("GET /\u{fffd}", 0, 300)]);
-        assert_eq!(room.taken(), 1);
+        assert_eq!(alone.1.taken(), 1);
     }
 
     #[test]
     fn there_is_room_for_so_many_names_and_sets() {
-        let (room, mut names) = (Room::new(usize::MAX), Names::default());
-        let taken = (0..MAX_NAMES + 50).filter(|at| names.observe(&TEMPO, at.to_string().as_bytes(), 0, &SEEN, &room));
+        let mut alone = Alone::new(usize::MAX);
+        let taken = (0..MAX_NAMES + 50).filter(|at| alone.observe(at.to_string().as_bytes(), 0, 10));
         assert_eq!(taken.count(), MAX_NAMES);
-        assert!(names.observe(&TEMPO, b"7", 1, &SEEN, &room), "a known name may have another kind");
+        assert!(alone.observe(b"7", 1, 10), "a known name may have another kind");
 
-        let (room, mut names) = (Room::new(2), Names::default());
-        let taken: Vec<_> = (0..3).map(|slot| names.observe(&TEMPO, b"a", slot, &SEEN, &room)).collect();
-        assert_eq!((taken, room.taken()), (vec![true, true, false], 2));
-        assert!(names.observe(&TEMPO, b"a", 0, &SEEN, &room), "what is known goes on");
+        let mut alone = Alone::new(2);
+        let taken: Vec<_> = (0..3).map(|slot| alone.observe(b"a", slot, 10)).collect();
+        assert_eq!((taken, alone.1.taken()), (vec![true, true, false], 2));
+        assert!(alone.observe(b"a", 0, 10), "what is known goes on");
     }
 
     #[test]
-    fn idle_ones_go_and_leave_room() {
-        let (room, mut names) = (Room::new(2), Names::default());
-        assert!(names.observe(&TEMPO, b"old", 0, &SEEN, &room));
-        assert!(names.observe(&TEMPO, b"new", 0, &Seen { second: 20, ..SEEN }, &room));
-        assert_eq!(names.forget_idle(10), 0);
-        assert_eq!(names.forget_idle(11), 1);
+    fn idle_ones_go() {
+        let mut alone = Alone::new(9);
+        for (name, second) in [("old", 10), ("older", 9), ("new", 20)] {
+            assert!(alone.observe(name.as_bytes(), 0, second));
+        }
+        let names = &mut alone.0;
+        assert_eq!((names.forget(9, 5), names.forget(11, 1), names.forget(11, 5)), (0, 1, 1));
         assert_eq!(names.series().map(|(name, ..)| &**name).collect::<Vec<_>>(), ["new"]);
-        assert_eq!(names.forget_idle(21), 1);
+        assert_eq!(names.forget(21, usize::MAX), 1);
         assert!(names.is_empty());
     }
 }

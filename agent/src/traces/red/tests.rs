@@ -120,6 +120,42 @@ fn no_flood_of_services_stays() {
 }
 
 #[test]
+fn a_noisy_one_lands_in_the_overflow_and_others_keep_theirs() {
+    const NOISY: Owner<'_> = Owner { project: "shop", service: "noisy" };
+    let red = red(160);
+    red.tap(b"api", SHOP, NOW).record(&span("mine", NOW), true);
+    for number in 0..5_000 {
+        // It makes up names of services, too.
+        let mut tap = red.tap(format!("noisy-{}", number / 10).as_bytes(), NOISY, NOW);
+        tap.record(&span(&number.to_string(), NOW), true);
+    }
+    let services = |figures: &figures::Figures, of: &str| {
+        figures
+            .rows
+            .iter()
+            .filter(|row| &*row.compose_service == of)
+            .map(|row| row.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    // Another one comes late, and has its share of the places all the same.
+    for number in 0..60 {
+        let mut late = red.tap(b"late", Owner { project: "shop", service: "late" }, later(1));
+        late.record(&span(&number.to_string(), later(1)), true);
+    }
+    let figures = red.figures(later(1));
+    assert_eq!(services(&figures, "api-1"), ["mine"]);
+    assert!(services(&figures, "late").len() >= 160 / 3, "{}", services(&figures, "late").len());
+    let noisy = services(&figures, "noisy").len();
+    assert!((160 / 3..160).contains(&noisy), "{noisy}");
+    let counted: u64 = figures.rows.iter().map(|row| row.series.latency.count()).sum();
+    assert!(figures.overflowed > 4_800 && counted + figures.overflowed <= 5_061, "{counted} {}", figures.overflowed);
+    assert_eq!(lock(&red.origins).len(), 3);
+    // When all are idle nothing is left of who they were.
+    red.sweep(later(IDLE + 10));
+    assert_eq!((red.series(), lock(&red.origins).len()), (0, 0));
+}
+
+#[test]
 fn idle_series_go_and_busy_ones_stay() {
     let red = red(10);
     red.tap(b"old", SHOP, NOW).record(&span("a", NOW), true);

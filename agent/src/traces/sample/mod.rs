@@ -52,8 +52,8 @@ pub enum Verdict {
     SampledOut,
 }
 
-/// A request that is to be sent, and how many spans are in it.
-pub type Released = Option<(Bytes, u64)>;
+/// Requests that are to be sent, each of a mebibyte and a span at most, and how many spans are in them.
+pub type Released = Vec<(Bytes, u64)>;
 
 /// Counters; each but the last two only grows.
 #[derive(Debug, Default)]
@@ -148,7 +148,7 @@ impl Sampler {
         Ok(verdict)
     }
 
-    /// Whether the trace of a span that was judged [`Verdict::Keep`] is, or may be, found where it is sent to.
+    /// Whether the trace of a span that was judged [`Verdict::Keep`] will, or may, be sent: where [`Self::holds`], that is known later.
     pub fn may_be_kept(&self, span: &Span<'_>) -> bool {
         self.draw.keeps(span) || self.holds() && span.status == 2
     }
@@ -159,27 +159,24 @@ impl Sampler {
     /// # Errors
     /// It is no request.
     pub fn hold(&self, request: Bytes, spans: u64, now: Duration) -> Result<Released, Malformed> {
-        let Some(tail) = &self.tail else { return Ok((spans > 0).then_some((request, spans))) };
+        let Some(tail) = &self.tail else {
+            return Ok((spans > 0).then_some((request, spans)).into_iter().collect());
+        };
         let mut batch = Batch::default();
         lock(tail).take(&request, now, &mut batch)?;
         Ok(released(batch))
     }
 
-    /// What has waited long enough and is to be sent.
+    /// Some of what has waited long enough and is to be sent; all of it when it has been asked for until there is no more.
     pub fn due(&self, now: Duration) -> Released {
+        let Some(tail) = &self.tail else { return Vec::new() };
         let mut batch = Batch::default();
-        lock(self.tail.as_ref()?).due(now, &mut batch);
+        lock(tail).due(now, &mut batch);
         released(batch)
     }
 
-    /// All that waits and is to be sent: the end has come.
-    pub fn flush(&self) -> Released {
-        let mut batch = Batch::default();
-        lock(self.tail.as_ref()?).flush(&mut batch);
-        released(batch)
-    }
-
-    /// Gives `out` what has waited long enough until `stop`, and then the rest. `began` is the start of the clock of [`Self::hold`].
+    /// Gives `out` what has waited long enough until `stop`, and then the rest. `began` is the start of the clock of [`Self::hold`]. What
+    /// `out` has not taken yet goes on waiting, and counts as such.
     pub async fn run<F>(&self, began: Instant, stop: CancellationToken, out: impl Fn(Bytes, u64) -> F)
     where
         F: Future<Output = ()>,
@@ -187,19 +184,25 @@ impl Sampler {
         if !self.holds() {
             return;
         }
-        while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
-            if let Some((request, spans)) = self.due(began.elapsed()) {
-                out(request, spans).await;
+        let mut ends = false;
+        while !ends {
+            ends = stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_none();
+            loop {
+                let now = if ends { Duration::MAX } else { began.elapsed() };
+                let released = self.due(now);
+                if released.is_empty() {
+                    break;
+                }
+                for (request, spans) in released {
+                    out(request, spans).await;
+                }
             }
-        }
-        if let Some((request, spans)) = self.flush() {
-            out(request, spans).await;
         }
     }
 }
 
 fn released(batch: Batch) -> Released {
-    batch.finish().map(|(request, spans)| (request.into(), spans))
+    batch.finish().into_iter().map(|(request, spans)| (request.into(), spans)).collect()
 }
 
 /// What waits is whole after a panic of somebody who looked at it, too.

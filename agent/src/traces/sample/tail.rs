@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A trace that is kept for what it is stands for itself alone, so that its spans get no `th`; one that was drawn stands for others, and
-//! says for how many. What waits is acknowledged and in memory alone: a crash of the agent costs as much as the time they wait.
+//! says for how many. What waits is acknowledged and in memory alone: a crash of the agent costs as much as the time they wait. Its memory is
+//! counted as it is taken, span by span, and what goes is out of the count when it is gone.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,6 +29,12 @@ use crate::{
 
 /// What a trace costs beside its spans, in bytes: its places in the table and in the line.
 const OVERHEAD: usize = 320;
+
+/// What a span that begins anew costs beside what is written: tag and length.
+const HEAD: usize = 6;
+
+/// What is let go for its time is let go in parts of so many requests.
+const PART: usize = 4;
 
 /// Frames of a trace that are looked through for one already used; in more than that a span begins anew.
 const LOOK_BACK: usize = 8;
@@ -106,34 +113,33 @@ impl Tail {
     pub(super) fn take(&mut self, request: &[u8], now: Duration, out: &mut Batch) -> Result<(), Malformed> {
         for group in groups(request) {
             let group = group?;
+            let around = self.frames.group(&group)?;
             for scope in group.scopes() {
                 let scope = scope?;
-                let frame = self.frames.of(&group, &scope)?;
+                let frame = self.frames.of(&around, &scope)?;
+                self.make_room(out);
                 for record in scope.records() {
                     let span = Span::parse(record?)?;
                     if let Ok(trace) = <[u8; 16]>::try_from(span.trace_id) {
                         self.span(trace, &frame, &span, now, out)?;
+                        self.make_room(out);
                     }
                 }
             }
         }
-        self.make_room(out);
         self.tell();
         Ok(())
     }
 
-    /// Decides what has waited for its time.
+    /// Decides what has waited for its time, the oldest; what more there is waits until these have gone somewhere.
     pub(super) fn due(&mut self, now: Duration, out: &mut Batch) {
-        while let Some(place) = self.line.pop_front_if(|place| place.due <= now) {
+        while out.done() < PART
+            && let Some(place) = self.line.pop_front_if(|place| place.due <= now)
+        {
             self.leave_line(&place, Why::Time, out);
         }
         self.frames.forget_unused();
         self.tell();
-    }
-
-    /// Decides everything: the end has come.
-    pub(super) fn flush(&mut self, out: &mut Batch) {
-        self.due(Duration::MAX, out);
     }
 
     fn span(
@@ -180,39 +186,43 @@ impl Tail {
             self.line.push_back(Place { due: now.saturating_add(self.rules.wait), trace, number: self.number });
             Waiting {
                 number: self.number,
-                spans: Vec::new(),
+                spans: Vec::with_capacity(1),
                 bytes: 0,
                 start_ns: span.start_ns,
                 end_ns: span.end_ns,
                 drawn: self.rules.draw.keeps(span),
             }
         });
-        let known = waiting.spans.iter().rposition(|(other, _)| Arc::ptr_eq(other, frame));
+        let counted = waiting.bytes;
+        let known = waiting.spans.iter().rposition(|(other, _)| other.is(frame));
         let known = known.filter(|at| at + LOOK_BACK >= waiting.spans.len());
         match known.and_then(|at| waiting.spans.get_mut(at)) {
-            Some((_, spans)) => spans.bytes(2, span.message),
-            None => {
-                let mut spans = Writer::new();
+            Some((_, spans)) => {
+                let before = spans.capacity();
                 spans.bytes(2, span.message);
-                waiting.spans.push((Arc::clone(frame), spans));
-                waiting.bytes += size_of::<(Frame, Writer)>();
-                self.bytes += size_of::<(Frame, Writer)>();
+                waiting.bytes += spans.capacity() - before;
+            }
+            None => {
+                let mut spans = Writer::after(Vec::with_capacity(span.message.len() + HEAD));
+                spans.bytes(2, span.message);
+                waiting.bytes += size_of::<(Frame, Writer)>() + spans.capacity();
+                waiting.spans.push((frame.clone(), spans));
             }
         }
-        waiting.bytes += span.message.len();
-        self.bytes += span.message.len();
+        self.bytes += waiting.bytes - counted;
         waiting.start_ns = waiting.start_ns.min(span.start_ns);
         waiting.end_ns = waiting.end_ns.max(span.end_ns);
         (waiting.start_ns, waiting.end_ns)
     }
 
-    /// Decides the oldest traces until the others fit.
+    /// Decides the oldest traces when the others do not fit, and some more of them, so that it need not be done for each span.
     fn make_room(&mut self, out: &mut Batch) {
         if self.bytes + self.frames.bytes() <= self.rules.max_bytes {
             return;
         }
         self.frames.forget_unused();
-        while self.bytes + self.frames.bytes() > self.rules.max_bytes
+        let most = self.rules.max_bytes - self.rules.max_bytes / 16;
+        while self.bytes + self.frames.bytes() > most
             && let Some(place) = self.line.pop_front()
         {
             self.leave_line(&place, Why::Room, out);
@@ -240,10 +250,11 @@ impl Tail {
         };
         self.counts.decided(decision, why);
         self.decided.put(trace, decision);
-        for (frame, written) in &waiting.spans {
+        // Taken apart as it goes: it is not here and on its way at a time.
+        for (frame, written) in waiting.spans {
             for field in Fields::new(written.as_bytes()).flatten() {
                 match field.bytes() {
-                    Ok(span) if decision != Decision::Dropped => self.emit(decision, frame, span, out),
+                    Ok(span) if decision != Decision::Dropped => self.emit(decision, &frame, span, out),
                     _ => _ = self.counts.sampled_out.fetch_add(1, Ordering::Relaxed),
                 }
             }

@@ -75,8 +75,8 @@ fn where_everything_is_kept_nothing_waits() {
     let sampler = Sampler::new(&settings(1.0, Some(Duration::from_secs(5))));
     assert!(!sampler.holds());
     let request = Bytes::from_static(b"whatever");
-    assert_eq!(sampler.hold(request.clone(), 3, Duration::ZERO), Ok(Some((request, 3))));
-    assert_eq!((sampler.hold(Bytes::new(), 0, Duration::ZERO), sampler.due(Duration::MAX)), (Ok(None), None));
+    assert_eq!(sampler.hold(request.clone(), 3, Duration::ZERO), Ok(vec![(request, 3)]));
+    assert_eq!((sampler.hold(Bytes::new(), 0, Duration::ZERO), sampler.due(Duration::MAX)), (Ok(vec![]), vec![]));
 }
 
 #[test]
@@ -101,7 +101,7 @@ async fn what_waits_is_let_go_in_time_and_at_the_end() {
     };
     // The clock of the tail is the caller's: this span came long ago, the next comes at a time that is far away.
     let began = Instant::now();
-    assert_eq!(sampler.hold(request(true), 1, Duration::ZERO), Ok(None));
+    assert_eq!(sampler.hold(request(true), 1, Duration::ZERO), Ok(vec![]));
     let (stop, sent) = (CancellationToken::new(), Mutex::new(Vec::new()));
     let out = |request: Bytes, spans| {
         sent.lock().unwrap().push((request.len(), spans));
@@ -116,7 +116,7 @@ async fn what_waits_is_let_go_in_time_and_at_the_end() {
     second[2..18].copy_from_slice(&[0xfe; 16]);
     let mut waiting = Writer::new();
     waiting.message(1, |group| group.message(2, |scope| scope.bytes(2, &second)));
-    assert_eq!(sampler.hold(waiting.into_bytes().into(), 1, Duration::from_secs(3_600)), Ok(None));
+    assert_eq!(sampler.hold(waiting.into_bytes().into(), 1, Duration::from_secs(3_600)), Ok(vec![]));
     sampler.run(early, stop.clone(), out).await;
     assert_eq!(sent.lock().unwrap().iter().map(|(_, spans)| *spans).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(sampler.counts().drawn.load(Ordering::Relaxed), 2);

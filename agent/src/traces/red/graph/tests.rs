@@ -3,7 +3,18 @@
 use super::*;
 
 fn who(service: &str, project: &str) -> Arc<Who> {
-    Arc::new(Who { service: service.into(), project: project.into(), compose_service: service.into() })
+    of(service, project, &Arc::default())
+}
+
+fn of(service: &str, project: &str, origin: &Arc<Share>) -> Arc<Who> {
+    let origin = Arc::clone(origin);
+    Arc::new(Who { service: service.into(), project: project.into(), compose_service: service.into(), origin })
+}
+
+/// A call that each of them says was made.
+fn call(graph: &mut Graph, client: &Arc<Who>, server: &Arc<Who>, second: u32) {
+    graph.take(half(CLIENT, 1, client, 1, 0), second);
+    graph.take(half(SERVER, 1, server, 1, ERROR), second);
 }
 
 fn half(kind: u64, call: u8, who: &Arc<Who>, ns: u64, status: u64) -> Half {
@@ -95,13 +106,60 @@ fn everything_has_a_ceiling() {
     assert_eq!((graph.young.len(), graph.counts.dropped), (MAX_HALVES, 5));
 
     let mut graph = Graph::default();
+    let origin = Arc::default();
     for edge in 0..MAX_EDGES + 3 {
-        graph.take(half(CLIENT, 1, &who(&edge.to_string(), "shop"), 1, 0), 0);
-        graph.take(half(SERVER, 1, &api, 1, ERROR), 0);
+        call(&mut graph, &of(&edge.to_string(), "shop", &origin), &api, 0);
     }
     let overflow = graph.overflow().unwrap();
     assert_eq!((graph.edges().len(), graph.counts.overflow), (MAX_EDGES, 3));
     assert_eq!((overflow.failed, overflow.server.count()), (3, 3));
+}
+
+/// Names of services one calls and is called by.
+fn known(graph: &Graph, service: &str) -> usize {
+    graph.edges().iter().filter(|edge| [&edge.client.0, &edge.server.0].iter().any(|name| &***name == service)).count()
+}
+
+#[test]
+fn one_that_makes_up_names_takes_no_edge_of_others() {
+    let (noisy, web, api) = (Arc::new(Share::default()), who("web", "shop"), who("api", "shop"));
+    let mut graph = Graph::default();
+    call(&mut graph, &web, &api, 0);
+    for number in 0..3 * MAX_EDGES {
+        noisy.names.fetch_add(1, Relaxed);
+        let made_up = of(&number.to_string(), "shop", &noisy);
+        // It calls one, and is called by the other.
+        let (client, server) = if number % 2 == 0 { (&made_up, &api) } else { (&web, &made_up) };
+        call(&mut graph, client, server, 1);
+    }
+    // A hundred that come later have edges of their own, and what was there first is there still.
+    for number in 0..100 {
+        call(&mut graph, &web, &who(&format!("late-{number}"), "shop"), 2);
+    }
+    assert_eq!(graph.edges().iter().filter(|edge| edge.server.0.starts_with("late-")).count(), 100);
+    assert_eq!(
+        (known(&graph, "web") > 100, noisy.edges.load(Relaxed) > 100, graph.edges().len() <= MAX_EDGES),
+        (true, true, true)
+    );
+    assert!(graph.edges().iter().any(|edge| (&*edge.client.0, &*edge.server.0) == ("web", "api")));
+}
+
+#[test]
+fn halves_that_nobody_answers_leave_room_for_those_of_others() {
+    let (web, api, noisy) = (who("web", "shop"), who("api", "shop"), who("noisy", "shop"));
+    let mut graph = Graph::default();
+    graph.take(half(CLIENT, 1, &web, 1, 0), 0);
+    for number in 0..2 * MAX_HALVES {
+        let mut half = half(CLIENT, 1, &noisy, 1, 0);
+        half.key[..8].copy_from_slice(&number.to_le_bytes());
+        graph.take(half, 0);
+    }
+    graph.take(half(SERVER, 1, &api, 1, 0), 0);
+    call(&mut graph, &web, &api, 0);
+    assert_eq!(graph.edges()[0].calls.server.count(), 2);
+    assert_eq!(graph.counts.dropped, (MAX_HALVES + MAX_HALVES / 8 + 1) as u64);
+    graph.forget_idle(0, 10 * WAIT);
+    assert_eq!([&web, &api, &noisy].map(|who| who.origin.halves.load(Relaxed)), [0; 3]);
 }
 
 #[test]

@@ -59,17 +59,19 @@ fn tail(max_bytes: usize) -> Tail {
 
 /// First bytes of the trace ids that came out, with their `th`.
 fn out(batch: Batch) -> Vec<(u8, bool)> {
-    let Some((bytes, count)) = batch.finish() else { return Vec::new() };
     let mut found = Vec::new();
-    for group in groups(&bytes) {
-        for scope in group.unwrap().scopes() {
-            for record in scope.unwrap().records() {
-                let span = Span::parse(record.unwrap()).unwrap();
-                found.push((span.trace_id[0], read(span.trace_state).threshold.is_some()));
+    for (bytes, count) in batch.finish() {
+        let before = found.len();
+        for group in groups(&bytes) {
+            for scope in group.unwrap().scopes() {
+                for record in scope.unwrap().records() {
+                    let span = Span::parse(record.unwrap()).unwrap();
+                    found.push((span.trace_id[0], read(span.trace_state).threshold.is_some()));
+                }
             }
         }
+        assert_eq!((found.len() - before) as u64, count);
     }
-    assert_eq!(found.len() as u64, count);
     found.sort_unstable();
     found
 }
@@ -180,6 +182,84 @@ fn places_of_traces_decided_early_cost_as_well() {
     assert_eq!(count(&tail.counts.error), 1_000);
 }
 
+/// A request of one resource with many scopes, each with some spans of traces of its own.
+fn wide(resource: usize, scopes: u16, bytes: usize) -> Vec<u8> {
+    let mut request = Writer::new();
+    request.message(1, |group| {
+        group.message(1, |to| to.message(1, |pair| pair.string(1, &"r".repeat(resource))));
+        for number in 0..scopes {
+            group.message(2, |scope| {
+                scope.message(1, |inner| inner.string(1, &number.to_string()));
+                for half in 0..2 {
+                    let [high, low] = number.to_be_bytes();
+                    scope.message(2, |span| {
+                        span.bytes(1, &[0xff, high, low, half, 0, 0, 0, 0, 0, 0xff, 1, 1, 1, 1, 1, 1]);
+                        span.bytes(2, &[1; 8]);
+                        span.bytes(5, &vec![b'x'; bytes]);
+                    });
+                }
+            });
+        }
+    });
+    request.into_bytes()
+}
+
+#[test]
+fn a_resource_counts_once_for_all_its_scopes() {
+    let mut tail = tail(usize::MAX);
+    tail.take(&wide(60_000, 1_000, 10), Duration::ZERO, &mut Batch::default()).unwrap();
+    let waiting = count(&tail.counts.waiting_bytes);
+    assert!((60_000 + 2_000 * OVERHEAD as u64..1_500_000).contains(&waiting), "{waiting}");
+}
+
+#[test]
+fn room_is_made_within_a_request_and_what_is_let_go_is_not_held_together() {
+    const MAX: usize = 2 << 20;
+    let mut tail = tail(MAX);
+    let mut batch = Batch::default();
+    let request = wide(1_000, 1_000, 10_000);
+    for group in groups(&request) {
+        let group = group.unwrap();
+        let around = tail.frames.group(&group).unwrap();
+        for scope in group.scopes().map(Result::unwrap) {
+            let frame = tail.frames.of(&around, &scope).unwrap();
+            for record in scope.records() {
+                let span = Span::parse(record.unwrap()).unwrap();
+                let trace = span.trace_id.try_into().unwrap();
+                tail.span(trace, &frame, &span, Duration::ZERO, &mut batch).unwrap();
+                tail.make_room(&mut batch);
+                let held: usize = tail.waiting.values().flat_map(|it| &it.spans).map(|(_, it)| it.capacity()).sum();
+                assert!(held <= tail.bytes && tail.bytes + tail.frames.bytes() <= MAX);
+            }
+        }
+    }
+    drop(batch);
+    let mut batch = Batch::default();
+    tail.take(&request, Duration::ZERO, &mut batch).unwrap();
+    assert!(count(&tail.counts.waiting_bytes) <= MAX as u64);
+    let requests = batch.finish();
+    assert!(requests.len() > 15, "{}", requests.len());
+    let longest = requests.iter().map(|(bytes, _)| bytes.len()).max().unwrap();
+    assert!(longest < (1 << 20) + 20_000, "{longest}");
+    // What is due goes in parts, too, and waits until it is asked for.
+    (tail.rules.max_bytes, tail.decided) = (usize::MAX, Decided::default());
+    tail.take(&request, Duration::ZERO, &mut Batch::default()).unwrap();
+    let mut parts = 0;
+    loop {
+        let mut batch = Batch::default();
+        tail.due(Duration::MAX, &mut batch);
+        let requests = batch.finish();
+        if requests.is_empty() {
+            break;
+        }
+        parts += 1;
+        assert!(requests.len() <= PART + 1);
+    }
+    tail.frames.forget_unused();
+    assert!(parts > 1);
+    assert_eq!((tail.bytes, tail.frames.bytes(), tail.waiting.len()), (0, 0, 0));
+}
+
 #[test]
 fn what_is_no_request_is_refused() {
     assert_eq!(tail(1).take(&[0x0a, 5, 1], Duration::ZERO, &mut Batch::default()), Err(Malformed::Length));
@@ -204,7 +284,7 @@ proptest! {
             prop_assert!(count(&tail.counts.waiting_bytes) <= max_bytes as u64);
         }
         let mut rest = Batch::default();
-        tail.flush(&mut rest);
+        tail.due(Duration::MAX, &mut rest);
         sent.extend(gone(&mut tail, rest));
         prop_assert_eq!(sent.len() as u64 + count(&tail.counts.sampled_out), spans.len() as u64);
         prop_assert_eq!((count(&tail.counts.waiting_bytes), tail.line.len(), tail.waiting.len()), (0, 0, 0));
