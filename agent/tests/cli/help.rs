@@ -4,7 +4,7 @@ use crate::{golden, outcome, spyhop};
 
 #[test]
 fn help_texts() {
-    let commands: [(&str, &[&str]); 20] = [
+    let commands: [(&str, &[&str]); 21] = [
         ("spyhop", &[]),
         ("run", &["run"]),
         ("check", &["check"]),

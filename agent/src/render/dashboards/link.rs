@@ -17,9 +17,9 @@ pub struct Link {
 }
 
 /// To the board of a service.
-pub(super) const SERVICE: Link = Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service"] };
+pub(super) static SERVICE: Link = Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service"] };
 /// To the board of a host.
-pub(super) const HOST: Link = Link { title: "Host", uid: "spyhop-host", by: &["host"] };
+pub(super) static HOST: Link = Link { title: "Host", uid: "spyhop-host", by: &["host"] };
 
 /// A link of values: in a table by fields of the row, elsewhere by labels of the series.
 pub(super) fn data(link: &Link, from: &Board, table: bool) -> Value {

@@ -22,7 +22,7 @@ fn section(board: &Board) -> String {
             let empty = match panel.empty {
                 Empty::Never => String::new(),
                 Empty::Healthy => "when healthy".to_owned(),
-                Empty::Without(what) => format!("without {what}"),
+                Empty::Without(what) => format!("without {}", what.as_str()),
             };
             text.push_str(&format!("| {} | {} | {empty} |\n", row.title, panel.title));
         }

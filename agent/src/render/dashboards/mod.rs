@@ -25,9 +25,9 @@ pub use boards::BOARDS;
 pub use layout::WIDTH;
 pub use link::Link;
 pub use markdown::markdown;
-pub use panel::{Empty, Panel, Show};
+pub use panel::{Empty, Feature, Panel, Show, Unit};
 pub use query::{Query, Source};
-pub use steps::Steps;
+pub use steps::{Color, Steps};
 pub use variable::Variable;
 
 use super::Rendered;

@@ -6,7 +6,7 @@ use super::{
     board::Board,
     link::{self, Link},
     query::{Query, Source},
-    steps::{Context, Steps},
+    steps::{self, Color, Context, Steps},
 };
 
 /// One panel.
@@ -24,18 +24,18 @@ pub struct Panel {
     pub show: Show,
     /// Width of 24, and height.
     pub size: (u8, u8),
-    /// Grafana's id of the unit.
-    pub unit: &'static str,
+    /// In what.
+    pub unit: Unit,
     /// Values that are good and bad.
-    pub steps: Steps,
-    /// Words for values: value, word, colour.
-    pub words: &'static [(&'static str, &'static str, &'static str)],
+    pub steps: Option<&'static Steps>,
+    /// Words for values.
+    pub words: Option<Words>,
     /// Where the axis begins; `None` where values may be negative.
     pub floor: Option<f64>,
-    /// The column a table is sorted by, the largest first; nothing for as it comes.
-    pub sort: &'static str,
+    /// The column a table is sorted by, the largest first; otherwise as it comes.
+    pub sort: Option<&'static str>,
     /// Where a value leads.
-    pub link: Option<Link>,
+    pub link: Option<&'static Link>,
     /// What is asked.
     pub queries: &'static [Query],
 }
@@ -47,8 +47,46 @@ pub enum Empty {
     Never,
     /// While all is well.
     Healthy,
-    /// Without this, which is named as the page of dashboards names it.
-    Without(&'static str),
+    /// Without this.
+    Without(Feature),
+}
+
+/// Words for values: value, word, colour.
+pub(super) type Words = &'static [(&'static str, &'static str, Color)];
+
+/// Names for small numbers: a text of its own on each of two hundred panels would cost more than all of these.
+macro_rules! named {
+    ($(#[$about:meta])* $name:ident { $($variant:ident $text:literal)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $(#[doc = concat!("`", $text, "`.")] $variant,)*
+        }
+
+        impl $name {
+            /// The text.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+named! {
+    /// What a host may do without, as the page of dashboards names it.
+    Feature {
+        Logs "logs" Traces "traces" Probes "probes" Isolation "isolation" Objectives "objectives" Tiers "tiers" Traefik "traefik"
+        Exporters "exporters" Applications "applications" Limits "limits" HealthChecks "health checks" Tls "TLS" Pressure "pressure"
+        DiskAccounting "disk accounting"
+    }
+}
+
+named! {
+    /// Units, by Grafana's ids.
+    Unit {
+        Short "short" Plain "none" Share "percentunit" Bytes "bytes" BytesASecond "Bps" Seconds "s" ASecond "ops" RequestsASecond "reqps"
+        LinesASecond "cps" PacketsASecond "pps"
+    }
 }
 
 /// How an answer is shown.
@@ -67,7 +105,7 @@ pub enum Show {
     /// Rows as they are now.
     Table,
     /// Rows against columns, by two labels.
-    Matrix(&'static str, &'static str),
+    Matrix(&'static (&'static str, &'static str)),
     /// A state over time, a row a series.
     States,
     /// Buckets of a histogram over time.
@@ -86,11 +124,11 @@ const BASE: Panel = Panel {
     empty: Empty::Never,
     show: Show::Lines,
     size: (12, 8),
-    unit: "short",
-    steps: Steps::None,
-    words: &[],
+    unit: Unit::Short,
+    steps: None,
+    words: None,
     floor: Some(0.0),
-    sort: "",
+    sort: None,
     link: None,
     queries: &[],
 };
@@ -111,7 +149,7 @@ impl Panel {
     /// States.
     pub const STATES: Self = Self { show: Show::States, floor: None, ..BASE };
     /// Buckets.
-    pub const HEAT: Self = Self { show: Show::Heat, unit: "s", floor: None, ..BASE };
+    pub const HEAT: Self = Self { show: Show::Heat, unit: Unit::Seconds, floor: None, ..BASE };
     /// Lines of logs.
     pub const LOGS: Self = Self { show: Show::Logs, size: (24, 10), floor: None, ..BASE };
     /// Traces.
@@ -122,7 +160,7 @@ impl Panel {
         match self.empty {
             Empty::Never => self.about.to_owned(),
             Empty::Healthy => format!("{} Empty when healthy.", self.about),
-            Empty::Without(what) => format!("{} Empty without {what}.", self.about),
+            Empty::Without(what) => format!("{} Empty without {}.", self.about, what.as_str()),
         }
     }
 
@@ -149,7 +187,7 @@ impl Panel {
             "gridPos": place,
             "targets": targets,
             "options": self.options(),
-            "fieldConfig": { "defaults": self.defaults(board, context), "overrides": self.overrides(board, context) },
+            "fieldConfig": { "defaults": self.defaults(board, context), "overrides": self.overrides(context) },
         });
         let transformations = self.transformations();
         if let (Some(panel), false) = (panel.as_object_mut(), transformations.is_empty()) {
@@ -192,10 +230,8 @@ impl Panel {
                 "reduceOptions": last, "showUnfilled": true, "valueMode": "color",
             }),
             Show::Table | Show::Matrix(..) | Show::Traces => {
-                let sort: Vec<Value> = match self.sort {
-                    "" => Vec::new(),
-                    column => vec![json!({ "displayName": column, "desc": true })],
-                };
+                let sort = self.sort.iter().map(|column| json!({ "displayName": column, "desc": true }));
+                let sort: Vec<Value> = sort.collect();
                 json!({ "cellHeight": "sm", "showHeader": true, "sortBy": sort })
             }
             Show::States => json!({
@@ -207,7 +243,7 @@ impl Panel {
                 "color": { "exponent": 0.5, "fill": "dark-orange", "mode": "scheme", "reverse": false, "scale": "exponential", "scheme": "Oranges", "steps": 64 },
                 "filterValues": { "le": 1e-9 }, "legend": { "show": true }, "rowsFrame": { "layout": "auto" },
                 "tooltip": { "mode": "single", "showColorScale": false, "yHistogram": false },
-                "yAxis": { "axisPlacement": "left", "reverse": false, "unit": self.unit },
+                "yAxis": { "axisPlacement": "left", "reverse": false, "unit": self.unit.as_str() },
             }),
             Show::Logs => json!({
                 "dedupStrategy": "none", "enableLogDetails": true, "prettifyLogMessage": false, "showCommonLabels": false,
@@ -220,9 +256,9 @@ impl Panel {
         let mut defaults = Map::new();
         let mut set = |key: &str, value: Value| defaults.insert(key.to_owned(), value);
         set("noValue", self.nothing().into());
-        set("unit", self.unit.into());
-        set("mappings", words(self.words));
-        set("thresholds", self.steps.write(context));
+        set("unit", self.unit.as_str().into());
+        set("mappings", words(self.words.unwrap_or_default()));
+        set("thresholds", self.steps.map_or_else(steps::none, |steps| steps.write(context)));
         set("custom", self.custom());
         let palette = matches!(self.show, Show::Lines | Show::Stack | Show::Bars);
         let mode = if palette { "palette-classic-by-name" } else { "thresholds" };
@@ -230,10 +266,10 @@ impl Panel {
         if let Some(floor) = self.floor {
             set("min", floor.into());
         }
-        if let (Show::Gauges, "percentunit") = (self.show, self.unit) {
+        if let (Show::Gauges, Unit::Share) = (self.show, self.unit) {
             set("max", 1.into());
         }
-        if let Some(link) = &self.link {
+        if let Some(link) = self.link {
             set("links", json!([link::data(link, board, self.is_table())]));
         }
         Value::Object(defaults)
@@ -242,7 +278,7 @@ impl Panel {
     /// What the kind of panel wants of each field.
     fn custom(&self) -> Value {
         let lines = |draw: &str, opacity: u8, stacking: &str| {
-            let style = if self.steps == Steps::None { "off" } else { "dashed" };
+            let style = if self.steps.is_some() { "dashed" } else { "off" };
             json!({
                 "axisBorderShow": false, "axisLabel": "", "axisPlacement": "auto", "drawStyle": draw, "fillOpacity": opacity,
                 "lineInterpolation": "linear", "lineWidth": 1, "pointSize": 4, "showPoints": "auto", "spanNulls": false,
@@ -253,7 +289,7 @@ impl Panel {
             Show::Lines => lines("line", 8, "none"),
             Show::Stack => lines("line", 40, "normal"),
             Show::Bars => lines("bars", 60, "normal"),
-            Show::Matrix(..) if self.steps != Steps::None || !self.words.is_empty() => {
+            Show::Matrix(..) if self.steps.is_some() || self.words.is_some() => {
                 json!({ "align": "auto", "cellOptions": { "mode": "basic", "type": "color-background" }, "inspect": false })
             }
             Show::Table | Show::Matrix(..) | Show::Traces => {
@@ -266,30 +302,27 @@ impl Panel {
     }
 
     /// What single queries have of their own, and what the policy says of single series.
-    fn overrides(&self, board: &Board, context: &Context) -> Vec<Value> {
-        let mut all = self.steps.overrides(context);
+    fn overrides(&self, context: &Context) -> Vec<Value> {
+        let mut all = self.steps.map_or_else(Vec::new, |steps| steps.overrides(context));
         for (at, query) in self.queries.iter().enumerate() {
             let mut properties = Vec::new();
             let mut set = |id: &str, value: Value| properties.push(json!({ "id": id, "value": value }));
-            if !query.unit.is_empty() {
-                set("unit", query.unit.into());
+            if let Some(unit) = query.unit {
+                set("unit", unit.as_str().into());
             }
-            if query.steps != Steps::None {
-                set("thresholds", query.steps.write(context));
+            if let Some(steps) = query.steps {
+                set("thresholds", steps.write(context));
             }
-            if !query.words.is_empty() {
-                set("mappings", words(query.words));
+            if let Some(known) = query.words {
+                set("mappings", words(known));
             }
-            if self.is_table() && (query.steps != Steps::None || !query.words.is_empty()) {
+            if self.is_table() && (query.steps.is_some() || query.words.is_some()) {
                 set("custom.cellOptions", json!({ "type": "color-text" }));
             }
             if query.bound {
                 set("custom.lineStyle", json!({ "dash": [10, 10], "fill": "dash" }));
                 set("custom.fillOpacity", 0.into());
                 set("custom.stacking", json!({ "group": "bound", "mode": "none" }));
-            }
-            if let Some(link) = &query.link {
-                set("links", json!([link::data(link, board, self.is_table())]));
             }
             if !properties.is_empty() {
                 let (id, options) = match self.is_table() {
@@ -304,7 +337,7 @@ impl Panel {
 
     /// What makes rows of answers: columns get the names of their queries, and a value without a name is left out.
     fn transformations(&self) -> Vec<Value> {
-        if let Show::Matrix(row, column) = self.show {
+        if let Show::Matrix((row, column)) = self.show {
             return vec![json!({
                 "id": "groupingToMatrix",
                 "options": { "columnField": column, "emptyValue": "empty", "rowField": row, "valueField": "Value" },
@@ -341,10 +374,10 @@ fn reference(at: usize) -> &'static str {
     ["A", "B", "C", "D", "E", "F", "G", "H"].get(at).copied().unwrap_or("Z")
 }
 
-fn words(words: &[(&str, &str, &str)]) -> Value {
+fn words(words: Words) -> Value {
     let mut options = Map::new();
     for (at, (value, text, color)) in words.iter().enumerate() {
-        options.insert((*value).to_owned(), json!({ "color": color, "index": at, "text": text }));
+        options.insert((*value).to_owned(), json!({ "color": color.name(), "index": at, "text": text }));
     }
     match options.is_empty() {
         true => json!([]),

@@ -4,7 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::{link::Link, panel::Show, steps::Steps};
+use super::{
+    panel::{Show, Unit, Words},
+    steps::Steps,
+};
 use crate::render::alert::fill;
 
 /// One query.
@@ -16,30 +19,20 @@ pub struct Query {
     pub name: &'static str,
     /// Who is asked.
     pub source: Source,
-    /// A unit other than the panel's; nothing for that.
-    pub unit: &'static str,
+    /// A unit other than the panel's.
+    pub unit: Option<Unit>,
     /// Steps other than the panel's.
-    pub steps: Steps,
+    pub steps: Option<&'static Steps>,
     /// Words other than the panel's.
-    pub words: &'static [(&'static str, &'static str, &'static str)],
+    pub words: Option<Words>,
     /// A limit or target: a dashed line.
     pub bound: bool,
-    /// Where values of this column lead.
-    pub link: Option<Link>,
 }
 
 impl Query {
     /// Of Prometheus.
-    pub const METRICS: Self = Self {
-        expr: "",
-        name: "",
-        source: Source::Metrics,
-        unit: "",
-        steps: Steps::None,
-        words: &[],
-        bound: false,
-        link: None,
-    };
+    pub const METRICS: Self =
+        Self { expr: "", name: "", source: Source::Metrics, unit: None, steps: None, words: None, bound: false };
     /// A limit or target.
     pub const BOUND: Self = Self { bound: true, ..Self::METRICS };
     /// Of Loki.
@@ -114,7 +107,8 @@ const HOLES: &[(&str, &str)] = &[
     // Applications have jobs of their own; the labels of their container are added on the way (docs/scraping.md).
     ("app", r#"host=~"$host",project=~"$project",service=~"$service""#),
     ("spans", r#"<project>,compose_service=~"$service""#),
-    ("logs", "<app>"),
+    // Every line has this label, and Loki refuses a selector that fits the stream without any.
+    ("logs", r#"service_name=~".+",<app>"#),
     // Of a proxy or an exporter, which is a service of its own and no target of probes.
     ("edge", r#"host=~"$host",project=~"$project""#),
     // An objective on events that nobody counts by host has none.

@@ -13,10 +13,8 @@ use crate::{
 /// Steps of a panel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Steps {
-    /// No value is better than another.
-    None,
     /// The colour of the lowest values, and those from each value on.
-    From(&'static str, &'static [(f64, &'static str)]),
+    From(Color, &'static [(f64, Color)]),
     /// The values of this name of an alert: what it warns of is orange, what it wakes people for is red.
     Alert(&'static str, &'static str),
     /// Shares of bad events: each objective has the budget the policy gives it.
@@ -33,10 +31,40 @@ pub enum Steps {
     PromisedCores,
 }
 
+/// What a value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// As it should be.
+    Green,
+    /// Good to know.
+    Yellow,
+    /// Worth a look.
+    Orange,
+    /// Bad.
+    Red,
+}
+
+impl Color {
+    /// As Grafana calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Yellow => "yellow",
+            Self::Orange => "orange",
+            Self::Red => "red",
+        }
+    }
+}
+
 /// Any is one too many.
-pub(super) const ANY_IS_BAD: Steps = Steps::From("green", &[(1.0, "red")]);
+pub(super) const ANY_IS_BAD: Option<&Steps> = Some(&Steps::From(Color::Green, &[(1.0, Color::Red)]));
 /// Any is worth a look.
-pub(super) const ANY_IS_WORTH_A_LOOK: Steps = Steps::From("green", &[(1.0, "orange")]);
+pub(super) const ANY_IS_WORTH_A_LOOK: Option<&Steps> = Some(&Steps::From(Color::Green, &[(1.0, Color::Orange)]));
+/// Where no value is better than another.
+pub(super) fn none() -> Value {
+    absolute(Color::Green, &[])
+}
+
 /// What steps are made of.
 pub(super) struct Context {
     policy: Policy,
@@ -53,16 +81,19 @@ impl Steps {
     /// For all series alike.
     pub(super) fn write(self, context: &Context) -> Value {
         let (base, steps) = match self {
-            Self::None | Self::TierMemory | Self::TierCores => ("green", Vec::new()),
+            Self::TierMemory | Self::TierCores => (Color::Green, Vec::new()),
             Self::From(base, steps) => (base, steps.iter().map(|(value, color)| (*value, *color)).collect()),
             Self::Alert(name, value) => of_alert(name, value),
             // A budget without a policy is anybody's; each objective has its own below.
-            Self::Budget => ("green", Vec::new()),
-            Self::PromisedMemory => ("green", vec![above(context.policy.checks.overcommit.memory)]),
-            Self::PromisedCores => ("green", vec![above(context.policy.checks.overcommit.cpus)]),
+            Self::Budget => (Color::Green, Vec::new()),
+            Self::PromisedMemory => (Color::Green, vec![above(context.policy.checks.overcommit.memory)]),
+            Self::PromisedCores => (Color::Green, vec![above(context.policy.checks.overcommit.cpus)]),
             Self::Burn => {
                 let factors = context.objectives.first().map_or_else(Vec::new, burn);
-                ("green", if factors.is_empty() { vec![(1.0, "orange"), (14.4, "red")] } else { factors })
+                (
+                    Color::Green,
+                    if factors.is_empty() { vec![(1.0, Color::Orange), (14.4, Color::Red)] } else { factors },
+                )
             }
         };
         absolute(base, &steps)
@@ -70,13 +101,13 @@ impl Steps {
 
     /// For single series, by the name that their legend begins with.
     pub(super) fn overrides(self, context: &Context) -> Vec<Value> {
-        let one = |name: &str, steps: Vec<(f64, &'static str)>| {
+        let one = |name: &str, steps: Vec<(f64, Color)>| {
             json!({
                 "matcher": { "id": "byRegexp", "options": format!("/^{}( .*)?$/", escaped(name)) },
-                "properties": [{ "id": "thresholds", "value": absolute("green", &steps) }],
+                "properties": [{ "id": "thresholds", "value": absolute(Color::Green, &steps) }],
             })
         };
-        let of_objectives = |steps: fn(&Objective) -> Vec<(f64, &'static str)>| {
+        let of_objectives = |steps: fn(&Objective) -> Vec<(f64, Color)>| {
             context.objectives.iter().map(|objective| one(&objective.slo, steps(objective))).collect()
         };
         let of_tiers = |limit: fn(&crate::policy::Limits) -> Option<crate::policy::Amount>| {
@@ -84,8 +115,8 @@ impl Steps {
             tiers.filter_map(|tier| Some(one(&tier.name, vec![above(limit(&tier.limits)?.most?)]))).collect()
         };
         match self {
-            Self::None | Self::From(..) | Self::Alert(..) | Self::PromisedMemory | Self::PromisedCores => Vec::new(),
-            Self::Budget => of_objectives(|objective| vec![(objective.target.budget().value(), "red")]),
+            Self::From(..) | Self::Alert(..) | Self::PromisedMemory | Self::PromisedCores => Vec::new(),
+            Self::Budget => of_objectives(|objective| vec![(objective.target.budget().value(), Color::Red)]),
             Self::Burn => of_objectives(burn),
             Self::TierMemory => of_tiers(|limits| limits.memory),
             Self::TierCores => of_tiers(|limits| limits.cpus),
@@ -94,30 +125,32 @@ impl Steps {
 }
 
 /// Red above a limit, with the slack that checks allow: what is exactly at it is as it should be.
-fn above(limit: f64) -> (f64, &'static str) {
-    (limit * 1.001, "red")
+fn above(limit: f64) -> (f64, Color) {
+    (limit * 1.001, Color::Red)
 }
 
 /// The slowest burn that makes a ticket, and the fastest, which pages.
-fn burn(objective: &Objective) -> Vec<(f64, &'static str)> {
+fn burn(objective: &Objective) -> Vec<(f64, Color)> {
     let factors = objective.burns().into_iter().map(|burn| burn.factor.value());
     let (low, high) = factors.fold((f64::INFINITY, 0.0_f64), |(low, high), one| (low.min(one), high.max(one)));
     match high > low {
-        true => vec![(low, "orange"), (high, "red")],
-        false if high > 0.0 => vec![(high, "red")],
+        true => vec![(low, Color::Orange), (high, Color::Red)],
+        false if high > 0.0 => vec![(high, Color::Red)],
         false => Vec::new(),
     }
 }
 
 /// What the catalogue of alerts has under this name. An entry it does not have is found by the tests.
-fn of_alert(name: &str, value: &str) -> (&'static str, Vec<(f64, &'static str)>) {
-    let Some((_, alert)) = catalogue::all().find(|(_, alert)| alert.name == name) else { return ("green", Vec::new()) };
+fn of_alert(name: &str, value: &str) -> (Color, Vec<(f64, Color)>) {
+    let Some((_, alert)) = catalogue::all().find(|(_, alert)| alert.name == name) else {
+        return (Color::Green, Vec::new());
+    };
     let usual = match alert.weight {
         Weight::Fixed(severity) | Weight::ByTier { most: severity, .. } => severity,
         Weight::Levels(_) => Severity::Warning,
     };
     let found = alert.all_values().into_iter().filter(|(_, known)| known.name == value);
-    let mut steps: Vec<(f64, &'static str)> = found
+    let mut steps: Vec<(f64, Color)> = found
         .map(|(level, known)| {
             let amount = match known.amount {
                 Amount::Share(number) | Amount::Count(number) => number,
@@ -129,25 +162,25 @@ fn of_alert(name: &str, value: &str) -> (&'static str, Vec<(f64, &'static str)>)
         .collect();
     steps.sort_by(|one, other| one.0.total_cmp(&other.0));
     if !alert.expr.contains(&format!("< <{value}>")) {
-        return ("green", steps);
+        return (Color::Green, steps);
     }
     // Low values are the bad ones: each colour ends where the next begins.
-    let base = steps.first().map_or("green", |(_, color)| *color);
-    let next = steps.iter().skip(1).map(|(_, color)| *color).chain(["green"]);
+    let base = steps.first().map_or(Color::Green, |(_, color)| *color);
+    let next = steps.iter().skip(1).map(|(_, color)| *color).chain([Color::Green]);
     (base, steps.iter().map(|(value, _)| *value).zip(next).collect())
 }
 
-const fn color(severity: Severity) -> &'static str {
+const fn color(severity: Severity) -> Color {
     match severity {
-        Severity::Info => "yellow",
-        Severity::Warning => "orange",
-        Severity::Critical => "red",
+        Severity::Info => Color::Yellow,
+        Severity::Warning => Color::Orange,
+        Severity::Critical => Color::Red,
     }
 }
 
-fn absolute(base: &str, steps: &[(f64, &'static str)]) -> Value {
-    let first = json!({ "color": base, "value": null });
-    let others = steps.iter().map(|(value, color)| json!({ "color": color, "value": value }));
+fn absolute(base: Color, steps: &[(f64, Color)]) -> Value {
+    let first = json!({ "color": base.name(), "value": null });
+    let others = steps.iter().map(|(value, color)| json!({ "color": color.name(), "value": value }));
     json!({ "mode": "absolute", "steps": std::iter::once(first).chain(others).collect::<Vec<_>>() })
 }
 

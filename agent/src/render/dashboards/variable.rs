@@ -96,8 +96,9 @@ impl Variable {
                 "options": [], "query": kind, "refresh": 1, "regex": "", "skipUrlSync": false, "type": "datasource",
             });
         };
-        // Containers without Compose have no project, what is about a host has neither project nor service, and not every service has a tier.
-        let all = if matches!(self, Self::Job | Self::Host | Self::Instance) { ".+" } else { ".*" };
+        // An objective may be of no host, containers without Compose have no project, what is about a host has no service, and not every service
+        // has a tier.
+        let all = if matches!(self, Self::Job | Self::Instance) { ".+" } else { ".*" };
         json!({
             "allValue": all, "current": { "selected": true, "text": ["All"], "value": ["$__all"] },
             "datasource": { "type": "prometheus", "uid": "${datasource}" }, "definition": query, "hide": 0, "includeAll": true,

@@ -1,7 +1,7 @@
 //! Does spyhop itself do well, and what does it cost?
 
 use crate::render::dashboards::{
-    Board, Empty, Panel, Query, Row, Show, Steps, Variable,
+    Board, Color, Empty, Feature, Panel, Query, Row, Show, Steps, Unit, Variable,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
 
@@ -14,7 +14,7 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const YES: &[(&str, &str, &str)] = &[("1", "yes", "green"), ("0", "no", "red")];
+const YES: &[(&str, &str, Color)] = &[("1", "yes", Color::Green), ("0", "no", Color::Red)];
 
 const NOW: Row = Row {
     id: 100,
@@ -34,25 +34,25 @@ const NOW: Row = Row {
                 Query {
                     expr: "max by (host, instance) (spyhop_ready{<agent>} <of_host>)",
                     name: "ready",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (host, instance) (spyhop_engine_up{<agent>} <of_host>)",
                     name: "hears its engine",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (host, instance) ((time() - process_start_time_seconds{<agent>}) <of_host>)",
                     name: "up for",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (host, instance) (process_resident_memory_bytes{<agent>} <of_host>)",
                     name: "memory",
-                    unit: "bytes",
+                    unit: Some(Unit::Bytes),
                     ..Query::METRICS
                 },
                 Query {
@@ -72,8 +72,8 @@ const NOW: Row = Row {
             id: 3,
             title: "Longest silence of an engine",
             about: "Time since an engine was last heard: the age of everything but kernel figures.",
-            unit: "s",
-            steps: Steps::From("green", &[(60.0, "orange"), (120.0, "red")]),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::From(Color::Green, &[(60.0, Color::Orange), (120.0, Color::Red)])),
             queries: &[Query { expr: "max(spyhop_engine_silence_seconds{<agent>} <of_host>)", ..Query::METRICS }],
             ..Panel::STAT
         },
@@ -81,7 +81,7 @@ const NOW: Row = Row {
             id: 4,
             title: "Slowest scrapes in 1h",
             about: "99 of 100 scrapes took less, on the slowest agent.",
-            unit: "s",
+            unit: Unit::Seconds,
             queries: &[Query {
                 expr: "max(histogram_quantile(0.99, sum by (le, job, instance) (increase(spyhop_scrape_duration_seconds_bucket{<agent>}[1h]))) <of_host>)",
                 ..Query::METRICS
@@ -127,9 +127,9 @@ const NOW: Row = Row {
             id: 8,
             title: "Certificate ends in",
             about: "The certificate that ends first of those agents serve with.",
-            empty: Empty::Without("TLS"),
-            unit: "s",
-            steps: Steps::Alert("SpyhopCertificateExpiring", "least"),
+            empty: Empty::Without(Feature::Tls),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopCertificateExpiring", "least")),
             queries: &[Query {
                 expr: "min((spyhop_tls_certificate_expiry_timestamp_seconds{<agent>} - time()) <of_host>)",
                 ..Query::METRICS
@@ -148,7 +148,7 @@ const COST: Row = Row {
             id: 9,
             title: "CPU",
             about: "Cores in use by each agent.",
-            unit: "none",
+            unit: Unit::Plain,
             size: (8, 8),
             queries: &[Query {
                 expr: "max by (host, instance) (rate(process_cpu_seconds_total{<agent>}[$__rate_interval]) <of_host>)",
@@ -161,7 +161,7 @@ const COST: Row = Row {
             id: 10,
             title: "Memory",
             about: "Resident memory of each agent.",
-            unit: "bytes",
+            unit: Unit::Bytes,
             size: (8, 8),
             queries: &[Query {
                 expr: "max by (host, instance) (process_resident_memory_bytes{<agent>} <of_host>)",
@@ -174,9 +174,9 @@ const COST: Row = Row {
             id: 11,
             title: "Files",
             about: "Share of the files it may open that each agent has open.",
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
-            steps: Steps::From("green", &[(0.8, "orange"), (0.95, "red")]),
+            steps: Some(&Steps::From(Color::Green, &[(0.8, Color::Orange), (0.95, Color::Red)])),
             queries: &[Query {
                 expr: "max by (host, instance) (process_open_fds{<agent>} / (process_max_fds{<agent>} > 0) <of_host>)",
                 name: "{{host}}",
@@ -230,7 +230,7 @@ const ENGINE: Row = Row {
             id: 14,
             title: "Requests to the engine",
             about: "Requests a second by call and outcome.",
-            unit: "reqps",
+            unit: Unit::RequestsASecond,
             queries: &[Query {
                 expr: "sum by (host, call, outcome) (rate(spyhop_engine_requests_total{<agent>}[$__rate_interval]) <of_host>)",
                 name: "{{host}} {{call}} {{outcome}}",
@@ -242,7 +242,7 @@ const ENGINE: Row = Row {
             id: 15,
             title: "Events of the engine",
             about: "Events a second, and how long it has been since anything was heard.",
-            unit: "ops",
+            unit: Unit::ASecond,
             queries: &[
                 Query {
                     expr: "sum by (host) (rate(spyhop_engine_events_total{<agent>}[$__rate_interval]) <of_host>)",
@@ -252,7 +252,7 @@ const ENGINE: Row = Row {
                 Query {
                     expr: "max by (host) (spyhop_engine_silence_seconds{<agent>} <of_host>)",
                     name: "{{host}} silence",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
             ],
@@ -270,7 +270,7 @@ const DOOR: Row = Row {
             id: 16,
             title: "Requests",
             about: "HTTP requests a second by route and status.",
-            unit: "reqps",
+            unit: Unit::RequestsASecond,
             queries: &[Query {
                 expr: "sum by (host, route, code) (rate(spyhop_http_requests_total{<agent>}[$__rate_interval]) <of_host>)",
                 name: "{{host}} {{route}} {{code}}",
@@ -309,24 +309,24 @@ const SIGHT: Row = Row {
             id: 18,
             title: "Figures it can read",
             about: "1 where the kernel files behind a group of figures can be read; figures of others are absent, never zero.",
-            words: YES,
+            words: Some(YES),
             queries: &[Query {
                 expr: "max by (host, collector) (spyhop_collector_available{<agent>} <of_host>)",
                 ..Query::METRICS
             }],
-            show: Show::Matrix("collector", "host"),
+            show: Show::Matrix(&("collector", "host")),
             ..Panel::TABLE
         },
         Panel {
             id: 19,
             title: "Rights it has given up",
             about: "1 where a process of the agent has given up what this measure takes from it.",
-            words: YES,
+            words: Some(YES),
             queries: &[Query {
                 expr: "min by (process, measure) (spyhop_sandbox_state{<agent>} <of_host>)",
                 ..Query::METRICS
             }],
-            show: Show::Matrix("measure", "process"),
+            show: Show::Matrix(&("measure", "process")),
             ..Panel::TABLE
         },
         Panel {

@@ -3,7 +3,7 @@
 mod exporters;
 
 use crate::render::dashboards::{
-    Board, Empty, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Panel, Query, Row, Steps, Unit, Variable,
     link::SERVICE,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
@@ -17,10 +17,10 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const OFF: Empty = Empty::Without("probes");
-const YES: &[(&str, &str, &str)] = &[("1", "yes", "green"), ("0", "no", "red")];
-const NEAR: Steps = Steps::From("green", &[(0.8, "orange"), (0.95, "red")]);
-const CACHE: Steps = Steps::From("orange", &[(0.9, "green")]);
+const OFF: Empty = Empty::Without(Feature::Probes);
+const YES: &[(&str, &str, Color)] = &[("1", "yes", Color::Green), ("0", "no", Color::Red)];
+const NEAR: Option<&Steps> = Some(&Steps::From(Color::Green, &[(0.8, Color::Orange), (0.95, Color::Red)]));
+const CACHE: Option<&Steps> = Some(&Steps::From(Color::Orange, &[(0.9, Color::Green)]));
 
 const NOW: Row = Row {
     id: 100,
@@ -44,7 +44,7 @@ const NOW: Row = Row {
             title: "Fullest Redis",
             about: "Share of the memory it may have that the fullest Redis with a limit uses.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: NEAR,
             queries: &[Query {
                 expr: "max(spyhop_redis_used_memory_bytes{<service>} / (spyhop_redis_max_memory_bytes{<service>} > 0))",
@@ -57,7 +57,7 @@ const NOW: Row = Row {
             title: "PostgreSQL connections in use",
             about: "Share of its connections that the busiest PostgreSQL has in use.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: NEAR,
             queries: &[Query {
                 expr: "max(sum without (state) (spyhop_postgres_connections{<service>}) / (spyhop_postgres_max_connections{<service>} > 0))",
@@ -70,8 +70,8 @@ const NOW: Row = Row {
             title: "Oldest transaction",
             about: "Age of the oldest open transaction: while it is open nothing it may see is cleared away.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::From("green", &[(300.0, "orange"), (3_600.0, "red")]),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::From(Color::Green, &[(300.0, Color::Orange), (3_600.0, Color::Red)])),
             queries: &[Query { expr: "max(spyhop_postgres_oldest_transaction_seconds{<service>})", ..Query::METRICS }],
             ..Panel::STAT
         },
@@ -104,18 +104,18 @@ const NOW: Row = Row {
             title: "Every database",
             about: "Whether each database answers, how long that takes, and the version it says it has.",
             empty: OFF,
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[
                 Query {
                     expr: r#"max by (<one>, probe, kind) (spyhop_probe_success{<service>,kind=~"redis|postgres"})"#,
                     name: "answers",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"max by (<one>, probe, kind) (spyhop_probe_duration_seconds{<service>,kind=~"redis|postgres"})"#,
                     name: "took",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
                 Query {
@@ -129,8 +129,8 @@ const NOW: Row = Row {
             id: 9,
             title: "Queries, as applications see them",
             about: "95 of 100 spans that are SQL statements were faster than this, by who asked.",
-            empty: Empty::Without("traces"),
-            unit: "s",
+            empty: Empty::Without(Feature::Traces),
+            unit: Unit::Seconds,
             queries: &[Query {
                 expr: r#"histogram_quantile(0.95, sum by (le, host, project, compose_service) (rate(traces_spanmetrics_latency_bucket{<project>,span_kind="SPAN_KIND_CLIENT",span_name=~"(SELECT|INSERT|UPDATE|DELETE).*"}[$__rate_interval])))"#,
                 name: "{{project}}/{{compose_service}}",
@@ -151,7 +151,7 @@ const REDIS: Row = Row {
             title: "Redis memory",
             about: "Memory that each Redis has asked for, and its limit where it has one.",
             empty: OFF,
-            unit: "bytes",
+            unit: Unit::Bytes,
             size: (8, 8),
             queries: &[
                 Query {
@@ -172,7 +172,7 @@ const REDIS: Row = Row {
             title: "Look-ups that find something",
             about: "Share of look-ups that found a key.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
             steps: CACHE,
             queries: &[Query {
@@ -187,7 +187,7 @@ const REDIS: Row = Row {
             title: "Commands",
             about: "Commands a second.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 8),
             queries: &[Query {
                 expr: "max by (<one>) (rate(spyhop_redis_commands_processed_total{<service>}[$__rate_interval]))",
@@ -234,7 +234,7 @@ const REDIS: Row = Row {
             title: "Keys that went",
             about: "Keys a second that were removed because memory ran out, or because their time was over.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 8),
             queries: &[
                 Query {
@@ -283,7 +283,7 @@ const POSTGRES: Row = Row {
             title: "Transactions",
             about: "Transactions a second that were committed and rolled back.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 8),
             queries: &[
                 Query {
@@ -304,7 +304,7 @@ const POSTGRES: Row = Row {
             title: "Blocks found in the cache",
             about: "Share of blocks that were found in the cache, of all that were asked for.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
             steps: CACHE,
             queries: &[Query {
@@ -328,7 +328,7 @@ const POSTGRES: Row = Row {
                 Query {
                     expr: "max by (<one>) (spyhop_postgres_standby_lag_seconds{<service>})",
                     name: "{{project}}/{{service}} behind",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
                 Query {
@@ -344,8 +344,8 @@ const POSTGRES: Row = Row {
             title: "Age of the oldest transaction",
             about: "Age of the oldest open transaction of each PostgreSQL, 0 without one.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::From("green", &[(300.0, "orange"), (3_600.0, "red")]),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::From(Color::Green, &[(300.0, Color::Orange), (3_600.0, Color::Red)])),
             queries: &[Query {
                 expr: "max by (<one>) (spyhop_postgres_oldest_transaction_seconds{<service>})",
                 name: "{{project}}/{{service}}",

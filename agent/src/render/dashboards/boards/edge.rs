@@ -3,7 +3,7 @@
 mod traefik;
 
 use crate::render::dashboards::{
-    Board, Empty, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Panel, Query, Row, Steps, Unit, Variable,
     link::SERVICE,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
@@ -17,8 +17,8 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const OFF: Empty = Empty::Without("probes");
-const YES: &[(&str, &str, &str)] = &[("1", "yes", "green"), ("0", "no", "red")];
+const OFF: Empty = Empty::Without(Feature::Probes);
+const YES: &[(&str, &str, Color)] = &[("1", "yes", Color::Green), ("0", "no", Color::Red)];
 
 const NOW: Row = Row {
     id: 100,
@@ -42,8 +42,8 @@ const NOW: Row = Row {
             title: "Probes that succeed in 1h",
             about: "Share of all probes within an hour that succeeded.",
             empty: OFF,
-            unit: "percentunit",
-            steps: Steps::From("red", &[(0.98, "orange"), (0.999, "green")]),
+            unit: Unit::Share,
+            steps: Some(&Steps::From(Color::Red, &[(0.98, Color::Orange), (0.999, Color::Green)])),
             queries: &[Query {
                 expr: "1 - sum(increase(spyhop_probe_failures_total{<service>}[1h])) / (sum(increase(spyhop_probe_attempts_total{<service>}[1h])) > 0)",
                 ..Query::METRICS
@@ -55,8 +55,8 @@ const NOW: Row = Row {
             title: "First certificate ends in",
             about: "How long the certificate lasts that ends first of those which targets showed. SpyhopProbeCertificateExpiring begins where it turns orange.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::Alert("SpyhopProbeCertificateExpiring", "days"),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopProbeCertificateExpiring", "days")),
             queries: &[Query {
                 expr: "min(spyhop_probe_certificate_not_after_timestamp_seconds{<service>} - time())",
                 ..Query::METRICS
@@ -91,7 +91,7 @@ const NOW: Row = Row {
             id: 7,
             title: "Routes that are missing",
             about: "Routes which containers ask Traefik for, and which it does not have or use.",
-            empty: Empty::Without("traefik"),
+            empty: Empty::Without(Feature::Traefik),
             steps: ANY_IS_BAD,
             queries: &[Query {
                 expr: "sum(max by (<id>) (spyhop_traefik_routes_expected{<project>}) - max by (<id>) (spyhop_traefik_routes_found{<project>}))",
@@ -113,38 +113,38 @@ const PROBES: Row = Row {
             about: "Whether each target answers, how long it took, what it may take, and how many of its probes succeeded within 1h.",
             empty: OFF,
             size: (24, 9),
-            link: Some(SERVICE),
-            sort: "took",
+            link: Some(&SERVICE),
+            sort: Some("took"),
             queries: &[
                 Query {
                     expr: "max by (<one>, probe, kind) (spyhop_probe_success{<service>})",
                     name: "answers",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (<one>, probe, kind) (spyhop_probe_duration_seconds{<service>})",
                     name: "took",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (<one>, probe, kind) (spyhop_probe_max_duration_seconds{<service>})",
                     name: "may take",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "1 - max by (<one>, probe, kind) (increase(spyhop_probe_failures_total{<service>}[1h]) / (increase(spyhop_probe_attempts_total{<service>}[1h]) > 0))",
                     name: "succeeded",
-                    unit: "percentunit",
-                    steps: Steps::From("red", &[(0.98, "orange"), (0.999, "green")]),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::From(Color::Red, &[(0.98, Color::Orange), (0.999, Color::Green)])),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (<one>, probe, kind) (spyhop_probe_interval_seconds{<service>})",
                     name: "each",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
             ],
@@ -155,8 +155,8 @@ const PROBES: Row = Row {
             title: "How long answers take",
             about: "How long the last probe of each target took, and the budget of one probe where there is one.",
             empty: OFF,
-            unit: "s",
-            link: Some(SERVICE),
+            unit: Unit::Seconds,
+            link: Some(&SERVICE),
             queries: &[
                 Query {
                     expr: "max by (<id>, probe) (spyhop_probe_duration_seconds{<service>})",
@@ -176,8 +176,8 @@ const PROBES: Row = Row {
             title: "Share of slow answers",
             about: "Answers that took longer than the budget of one probe; the line is where SpyhopProbeSlow begins.",
             empty: OFF,
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopProbeSlow", "most"),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopProbeSlow", "most")),
             queries: &[Query {
                 expr: "max by (<id>, probe) (rate(spyhop_probe_slow_total{<service>}[$__rate_interval]) / (rate(spyhop_probe_attempts_total{<service>}[$__rate_interval]) > 0))",
                 name: "{{project}}/{{service}} {{probe}}",
@@ -190,7 +190,7 @@ const PROBES: Row = Row {
             title: "Why probes fail",
             about: "Targets whose last probe failed, with the reason; docs/probes.md says what each means.",
             empty: Empty::Healthy,
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "max by (<one>, probe, reason) (spyhop_probe_failure{<service>})",
                 name: "failing",
@@ -224,38 +224,38 @@ const CERTIFICATES: Row = Row {
             about: "How long each certificate lasts, whether it leads to a trusted root, whether it has every name that is asked for, and whether it is valid now.",
             empty: OFF,
             size: (16, 8),
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[
                 Query {
                     expr: "min by (<one>, probe) (spyhop_probe_certificate_not_after_timestamp_seconds{<service>} - time())",
                     name: "ends in",
-                    unit: "s",
-                    steps: Steps::Alert("SpyhopProbeCertificateExpiring", "days"),
+                    unit: Some(Unit::Seconds),
+                    steps: Some(&Steps::Alert("SpyhopProbeCertificateExpiring", "days")),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "min by (<one>, probe) (spyhop_probe_certificate_chain_not_after_timestamp_seconds{<service>} - time())",
                     name: "chain ends in",
-                    unit: "s",
-                    steps: Steps::Alert("SpyhopProbeCertificateExpiring", "days"),
+                    unit: Some(Unit::Seconds),
+                    steps: Some(&Steps::Alert("SpyhopProbeCertificateExpiring", "days")),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"min by (<one>, probe) (spyhop_probe_certificate_valid{<service>,check="chain"})"#,
                     name: "trusted",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"min by (<one>, probe) (spyhop_probe_certificate_valid{<service>,check="names"})"#,
                     name: "every name",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"min by (<one>, probe) (spyhop_probe_certificate_valid{<service>,check="time"})"#,
                     name: "valid now",
-                    words: YES,
+                    words: Some(YES),
                     ..Query::METRICS
                 },
             ],
@@ -266,9 +266,9 @@ const CERTIFICATES: Row = Row {
             title: "TLS greetings",
             about: "How long the last TLS greeting of each target took; people notice from a second on.",
             empty: OFF,
-            unit: "s",
+            unit: Unit::Seconds,
             size: (8, 8),
-            steps: Steps::From("green", &[(1.0, "orange")]),
+            steps: Some(&Steps::From(Color::Green, &[(1.0, Color::Orange)])),
             queries: &[Query {
                 expr: "max by (<id>, probe) (spyhop_probe_tls_handshake_seconds{<service>})",
                 name: "{{project}}/{{service}} {{probe}}",

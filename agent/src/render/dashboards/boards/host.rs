@@ -1,6 +1,8 @@
 //! How does this host do?
 
-use crate::render::dashboards::{Board, Empty, Panel, Query, Row, Steps, Variable, link::SERVICE};
+use crate::render::dashboards::{
+    Board, Color, Empty, Feature, Panel, Query, Row, Steps, Unit, Variable, link::SERVICE,
+};
 
 pub(super) static BOARD: Board = Board {
     uid: "spyhop-host",
@@ -11,7 +13,7 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const FULL: Steps = Steps::From("green", &[(0.8, "orange"), (0.95, "red")]);
+const FULL: Option<&Steps> = Some(&Steps::From(Color::Green, &[(0.8, Color::Orange), (0.95, Color::Red)]));
 
 const NOW: Row = Row {
     id: 100,
@@ -22,7 +24,7 @@ const NOW: Row = Row {
             id: 2,
             title: "CPU in use",
             about: "Share of all CPUs that does something, on the busiest host.",
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: FULL,
             queries: &[Query {
                 expr: r#"max(1 - avg by (host) (rate(node_cpu_seconds_total{<agent>,mode="idle"}[$__rate_interval]) <of_host>))"#,
@@ -34,7 +36,7 @@ const NOW: Row = Row {
             id: 3,
             title: "Memory in use",
             about: "Share of memory that programs hold, on the fullest host: what the kernel can take back at once is not counted.",
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: FULL,
             queries: &[Query {
                 expr: "max(1 - node_memory_MemAvailable_bytes{<agent>} / (node_memory_MemTotal_bytes{<agent>} > 0) <of_host>)",
@@ -46,8 +48,8 @@ const NOW: Row = Row {
             id: 4,
             title: "Load per CPU",
             about: "Load of five minutes for each CPU: above 1 something waits.",
-            unit: "none",
-            steps: Steps::From("green", &[(1.0, "orange"), (2.0, "red")]),
+            unit: Unit::Plain,
+            steps: Some(&Steps::From(Color::Green, &[(1.0, Color::Orange), (2.0, Color::Red)])),
             queries: &[Query {
                 expr: "max(max by (host) (node_load5{<agent>} <of_host>) / (max by (host) (machine_cpu_cores{<agent>} <of_host>) > 0))",
                 ..Query::METRICS
@@ -58,8 +60,8 @@ const NOW: Row = Row {
             id: 5,
             title: "Least room on a disk",
             about: "What the fullest filesystem has left; SpyhopDiskAlmostFull begins where it turns orange.",
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopDiskAlmostFull", "least"),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopDiskAlmostFull", "least")),
             queries: &[Query {
                 expr: r#"min(node_filesystem_avail_bytes{<agent>,fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|erofs"} / (node_filesystem_size_bytes{<agent>} > 0) <of_host>)"#,
                 ..Query::METRICS
@@ -70,7 +72,7 @@ const NOW: Row = Row {
             id: 6,
             title: "Up for",
             about: "How long the host has been up that was started last.",
-            unit: "s",
+            unit: Unit::Seconds,
             queries: &[Query {
                 expr: "min((node_time_seconds{<agent>} - node_boot_time_seconds{<agent>}) <of_host>)",
                 ..Query::METRICS
@@ -81,8 +83,8 @@ const NOW: Row = Row {
             id: 7,
             title: "Clock off by",
             about: "How far the clocks of host and Prometheus are apart; SpyhopClockSkew begins where it turns orange.",
-            unit: "s",
-            steps: Steps::Alert("SpyhopClockSkew", "most"),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopClockSkew", "most")),
             queries: &[Query {
                 expr: "max(abs(timestamp(node_time_seconds{<agent>}) - node_time_seconds{<agent>}) <of_host>)",
                 ..Query::METRICS
@@ -101,7 +103,7 @@ const USE: Row = Row {
             id: 8,
             title: "CPU by mode",
             about: "Cores by what they do; iowait is idle time in which a disk was waited for, steal what a hypervisor gave to others.",
-            unit: "none",
+            unit: Unit::Plain,
             queries: &[Query {
                 expr: r#"sum by (host, mode) (rate(node_cpu_seconds_total{<agent>,mode!="idle"}[$__rate_interval]) <of_host>)"#,
                 name: "{{host}} {{mode}}",
@@ -113,7 +115,7 @@ const USE: Row = Row {
             id: 9,
             title: "Load",
             about: "Tasks that run or wait, over one and fifteen minutes, and how many CPUs there are for them.",
-            unit: "none",
+            unit: Unit::Plain,
             queries: &[
                 Query {
                     expr: "max by (host) (node_load1{<agent>} <of_host>)",
@@ -137,7 +139,7 @@ const USE: Row = Row {
             id: 10,
             title: "Memory",
             about: "Memory that is in use, that holds files and can be taken back, and that is free.",
-            unit: "bytes",
+            unit: Unit::Bytes,
             queries: &[
                 Query {
                     expr: "max by (host) ((node_memory_MemTotal_bytes{<agent>} - node_memory_MemAvailable_bytes{<agent>}) <of_host>)",
@@ -161,12 +163,12 @@ const USE: Row = Row {
             id: 11,
             title: "Swap and tasks",
             about: "Swap in use, and tasks that wait for a disk.",
-            unit: "none",
+            unit: Unit::Plain,
             queries: &[
                 Query {
                     expr: "max by (host) ((node_memory_SwapTotal_bytes{<agent>} - node_memory_SwapFree_bytes{<agent>}) <of_host>)",
                     name: "{{host}} swap",
-                    unit: "bytes",
+                    unit: Some(Unit::Bytes),
                     ..Query::METRICS
                 },
                 Query {
@@ -189,10 +191,10 @@ const PRESSURE: Row = Row {
             id: 12,
             title: "CPU pressure",
             about: "Share of the time in which something waited for a CPU; the line is where SpyhopHostCpuPressure begins.",
-            empty: Empty::Without("pressure"),
-            unit: "percentunit",
+            empty: Empty::Without(Feature::Pressure),
+            unit: Unit::Share,
             size: (8, 7),
-            steps: Steps::Alert("SpyhopHostCpuPressure", "most"),
+            steps: Some(&Steps::Alert("SpyhopHostCpuPressure", "most")),
             queries: &[Query {
                 expr: "max by (host) (rate(node_pressure_cpu_waiting_seconds_total{<agent>}[$__rate_interval]) <of_host>)",
                 name: "{{host}}",
@@ -204,10 +206,10 @@ const PRESSURE: Row = Row {
             id: 13,
             title: "Memory pressure",
             about: "Share of the time in which everything waited for memory; the line is where SpyhopHostMemoryPressure begins.",
-            empty: Empty::Without("pressure"),
-            unit: "percentunit",
+            empty: Empty::Without(Feature::Pressure),
+            unit: Unit::Share,
             size: (8, 7),
-            steps: Steps::Alert("SpyhopHostMemoryPressure", "most"),
+            steps: Some(&Steps::Alert("SpyhopHostMemoryPressure", "most")),
             queries: &[Query {
                 expr: "max by (host) (rate(node_pressure_memory_stalled_seconds_total{<agent>}[$__rate_interval]) <of_host>)",
                 name: "{{host}}",
@@ -219,10 +221,10 @@ const PRESSURE: Row = Row {
             id: 14,
             title: "Disk pressure",
             about: "Share of the time in which everything waited for disks; the line is where SpyhopHostIoPressure begins.",
-            empty: Empty::Without("pressure"),
-            unit: "percentunit",
+            empty: Empty::Without(Feature::Pressure),
+            unit: Unit::Share,
             size: (8, 7),
-            steps: Steps::Alert("SpyhopHostIoPressure", "most"),
+            steps: Some(&Steps::Alert("SpyhopHostIoPressure", "most")),
             queries: &[Query {
                 expr: "max by (host) (rate(node_pressure_io_stalled_seconds_total{<agent>}[$__rate_interval]) <of_host>)",
                 name: "{{host}}",
@@ -247,27 +249,27 @@ const DISKS: Row = Row {
                 Query {
                     expr: "min by (host, mountpoint, device, fstype) (node_filesystem_avail_bytes{<agent>} / (node_filesystem_size_bytes{<agent>} > 0) <of_host>)",
                     name: "left",
-                    unit: "percentunit",
-                    steps: Steps::Alert("SpyhopDiskAlmostFull", "least"),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::Alert("SpyhopDiskAlmostFull", "least")),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "min by (host, mountpoint, device, fstype) (node_filesystem_avail_bytes{<agent>} <of_host>)",
                     name: "free",
-                    unit: "bytes",
+                    unit: Some(Unit::Bytes),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "min by (host, mountpoint, device, fstype) (node_filesystem_files_free{<agent>} / (node_filesystem_files{<agent>} > 0) <of_host>)",
                     name: "inodes left",
-                    unit: "percentunit",
-                    steps: Steps::Alert("SpyhopInodesLow", "least"),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::Alert("SpyhopInodesLow", "least")),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (host, mountpoint, device, fstype) (node_filesystem_readonly{<agent>} <of_host>)",
                     name: "writable",
-                    words: &[("0", "yes", "green"), ("1", "no", "orange")],
+                    words: Some(&[("0", "yes", Color::Green), ("1", "no", Color::Orange)]),
                     ..Query::METRICS
                 },
             ],
@@ -277,7 +279,7 @@ const DISKS: Row = Row {
             id: 16,
             title: "Bytes read and written",
             about: "Bytes a second by device.",
-            unit: "Bps",
+            unit: Unit::BytesASecond,
             queries: &[
                 Query {
                     expr: "max by (host, device) (rate(node_disk_read_bytes_total{<agent>}[$__rate_interval]) <of_host>)",
@@ -296,7 +298,7 @@ const DISKS: Row = Row {
             id: 17,
             title: "Devices in use",
             about: "Share of the time in which a device had a request in flight; many in parallel are no more than one here.",
-            unit: "percentunit",
+            unit: Unit::Share,
             queries: &[Query {
                 expr: "max by (host, device) (rate(node_disk_io_time_seconds_total{<agent>}[$__rate_interval]) <of_host>)",
                 name: "{{host}} {{device}}",
@@ -316,7 +318,7 @@ const NETWORK: Row = Row {
             id: 18,
             title: "Bytes received and sent",
             about: "Bytes a second by interface; the host's ends of containers' networks are left out.",
-            unit: "Bps",
+            unit: Unit::BytesASecond,
             queries: &[
                 Query {
                     expr: "max by (host, device) (rate(node_network_receive_bytes_total{<agent>}[$__rate_interval]) <of_host>)",
@@ -335,7 +337,7 @@ const NETWORK: Row = Row {
             id: 19,
             title: "Errors and drops",
             about: "Packets a second that were errors or were dropped, by interface.",
-            unit: "pps",
+            unit: Unit::PacketsASecond,
             queries: &[
                 Query {
                     expr: "max by (host, device) ((rate(node_network_receive_errs_total{<agent>}[$__rate_interval]) + rate(node_network_transmit_errs_total{<agent>}[$__rate_interval])) <of_host>)",
@@ -362,8 +364,8 @@ const CONTAINERS: Row = Row {
             id: 20,
             title: "CPU by container",
             about: "The ten containers that use the most CPU, in cores.",
-            unit: "none",
-            link: Some(SERVICE),
+            unit: Unit::Plain,
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "topk(10, max by (<one>) (rate(container_cpu_usage_seconds_total{<agent>}[$__rate_interval]) <of_any>))",
                 name: "{{project}}/{{service}} {{replica}}",
@@ -375,8 +377,8 @@ const CONTAINERS: Row = Row {
             id: 21,
             title: "Memory by container",
             about: "The ten containers with the largest working sets.",
-            unit: "bytes",
-            link: Some(SERVICE),
+            unit: Unit::Bytes,
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "topk(10, max by (<one>) (container_memory_working_set_bytes{<agent>} <of_any>))",
                 name: "{{project}}/{{service}} {{replica}}",

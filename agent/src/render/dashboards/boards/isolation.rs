@@ -1,7 +1,7 @@
 //! Who reaches whom, and should not?
 
 use crate::render::dashboards::{
-    Board, Empty, Link, Panel, Query, Row, Show, Steps, Variable,
+    Board, Empty, Feature, Link, Panel, Query, Row, Show, Steps, Unit, Variable,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
 
@@ -15,10 +15,10 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const OFF: Empty = Empty::Without("isolation");
-const COVERED: Steps = Steps::Alert("SpyhopIsolationCoverageLow", "least");
+const OFF: Empty = Empty::Without(Feature::Isolation);
+const COVERED: Option<&Steps> = Some(&Steps::Alert("SpyhopIsolationCoverageLow", "least"));
 /// Of a violation, whoever began.
-const SOURCE: Link = Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service=src"] };
+static SOURCE: Link = Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service=src"] };
 
 const NOW: Row = Row {
     id: 100,
@@ -65,7 +65,7 @@ const NOW: Row = Row {
             title: "Least that was looked at",
             about: "The smallest share of what there is that a tier of checks has looked at; SpyhopIsolationCoverageLow begins where it turns orange.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 4),
             steps: COVERED,
             queries: &[Query {
@@ -80,8 +80,8 @@ const NOW: Row = Row {
             title: "Oldest sweep",
             about: "Time since the last sweep, on the host where that is longest; the static tier looks when something changes and not by the clock.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::Alert("SpyhopIsolationSweepStale", "late"),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopIsolationSweepStale", "late")),
             queries: &[Query {
                 expr: r#"max by (mode) (time() - max by (host, mode) (spyhop_isolation_last_sweep_timestamp_seconds{<host>,mode!="static"}))"#,
                 name: "{{mode}}",
@@ -102,7 +102,7 @@ const WHO: Row = Row {
             title: "Violations, from the left to the top",
             about: "How many violations stand between each pair: rows are who begins, columns who is reached.",
             empty: Empty::Healthy,
-            show: Show::Matrix("src", "dst"),
+            show: Show::Matrix(&("src", "dst")),
             steps: ANY_IS_BAD,
             queries: &[Query {
                 expr: "sum by (src, dst) (max by (host, project, class, src, dst, port) (spyhop_isolation_violation{<project>}))",
@@ -115,8 +115,8 @@ const WHO: Row = Row {
             title: "Every violation",
             about: "What stands, of which class, from whom to whom and where; the runbook of its alert says how to close it.",
             empty: Empty::Healthy,
-            link: Some(SOURCE),
-            sort: "class",
+            link: Some(&SOURCE),
+            sort: Some("class"),
             queries: &[Query {
                 expr: "max by (host, project, class, src, dst, port) (spyhop_isolation_violation{<project>})",
                 ..Query::METRICS
@@ -128,7 +128,7 @@ const WHO: Row = Row {
             title: "Ways, as wanted and as known",
             about: "Ways from a service to a port of another: rows are what the policy says of them, columns what is known. Denied and used, or denied and open, is a violation.",
             empty: OFF,
-            show: Show::Matrix("expected", "observed"),
+            show: Show::Matrix(&("expected", "observed")),
             queries: &[Query {
                 expr: "sum by (expected, observed) (max by (host, project, expected, observed) (spyhop_isolation_edges{<project>}))",
                 ..Query::METRICS
@@ -170,7 +170,7 @@ const TIME: Row = Row {
             title: "Denied attempts",
             about: "Connections which the policy does not name and nobody answered, by who began them.",
             empty: OFF,
-            link: Some(SOURCE),
+            link: Some(&SOURCE),
             queries: &[Query {
                 expr: "max by (host, project, src) (increase(spyhop_isolation_denied_attempts_total{<project>}[$__rate_interval]))",
                 name: "{{host}} {{project}}/{{src}}",
@@ -191,7 +191,7 @@ const LOOKS: Row = Row {
             title: "Coverage",
             about: "Share of what there is that each tier has looked at; /api/v1/isolation says what is missing and why.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
             steps: COVERED,
             queries: &[Query {
@@ -206,7 +206,7 @@ const LOOKS: Row = Row {
             title: "How long a sweep takes",
             about: "How long the last look of each tier took.",
             empty: OFF,
-            unit: "s",
+            unit: Unit::Seconds,
             size: (8, 8),
             queries: &[Query {
                 expr: "max by (host, mode) (spyhop_isolation_sweep_duration_seconds{<host>})",

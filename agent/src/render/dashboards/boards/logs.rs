@@ -1,8 +1,7 @@
 //! Who writes how much, is it errors, and does it arrive?
 
 use crate::render::dashboards::{
-    Board, Empty, Link, Panel, Query, Row, Steps, Variable,
-    steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
+    Board, Color, Empty, Feature, Link, Panel, Query, Row, Steps, Unit, Variable, steps::ANY_IS_BAD,
 };
 
 pub(super) static BOARD: Board = Board {
@@ -23,8 +22,8 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const OFF: Empty = Empty::Without("logs");
-const SERVICE: Link = Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service"] };
+const OFF: Empty = Empty::Without(Feature::Logs);
+static SERVICE: Link = Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service"] };
 
 const NOW: Row = Row {
     id: 100,
@@ -36,7 +35,7 @@ const NOW: Row = Row {
             title: "Lines read",
             about: "Lines read a second.",
             empty: OFF,
-            unit: "cps",
+            unit: Unit::LinesASecond,
             queries: &[Query {
                 expr: "sum(rate(spyhop_logs_read_lines_total{<service>}[$__rate_interval]))",
                 ..Query::METRICS
@@ -48,8 +47,8 @@ const NOW: Row = Row {
             title: "Longest wait",
             about: "Age of the oldest line that was read and not acknowledged by every destination.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::Alert("SpyhopLogsLate", "most"),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopLogsLate", "most")),
             queries: &[Query { expr: "max(spyhop_logs_lag_seconds{<service>})", ..Query::METRICS }],
             ..Panel::STAT
         },
@@ -91,8 +90,8 @@ const NOW: Row = Row {
             title: "Fullest spool",
             about: "Share of its room on disk that the fullest spool takes: at all of it the oldest lines give way.",
             empty: OFF,
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopLogsSpoolFilling", "most"),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopLogsSpoolFilling", "most")),
             queries: &[Query {
                 expr: "max(spyhop_logs_spool_bytes{<host>} / (spyhop_logs_spool_limit_bytes{<host>} > 0))",
                 ..Query::METRICS
@@ -112,8 +111,8 @@ const VOLUME: Row = Row {
             title: "Lines by service",
             about: "Lines read a second of each service.",
             empty: OFF,
-            unit: "cps",
-            link: Some(SERVICE),
+            unit: Unit::LinesASecond,
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "sum by (<id>) (rate(spyhop_logs_read_lines_total{<service>}[$__rate_interval]))",
                 name: "{{host}} {{project}}/{{service}}",
@@ -126,8 +125,8 @@ const VOLUME: Row = Row {
             title: "Bytes by service",
             about: "Bytes of lines read a second of each service.",
             empty: OFF,
-            unit: "Bps",
-            link: Some(SERVICE),
+            unit: Unit::BytesASecond,
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "sum by (<id>) (rate(spyhop_logs_read_bytes_total{<service>}[$__rate_interval]))",
                 name: "{{host}} {{project}}/{{service}}",
@@ -140,7 +139,7 @@ const VOLUME: Row = Row {
             title: "Lines by level",
             about: "Lines in Loki a second, by the level which the agent recognised in them.",
             empty: OFF,
-            unit: "cps",
+            unit: Unit::LinesASecond,
             size: (8, 8),
             queries: &[Query {
                 expr: "sum by (detected_level) (rate({<logs>} [$__auto]))",
@@ -154,9 +153,9 @@ const VOLUME: Row = Row {
             title: "Share of errors by service",
             about: "Lines of level error and worse in Loki, of all lines of the service.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
-            steps: Steps::From("green", &[(0.05, "orange"), (0.25, "red")]),
+            steps: Some(&Steps::From(Color::Green, &[(0.05, Color::Orange), (0.25, Color::Red)])),
             queries: &[Query {
                 expr: r#"sum by (project, service) (rate({<logs>} | detected_level=~"error|critical|fatal" [$__auto])) / sum by (project, service) (rate({<logs>} [$__auto]))"#,
                 name: "{{project}}/{{service}}",
@@ -169,7 +168,7 @@ const VOLUME: Row = Row {
             title: "Lines by kind",
             about: "Lines in Loki a second by what they look like: application, access, error, audit.",
             empty: OFF,
-            unit: "cps",
+            unit: Unit::LinesASecond,
             size: (8, 8),
             queries: &[Query {
                 expr: "sum by (log_kind) (rate({<logs>} [$__auto]))",
@@ -191,8 +190,8 @@ const WAY: Row = Row {
             title: "Wait by service",
             about: "Age of the oldest line of each service that not every destination has acknowledged; the line is where SpyhopLogsLate begins.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::Alert("SpyhopLogsLate", "most"),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopLogsLate", "most")),
             queries: &[Query {
                 expr: "max by (<id>) (spyhop_logs_lag_seconds{<service>})",
                 name: "{{host}} {{project}}/{{service}}",
@@ -217,7 +216,7 @@ const WAY: Row = Row {
             title: "Pushes",
             about: "Pushes a second by how they ended; partial, split and refused ones have lost lines, or nearly.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 8),
             queries: &[Query {
                 expr: "sum by (host, destination, outcome) (rate(spyhop_logs_pushes_total{<host>}[$__rate_interval]))",
@@ -231,7 +230,7 @@ const WAY: Row = Row {
             title: "What waits",
             about: "Bytes that no destination has acknowledged, in memory and on disk.",
             empty: OFF,
-            unit: "bytes",
+            unit: Unit::Bytes,
             size: (8, 8),
             queries: &[
                 Query {
@@ -252,7 +251,7 @@ const WAY: Row = Row {
             title: "Not read yet",
             about: "Bytes of log files which are not read yet, by service.",
             empty: OFF,
-            unit: "bytes",
+            unit: Unit::Bytes,
             size: (8, 8),
             queries: &[Query {
                 expr: "max by (<id>) (spyhop_logs_behind_bytes{<service>})",

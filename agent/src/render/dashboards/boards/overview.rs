@@ -1,7 +1,7 @@
 //! Is anything wrong, and where?
 
 use crate::render::dashboards::{
-    Board, Empty, Link, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Link, Panel, Query, Row, Steps, Unit, Variable,
     link::{HOST, SERVICE},
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
@@ -15,7 +15,7 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const AT_A_QUARTER: Steps = Steps::From("red", &[(0.0, "orange"), (0.25, "green")]);
+const AT_A_QUARTER: Option<&Steps> = Some(&Steps::From(Color::Red, &[(0.0, Color::Orange), (0.25, Color::Green)]));
 
 const NOW: Row = Row {
     id: 100,
@@ -34,7 +34,7 @@ const NOW: Row = Row {
             title: "Agents down",
             about: "Agents that answered within a day and cannot be scraped now: nothing is known of their hosts.",
             steps: ANY_IS_BAD,
-            link: Some(Link { title: "Agent", uid: "spyhop-agent", by: &[] }),
+            link: Some(&Link { title: "Agent", uid: "spyhop-agent", by: &[] }),
             queries: &[Query {
                 expr: "sum((up{<job>} < bool 1) * on (job, instance) group_left (host) max by (job, instance, host) (last_over_time(spyhop_policy_info{<host>}[1d])))",
                 ..Query::METRICS
@@ -67,9 +67,9 @@ const NOW: Row = Row {
             id: 6,
             title: "Isolation violations",
             about: "Ways between services that the policy does not want; excess reach is no violation.",
-            empty: Empty::Without("isolation"),
+            empty: Empty::Without(Feature::Isolation),
             steps: ANY_IS_BAD,
-            link: Some(Link { title: "Isolation", uid: "spyhop-isolation", by: &[] }),
+            link: Some(&Link { title: "Isolation", uid: "spyhop-isolation", by: &[] }),
             queries: &[Query {
                 expr: r#"sum(max by (host, project, class) (spyhop_isolation_violations{<project>,class!="excess_reachability"}))"#,
                 ..Query::METRICS
@@ -81,7 +81,7 @@ const NOW: Row = Row {
             title: "Findings",
             about: "What is not as the policy, or good practice, wants it: critical findings and warnings.",
             steps: ANY_IS_WORTH_A_LOOK,
-            link: Some(Link { title: "Tiers and limits", uid: "spyhop-tiers", by: &[] }),
+            link: Some(&Link { title: "Tiers and limits", uid: "spyhop-tiers", by: &[] }),
             queries: &[Query {
                 expr: r#"sum(max by (host, class, severity) (spyhop_findings{<host>,severity=~"critical|warning"}))"#,
                 ..Query::METRICS
@@ -101,8 +101,8 @@ const WRONG: Row = Row {
             title: "Firing alerts",
             about: "Every alert of ours that fires; those about a host or an agent get the host's name from its agent.",
             empty: Empty::Healthy,
-            link: Some(SERVICE),
-            sort: "severity",
+            link: Some(&SERVICE),
+            sort: Some("severity"),
             queries: &[Query {
                 expr: r#"max by (alertname, severity, host, project, service) (
   ALERTS{<firing>,host=~"$host",host!="",project=~"$project"}
@@ -118,8 +118,8 @@ const WRONG: Row = Row {
             title: "Services with something wrong",
             about: "Replicas that are short of what should be healthy, restarts and kills for want of memory within 1h, and findings.",
             empty: Empty::Healthy,
-            link: Some(SERVICE),
-            sort: "short",
+            link: Some(&SERVICE),
+            sort: Some("short"),
             queries: &[
                 Query {
                     expr: r#"<wanted> - max by (<id>) (spyhop_service_replicas{<project>,state="healthy"}) > 0"#,
@@ -161,50 +161,50 @@ const HOSTS: Row = Row {
             title: "Every host",
             about: "How much of each host is used. Without a mount of the host's root its filesystems are not known.",
             size: (24, 8),
-            unit: "percentunit",
-            link: Some(HOST),
-            sort: "memory",
+            unit: Unit::Share,
+            link: Some(&HOST),
+            sort: Some("memory"),
             queries: &[
                 Query {
                     expr: r#"1 - avg by (host) (rate(node_cpu_seconds_total{<job>,mode="idle"}[$__rate_interval]) <of_host>)"#,
                     name: "CPU",
-                    steps: Steps::From("green", &[(0.8, "orange"), (0.95, "red")]),
+                    steps: Some(&Steps::From(Color::Green, &[(0.8, Color::Orange), (0.95, Color::Red)])),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "1 - max by (host) (node_memory_MemAvailable_bytes{<job>} <of_host>) / (max by (host) (node_memory_MemTotal_bytes{<job>} <of_host>) > 0)",
                     name: "memory",
-                    steps: Steps::From("green", &[(0.8, "orange"), (0.95, "red")]),
+                    steps: Some(&Steps::From(Color::Green, &[(0.8, Color::Orange), (0.95, Color::Red)])),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (host) (node_load5{<job>} <of_host>) / (max by (host) (machine_cpu_cores{<job>} <of_host>) > 0)",
                     name: "load per CPU",
-                    unit: "none",
+                    unit: Some(Unit::Plain),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"1 - min by (host) (node_filesystem_avail_bytes{<job>,fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|erofs"} / (node_filesystem_size_bytes{<job>} > 0) <of_host>)"#,
                     name: "fullest disk",
-                    steps: Steps::From("green", &[(0.8, "orange"), (0.95, "red")]),
+                    steps: Some(&Steps::From(Color::Green, &[(0.8, Color::Orange), (0.95, Color::Red)])),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "count by (host) (max by (<id>) (spyhop_service_replicas_expected{<project>}))",
                     name: "services",
-                    unit: "none",
+                    unit: Some(Unit::Plain),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"sum by (host) (max by (<one>) (spyhop_container_state{<project>,state="running"}))"#,
                     name: "running",
-                    unit: "none",
+                    unit: Some(Unit::Plain),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "min by (host) (spyhop_engine_up{<job>} <of_host>)",
                     name: "engine",
-                    words: &[("1", "heard", "green"), ("0", "silent", "red")],
+                    words: Some(&[("1", "heard", Color::Green), ("0", "silent", Color::Red)]),
                     ..Query::METRICS
                 },
             ],
@@ -213,10 +213,11 @@ const HOSTS: Row = Row {
         Panel {
             id: 11,
             title: "Healthy services by tier",
-            about: "Share of the services of a tier that have a healthy replica; one that a person stopped has none. Tiers are the policy's.",
-            unit: "percentunit",
-            steps: Steps::From("red", &[(0.8, "orange"), (1.0, "green")]),
-            link: Some(Link { title: "Tiers and limits", uid: "spyhop-tiers", by: &["tier"] }),
+            about: "Share of the services of a tier that have a healthy replica; one that a person stopped has none.",
+            empty: Empty::Without(Feature::Tiers),
+            unit: Unit::Share,
+            steps: Some(&Steps::From(Color::Red, &[(0.8, Color::Orange), (1.0, Color::Green)])),
+            link: Some(&Link { title: "Tiers and limits", uid: "spyhop-tiers", by: &["tier"] }),
             queries: &[Query {
                 expr: r#"avg by (tier) (max by (<id>, tier) ((spyhop_service_replicas{<project>,state="healthy"} > bool 0) <of_tier>))"#,
                 name: "{{tier}}",
@@ -228,10 +229,10 @@ const HOSTS: Row = Row {
             id: 12,
             title: "Objectives with the least left",
             about: "What is left of the error budgets: 100% is all of it, below 0 an objective is missed.",
-            empty: Empty::Without("objectives"),
-            unit: "percentunit",
+            empty: Empty::Without(Feature::Objectives),
+            unit: Unit::Share,
             steps: AT_A_QUARTER,
-            link: Some(Link { title: "Objectives", uid: "spyhop-slo", by: &["slo"] }),
+            link: Some(&Link { title: "Objectives", uid: "spyhop-slo", by: &["slo"] }),
             queries: &[Query {
                 expr: r#"bottomk(10, spyhop:slo_budget_remaining:ratio{<rules>})"#,
                 name: "{{slo}} {{host}}",
@@ -262,7 +263,7 @@ const TIME: Row = Row {
             id: 14,
             title: "Restarts",
             about: "Runs begun anew in a container that had run before.",
-            link: Some(Link { title: "Service", uid: "spyhop-service", by: &["host", "project"] }),
+            link: Some(&Link { title: "Service", uid: "spyhop-service", by: &["host", "project"] }),
             queries: &[Query {
                 expr: "sum by (host, project) (max by (<id>) (increase(spyhop_service_restarts_total{<project>}[$__rate_interval])))",
                 name: "{{host}} {{project}}",

@@ -3,7 +3,7 @@
 mod more;
 
 use crate::render::dashboards::{
-    Board, Empty, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Panel, Query, Row, Steps, Unit, Variable,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
 
@@ -58,7 +58,7 @@ const NOW: Row = Row {
             id: 4,
             title: "Youngest run",
             about: "For how long the container has run that was started last.",
-            unit: "s",
+            unit: Unit::Seconds,
             queries: &[Query {
                 expr: r#"min((time() - max by (<one>) (spyhop_container_started_timestamp_seconds{<service>})) and max by (<one>) (spyhop_container_state{<service>,state="running"}) == 1)"#,
                 ..Query::METRICS
@@ -91,9 +91,9 @@ const NOW: Row = Row {
             id: 7,
             title: "Budget left",
             about: "The least that is left of a budget of this service's objectives.",
-            empty: Empty::Without("objectives"),
-            unit: "percentunit",
-            steps: Steps::From("red", &[(0.0, "orange"), (0.25, "green")]),
+            empty: Empty::Without(Feature::Objectives),
+            unit: Unit::Share,
+            steps: Some(&Steps::From(Color::Red, &[(0.0, Color::Orange), (0.25, Color::Green)])),
             queries: &[Query {
                 expr: r#"min(spyhop:slo_budget_remaining:ratio{<rules>,service=~"$service"})"#,
                 ..Query::METRICS
@@ -110,19 +110,19 @@ const NOW: Row = Row {
                 Query {
                     expr: r#"max by (<one>) (spyhop_container_state{<service>,state="running"}) + 2 * max by (<one>) (spyhop_container_health_state{<service>,state="unhealthy"})"#,
                     name: "state",
-                    words: STATE,
+                    words: Some(STATE),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (<one>) (spyhop_container_exit_code{<service>})",
                     name: "exit code",
-                    unit: "none",
+                    unit: Some(Unit::Plain),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "time() - max by (<one>) (spyhop_container_image_created_timestamp_seconds{<service>})",
                     name: "image age",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
             ],
@@ -132,11 +132,11 @@ const NOW: Row = Row {
 };
 
 /// Running adds one, an unhealthy last check two.
-const STATE: &[(&str, &str, &str)] = &[
-    ("0", "not running", "red"),
-    ("1", "running", "green"),
-    ("2", "not running", "red"),
-    ("3", "unhealthy", "orange"),
+const STATE: &[(&str, &str, Color)] = &[
+    ("0", "not running", Color::Red),
+    ("1", "running", Color::Green),
+    ("2", "not running", Color::Red),
+    ("3", "unhealthy", Color::Orange),
 ];
 
 const RESOURCES: Row = Row {
@@ -148,7 +148,7 @@ const RESOURCES: Row = Row {
             id: 9,
             title: "CPU",
             about: "Cores in use by each container, and its limit where it has one.",
-            unit: "none",
+            unit: Unit::Plain,
             queries: &[
                 Query {
                     expr: "max by (<one>) (rate(container_cpu_usage_seconds_total{<job>}[$__rate_interval]) <of_container>)",
@@ -167,7 +167,7 @@ const RESOURCES: Row = Row {
             id: 10,
             title: "Memory",
             about: "Working set of each container, which is what its limit is held against, and the limit where it has one.",
-            unit: "bytes",
+            unit: Unit::Bytes,
             queries: &[
                 Query {
                     expr: "max by (<one>) (container_memory_working_set_bytes{<job>} <of_container>)",
@@ -186,8 +186,9 @@ const RESOURCES: Row = Row {
             id: 11,
             title: "Share of limits in use",
             about: "How much of its limits of memory, CPU and processes each container that has any uses; the line is where SpyhopMemoryNearLimit begins.",
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopMemoryNearLimit", "most"),
+            empty: Empty::Without(Feature::Limits),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopMemoryNearLimit", "most")),
             queries: &[Query {
                 expr: "max by (<one>, resource) (spyhop_container_limit_utilization_ratio{<service>})",
                 name: "{{service}} {{replica}} {{resource}}",
@@ -199,8 +200,9 @@ const RESOURCES: Row = Row {
             id: 12,
             title: "Held back by the CPU limit",
             about: "Share of its CPU periods in which a container with a CPU limit was held back; the line is where SpyhopCpuThrottled begins.",
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopCpuThrottled", "most"),
+            empty: Empty::Without(Feature::Limits),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopCpuThrottled", "most")),
             queries: &[Query {
                 expr: "max by (<one>) (rate(container_cpu_cfs_throttled_periods_total{<job>}[$__rate_interval]) / (rate(container_cpu_cfs_periods_total{<job>}[$__rate_interval]) > 0) <of_container>)",
                 name: "{{service}} {{replica}}",
@@ -212,7 +214,7 @@ const RESOURCES: Row = Row {
             id: 13,
             title: "Network",
             about: "Bytes a second over all interfaces of each container; those in another's network have none.",
-            unit: "Bps",
+            unit: Unit::BytesASecond,
             queries: &[
                 Query {
                     expr: "max by (<one>) (sum by (job, instance, name) (rate(container_network_receive_bytes_total{<job>}[$__rate_interval])) <of_container>)",
@@ -231,7 +233,8 @@ const RESOURCES: Row = Row {
             id: 14,
             title: "Disk",
             about: "Bytes a second read from and written to block devices, as far as the kernel knows whose they are.",
-            unit: "Bps",
+            empty: Empty::Without(Feature::DiskAccounting),
+            unit: Unit::BytesASecond,
             queries: &[
                 Query {
                     expr: "max by (<one>) (sum by (job, instance, name) (rate(container_fs_reads_bytes_total{<job>}[$__rate_interval])) <of_container>)",
@@ -250,8 +253,8 @@ const RESOURCES: Row = Row {
             id: 15,
             title: "Pressure",
             about: "Share of the time in which something of a container waited for CPU, memory or disk (cgroup v2 with PSI).",
-            empty: Empty::Without("pressure"),
-            unit: "percentunit",
+            empty: Empty::Without(Feature::Pressure),
+            unit: Unit::Share,
             size: (24, 7),
             queries: &[
                 Query {

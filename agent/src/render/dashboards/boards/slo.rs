@@ -1,7 +1,7 @@
 //! Are objectives kept, and for how much longer?
 
 use crate::render::dashboards::{
-    Board, Empty, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Panel, Query, Row, Steps, Unit, Variable,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
 
@@ -22,9 +22,9 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const NONE: Empty = Empty::Without("objectives");
-const LEFT: Steps = Steps::From("red", &[(0.0, "orange"), (0.25, "green")]);
-const KNOWN: Steps = Steps::From("orange", &[(0.5, "green")]);
+const NONE: Empty = Empty::Without(Feature::Objectives);
+const LEFT: Option<&Steps> = Some(&Steps::From(Color::Red, &[(0.0, Color::Orange), (0.25, Color::Green)]));
+const KNOWN: Option<&Steps> = Some(&Steps::From(Color::Orange, &[(0.5, Color::Green)]));
 
 const NOW: Row = Row {
     id: 100,
@@ -56,7 +56,7 @@ const NOW: Row = Row {
             title: "Least budget left",
             about: "What is left of the budget that is nearest to its end: 100% is all of it, below 0 an objective is missed.",
             empty: NONE,
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: LEFT,
             queries: &[Query { expr: "min(spyhop:slo_budget_remaining:ratio{<slo>})", ..Query::METRICS }],
             ..Panel::STAT
@@ -66,8 +66,8 @@ const NOW: Row = Row {
             title: "Fastest burn",
             about: "How many times its budget the fastest objective used in the last hour: at 1 a budget lasts exactly its window.",
             empty: NONE,
-            unit: "none",
-            steps: Steps::Burn,
+            unit: Unit::Plain,
+            steps: Some(&Steps::Burn),
             queries: &[Query {
                 expr: "max(spyhop:slo_errors:ratio1h{<slo>} / on (slo) group_left () (1 - max by (slo) (spyhop:slo_objective:ratio{<slo>})))",
                 ..Query::METRICS
@@ -79,7 +79,7 @@ const NOW: Row = Row {
             title: "Least known",
             about: "The smallest share of a window of which anything is known: what is not known is neither good nor bad.",
             empty: NONE,
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: KNOWN,
             queries: &[Query { expr: "min(spyhop:slo_coverage:ratio{<slo>})", ..Query::METRICS }],
             ..Panel::STAT
@@ -109,9 +109,9 @@ const BUDGETS: Row = Row {
             title: "Every objective",
             about: "Target, what is left of the budget, how fast it goes over an hour and six, and how much of the window is known.",
             empty: NONE,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (24, 9),
-            sort: "burn 1h",
+            sort: Some("burn 1h"),
             queries: &[
                 Query { expr: "max by (slo) (spyhop:slo_objective:ratio{<slo>})", name: "target", ..Query::METRICS },
                 Query {
@@ -123,15 +123,15 @@ const BUDGETS: Row = Row {
                 Query {
                     expr: "max by (slo) (spyhop:slo_errors:ratio1h{<slo>}) / on (slo) (1 - max by (slo) (spyhop:slo_objective:ratio{<slo>}))",
                     name: "burn 1h",
-                    unit: "none",
-                    steps: Steps::Burn,
+                    unit: Some(Unit::Plain),
+                    steps: Some(&Steps::Burn),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (slo) (spyhop:slo_errors:ratio6h{<slo>}) / on (slo) (1 - max by (slo) (spyhop:slo_objective:ratio{<slo>}))",
                     name: "burn 6h",
-                    unit: "none",
-                    steps: Steps::Burn,
+                    unit: Some(Unit::Plain),
+                    steps: Some(&Steps::Burn),
                     ..Query::METRICS
                 },
                 Query {
@@ -148,7 +148,7 @@ const BUDGETS: Row = Row {
             title: "Budget left",
             about: "What is left of each budget over time.",
             empty: NONE,
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: LEFT,
             floor: None,
             queries: &[Query {
@@ -163,8 +163,8 @@ const BUDGETS: Row = Row {
             title: "Burn over an hour",
             about: "How many times its budget each objective used in an hour; lines are where its alerts begin.",
             empty: NONE,
-            unit: "none",
-            steps: Steps::Burn,
+            unit: Unit::Plain,
+            steps: Some(&Steps::Burn),
             queries: &[Query {
                 expr: "max by (slo, host) (spyhop:slo_errors:ratio1h{<slo>} / on (slo) group_left () (1 - max by (slo) (spyhop:slo_objective:ratio{<slo>})))",
                 name: "{{slo}} {{host}}",
@@ -185,8 +185,8 @@ const EVENTS: Row = Row {
             title: "Share that was bad",
             about: "Share of bad events in five minutes; above its budget an objective burns.",
             empty: NONE,
-            unit: "percentunit",
-            steps: Steps::Budget,
+            unit: Unit::Share,
+            steps: Some(&Steps::Budget),
             queries: &[Query {
                 expr: "max by (slo, host) (spyhop:slo_errors:ratio5m{<slo>})",
                 name: "{{slo}} {{host}}",
@@ -223,7 +223,7 @@ const EVENTS: Row = Row {
             title: "How much is known",
             about: "Share of each window of which anything is known.",
             empty: NONE,
-            unit: "percentunit",
+            unit: Unit::Share,
             steps: KNOWN,
             queries: &[Query {
                 expr: "min by (slo, host) (spyhop:slo_coverage:ratio{<slo>})",
@@ -246,7 +246,7 @@ const BREACHES: Row = Row {
             about: "Alerts on objectives over time: burning fast or slowly, used up, without a source.",
             empty: Empty::Healthy,
             size: (24, 7),
-            words: &[("1", "firing", "red")],
+            words: Some(&[("1", "firing", Color::Red)]),
             queries: &[Query {
                 expr: r#"max by (slo, alertname) (ALERTS{alertname=~"SpyhopSlo.*",alertstate="firing",slo=~"$slo"})"#,
                 name: "{{slo}} {{alertname}}",
@@ -258,7 +258,7 @@ const BREACHES: Row = Row {
             id: 16,
             title: "Probes that failed",
             about: "Failed probes of the chosen services.",
-            empty: Empty::Without("probes"),
+            empty: Empty::Without(Feature::Probes),
             steps: ANY_IS_WORTH_A_LOOK,
             queries: &[Query {
                 expr: "sum by (service, probe) (max by (<one>, probe) (increase(spyhop_probe_failures_total{<service>}[$__rate_interval])))",

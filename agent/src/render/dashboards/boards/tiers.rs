@@ -1,7 +1,7 @@
 //! Is everything as the policy, or good practice, wants it?
 
 use crate::render::dashboards::{
-    Board, Empty, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Panel, Query, Row, Steps, Unit, Variable,
     link::SERVICE,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
@@ -54,8 +54,8 @@ const NOW: Row = Row {
             id: 5,
             title: "Checks made",
             about: "Share of the checks there were to make that could be made, on the host with the fewest.",
-            unit: "percentunit",
-            steps: Steps::From("orange", &[(1.0, "green")]),
+            unit: Unit::Share,
+            steps: Some(&Steps::From(Color::Orange, &[(1.0, Color::Green)])),
             queries: &[Query { expr: "min(max by (host) (spyhop_checks_coverage_ratio{<host>}))", ..Query::METRICS }],
             ..Panel::STAT
         },
@@ -73,7 +73,8 @@ const NOW: Row = Row {
         Panel {
             id: 7,
             title: "Services by tier",
-            about: "How many services each tier has. Tiers are the policy's.",
+            about: "How many services each tier has.",
+            empty: Empty::Without(Feature::Tiers),
             queries: &[Query {
                 expr: "count by (tier) (max by (<id>, tier) (spyhop_service_replicas_expected{<project>} <of_tier>))",
                 name: "{{tier}}",
@@ -94,8 +95,8 @@ const FINDINGS: Row = Row {
             title: "Findings by service",
             about: "What is found, and of whom; those about a host have no project and service.",
             empty: Empty::Healthy,
-            link: Some(SERVICE),
-            sort: "severity",
+            link: Some(&SERVICE),
+            sort: Some("severity"),
             queries: &[Query {
                 expr: "max by (<id>, class, severity) (spyhop_finding{<project>})",
                 name: "findings",
@@ -127,9 +128,10 @@ const LIMITS: Row = Row {
             id: 10,
             title: "Largest memory limit by tier",
             about: "The largest limit of memory in each tier; red is above what the policy allows the tier.",
-            unit: "bytes",
+            empty: Empty::Without(Feature::Tiers),
+            unit: Unit::Bytes,
             size: (12, 6),
-            steps: Steps::TierMemory,
+            steps: Some(&Steps::TierMemory),
             queries: &[Query {
                 expr: "max by (tier) (spyhop_container_memory_limit_bytes{<project>} <of_tier>)",
                 name: "{{tier}}",
@@ -141,9 +143,10 @@ const LIMITS: Row = Row {
             id: 11,
             title: "Largest CPU limit by tier",
             about: "The largest limit of cores in each tier; red is above what the policy allows the tier.",
-            unit: "none",
+            empty: Empty::Without(Feature::Tiers),
+            unit: Unit::Plain,
             size: (12, 6),
-            steps: Steps::TierCores,
+            steps: Some(&Steps::TierCores),
             queries: &[Query {
                 expr: "max by (tier) (spyhop_container_cpu_limit_cores{<project>} <of_tier>)",
                 name: "{{tier}}",
@@ -155,41 +158,42 @@ const LIMITS: Row = Row {
             id: 12,
             title: "Services with a tier, and their limits",
             about: "Limits of each service that has a tier, and how much of them its fullest replica uses.",
+            empty: Empty::Without(Feature::Tiers),
             size: (24, 9),
-            link: Some(SERVICE),
-            sort: "memory in use",
+            link: Some(&SERVICE),
+            sort: Some("memory in use"),
             queries: &[
                 Query {
                     expr: "max by (<id>, tier) (spyhop_container_memory_limit_bytes{<project>} <of_tier>)",
                     name: "memory limit",
-                    unit: "bytes",
+                    unit: Some(Unit::Bytes),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"max by (<id>, tier) (spyhop_container_limit_utilization_ratio{<project>,resource="memory"} <of_tier>)"#,
                     name: "memory in use",
-                    unit: "percentunit",
-                    steps: Steps::Alert("SpyhopMemoryNearLimit", "most"),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::Alert("SpyhopMemoryNearLimit", "most")),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "max by (<id>, tier) (spyhop_container_cpu_limit_cores{<project>} <of_tier>)",
                     name: "CPU limit",
-                    unit: "none",
+                    unit: Some(Unit::Plain),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"max by (<id>, tier) (spyhop_container_limit_utilization_ratio{<project>,resource="cpu"} <of_tier>)"#,
                     name: "CPU in use",
-                    unit: "percentunit",
-                    steps: Steps::From("green", &[(0.9, "orange")]),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::From(Color::Green, &[(0.9, Color::Orange)])),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"max by (<id>, tier) (spyhop_container_limit_utilization_ratio{<project>,resource="pids"} <of_tier>)"#,
                     name: "processes in use",
-                    unit: "percentunit",
-                    steps: Steps::Alert("SpyhopPidsNearLimit", "most"),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::Alert("SpyhopPidsNearLimit", "most")),
                     ..Query::METRICS
                 },
             ],
@@ -199,9 +203,10 @@ const LIMITS: Row = Row {
             id: 13,
             title: "Nearest to a limit",
             about: "The ten containers that use most of a limit; the line is where SpyhopMemoryNearLimit begins.",
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopMemoryNearLimit", "most"),
-            link: Some(SERVICE),
+            empty: Empty::Without(Feature::Limits),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopMemoryNearLimit", "most")),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "topk(10, max by (<one>, resource) (spyhop_container_limit_utilization_ratio{<project>}))",
                 name: "{{host}} {{project}}/{{service}} {{replica}} {{resource}}",
@@ -213,7 +218,8 @@ const LIMITS: Row = Row {
             id: 14,
             title: "Memory in use by tier",
             about: "Working sets of the containers of each tier.",
-            unit: "bytes",
+            empty: Empty::Without(Feature::Tiers),
+            unit: Unit::Bytes,
             queries: &[Query {
                 expr: "sum by (tier) (max by (<one>, tier) (container_memory_working_set_bytes{<job>} <of_project> <of_tier>))",
                 name: "{{tier}}",
@@ -233,8 +239,9 @@ const PROMISED: Row = Row {
             id: 15,
             title: "Memory promised",
             about: "Memory limits of all containers together, as a share of the host's memory; the line is what the policy calls too much.",
-            unit: "percentunit",
-            steps: Steps::PromisedMemory,
+            empty: Empty::Without(Feature::Limits),
+            unit: Unit::Share,
+            steps: Some(&Steps::PromisedMemory),
             queries: &[Query {
                 expr: "sum by (host) (max by (<one>) (spyhop_container_memory_limit_bytes{<project>})) / (max by (host) (node_memory_MemTotal_bytes{<job>} <of_host>) > 0)",
                 name: "{{host}}",
@@ -246,8 +253,9 @@ const PROMISED: Row = Row {
             id: 16,
             title: "CPU promised",
             about: "CPU limits of all containers together, as a share of the host's CPUs; the line is what the policy calls too much.",
-            unit: "percentunit",
-            steps: Steps::PromisedCores,
+            empty: Empty::Without(Feature::Limits),
+            unit: Unit::Share,
+            steps: Some(&Steps::PromisedCores),
             queries: &[Query {
                 expr: "sum by (host) (max by (<one>) (spyhop_container_cpu_limit_cores{<project>})) / (max by (host) (machine_cpu_cores{<job>} <of_host>) > 0)",
                 name: "{{host}}",
@@ -259,7 +267,7 @@ const PROMISED: Row = Row {
             id: 17,
             title: "Published ports",
             about: "Every port that a container publishes on its host, and on which address.",
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "max by (<id>, port, protocol, host_ip, host_port) (spyhop_container_published_port_info{<project>})",
                 ..Query::METRICS

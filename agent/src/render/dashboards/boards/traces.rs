@@ -1,7 +1,7 @@
 //! Which calls are slow or fail, who calls whom, and how long do containers take to start?
 
 use crate::render::dashboards::{
-    Board, Empty, Link, Panel, Query, Row, Steps, Variable,
+    Board, Color, Empty, Feature, Link, Panel, Query, Row, Steps, Unit, Variable,
     steps::{ANY_IS_BAD, ANY_IS_WORTH_A_LOOK},
 };
 
@@ -21,9 +21,9 @@ pub(super) static BOARD: Board = Board {
     ..Board::BASE
 };
 
-const OFF: Empty = Empty::Without("traces");
-const FAILING: Steps = Steps::From("green", &[(0.01, "orange"), (0.05, "red")]);
-const SERVICE: Link =
+const OFF: Empty = Empty::Without(Feature::Traces);
+const FAILING: Option<&Steps> = Some(&Steps::From(Color::Green, &[(0.01, Color::Orange), (0.05, Color::Red)]));
+static SERVICE: Link =
     Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service=compose_service"] };
 
 const NOW: Row = Row {
@@ -36,7 +36,7 @@ const NOW: Row = Row {
             title: "Spans",
             about: "Spans accepted a second.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             queries: &[Query {
                 expr: r#"sum(rate(spyhop_otlp_records_total{<host>,signal="traces",outcome="accepted"}[$__rate_interval]))"#,
                 ..Query::METRICS
@@ -48,8 +48,8 @@ const NOW: Row = Row {
             title: "Of unknown containers",
             about: "Share of what comes in whose container is not known, and which is sent on as it came.",
             empty: OFF,
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopTracesUnattributed", "most"),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopTracesUnattributed", "most")),
             queries: &[Query {
                 expr: "(sum(rate(spyhop_otlp_unattributed_total{<host>}[$__rate_interval])) or 0 * sum(rate(spyhop_otlp_attributed_total{<host>}[$__rate_interval]))) / ((sum(rate(spyhop_otlp_attributed_total{<host>}[$__rate_interval])) + (sum(rate(spyhop_otlp_unattributed_total{<host>}[$__rate_interval])) or 0 * sum(rate(spyhop_otlp_attributed_total{<host>}[$__rate_interval])))) > 0)",
                 ..Query::METRICS
@@ -85,8 +85,8 @@ const NOW: Row = Row {
             title: "Fullest queue",
             about: "Share of its room that the fullest queue takes: at all of it the oldest requests give way.",
             empty: OFF,
-            unit: "percentunit",
-            steps: Steps::Alert("SpyhopTracesQueueFull", "most"),
+            unit: Unit::Share,
+            steps: Some(&Steps::Alert("SpyhopTracesQueueFull", "most")),
             queries: &[Query {
                 expr: "max(spyhop_otlp_queue_bytes{<host>} / (spyhop_otlp_queue_limit_bytes{<host>} > 0))",
                 ..Query::METRICS
@@ -114,9 +114,9 @@ const CALLS: Row = Row {
             title: "Calls by service",
             about: "Requests which each service served a second.",
             empty: OFF,
-            unit: "reqps",
+            unit: Unit::RequestsASecond,
             size: (8, 8),
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "<all_calls>",
                 name: "{{host}} {{project}}/{{compose_service}}",
@@ -129,10 +129,10 @@ const CALLS: Row = Row {
             title: "Share of calls that fail",
             about: "Served requests whose span is an error, of all.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
             steps: FAILING,
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "<failing_calls> / (<all_calls> > 0)",
                 name: "{{host}} {{project}}/{{compose_service}}",
@@ -145,9 +145,9 @@ const CALLS: Row = Row {
             title: "How long calls take",
             about: "95 of 100 served requests were faster than this; points are traces that can be opened.",
             empty: OFF,
-            unit: "s",
+            unit: Unit::Seconds,
             size: (8, 8),
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "histogram_quantile(0.95, <call_buckets>) or histogram_quantile(0.95, <call_buckets_ms>) / 1000",
                 name: "{{host}} {{project}}/{{compose_service}}",
@@ -160,26 +160,26 @@ const CALLS: Row = Row {
             title: "Operations",
             about: "What is called: calls a second, share that fails and 95th percentile of each span's name.",
             empty: OFF,
-            sort: "calls",
-            link: Some(SERVICE),
+            sort: Some("calls"),
+            link: Some(&SERVICE),
             queries: &[
                 Query {
                     expr: "<by_operation> (rate(traces_spanmetrics_calls_total{<served>}[$__rate_interval])) or <by_operation> (rate(traces_span_metrics_calls_total{<served>}[$__rate_interval]))",
                     name: "calls",
-                    unit: "reqps",
+                    unit: Some(Unit::RequestsASecond),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"<by_operation> (rate(traces_spanmetrics_calls_total{<served>,status_code="STATUS_CODE_ERROR"}[$__rate_interval])) / (<by_operation> (rate(traces_spanmetrics_calls_total{<served>}[$__rate_interval])) > 0) or <by_operation> (rate(traces_span_metrics_calls_total{<served>,status_code="STATUS_CODE_ERROR"}[$__rate_interval])) / (<by_operation> (rate(traces_span_metrics_calls_total{<served>}[$__rate_interval])) > 0)"#,
                     name: "failing",
-                    unit: "percentunit",
+                    unit: Some(Unit::Share),
                     steps: FAILING,
                     ..Query::METRICS
                 },
                 Query {
                     expr: "histogram_quantile(0.95, sum by (le, host, project, compose_service, span_name) (rate(traces_spanmetrics_latency_bucket{<served>}[$__rate_interval]))) >= 0 or histogram_quantile(0.95, sum by (le, host, project, compose_service, span_name) (rate(traces_span_metrics_duration_milliseconds_bucket{<served>}[$__rate_interval]))) / 1000 >= 0",
                     name: "p95",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
             ],
@@ -211,31 +211,31 @@ const GRAPH: Row = Row {
             about: "Calls between two services of which both halves were seen: how many a second, how many fail, and how long they take for who calls.",
             empty: OFF,
             size: (16, 9),
-            sort: "calls",
+            sort: Some("calls"),
             queries: &[
                 Query {
                     expr: "sum by (client, server) (rate(traces_service_graph_request_total{<caller>}[$__rate_interval])) > 0",
                     name: "calls",
-                    unit: "reqps",
+                    unit: Some(Unit::RequestsASecond),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "sum by (client, server) (rate(traces_service_graph_request_failed_total{<caller>}[$__rate_interval])) / (sum by (client, server) (rate(traces_service_graph_request_total{<caller>}[$__rate_interval])) > 0)",
                     name: "failing",
-                    unit: "percentunit",
+                    unit: Some(Unit::Share),
                     steps: FAILING,
                     ..Query::METRICS
                 },
                 Query {
                     expr: "histogram_quantile(0.95, sum by (le, client, server) (rate(traces_service_graph_request_client_seconds_bucket{<caller>}[$__rate_interval]))) >= 0",
                     name: "p95 for the client",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "histogram_quantile(0.95, sum by (le, client, server) (rate(traces_service_graph_request_server_seconds_bucket{<caller>}[$__rate_interval]))) >= 0",
                     name: "p95 in the server",
-                    unit: "s",
+                    unit: Some(Unit::Seconds),
                     ..Query::METRICS
                 },
             ],
@@ -246,7 +246,7 @@ const GRAPH: Row = Row {
             title: "Halves without the other",
             about: "Spans a second that are one half of a call whose other half did not come in time, or had no room to wait.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 9),
             queries: &[
                 Query {
@@ -274,9 +274,9 @@ const STARTS: Row = Row {
             id: 15,
             title: "Slowest starts",
             about: "The ten services whose starts took longest to become healthy, in the time that is shown.",
-            unit: "s",
-            steps: Steps::From("green", &[(30.0, "orange")]),
-            link: Some(Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service"] }),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::From(Color::Green, &[(30.0, Color::Orange)])),
+            link: Some(&Link { title: "Service", uid: "spyhop-service", by: &["host", "project", "service"] }),
             queries: &[Query {
                 expr: "topk(10, histogram_quantile(0.95, sum by (le, <id>) (increase(spyhop_service_startup_duration_seconds_bucket{<service>}[$__range]))) >= 0)",
                 name: "{{host}} {{project}}/{{service}}",
@@ -328,7 +328,7 @@ const WAY: Row = Row {
             title: "Requests received",
             about: "OTLP requests answered a second, by signal, transport and code.",
             empty: OFF,
-            unit: "reqps",
+            unit: Unit::RequestsASecond,
             queries: &[Query {
                 expr: "sum by (signal, transport, code) (rate(spyhop_otlp_requests_total{<host>}[$__rate_interval]))",
                 name: "{{signal}} {{transport}} {{code}}",
@@ -341,7 +341,7 @@ const WAY: Row = Row {
             title: "What became of them",
             about: "Spans, points and records a second by outcome, here and at each back end.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             queries: &[
                 Query {
                     expr: "sum by (signal, outcome) (rate(spyhop_otlp_records_total{<host>}[$__rate_interval]))",
@@ -391,7 +391,7 @@ const WAY: Row = Row {
             title: "What waits",
             about: "Bytes that wait for each back end, and for a decision.",
             empty: OFF,
-            unit: "bytes",
+            unit: Unit::Bytes,
             queries: &[
                 Query {
                     expr: "max by (host, destination) (spyhop_otlp_queue_bytes{<host>})",

@@ -1,9 +1,9 @@
 //! The same from postgres_exporter and redis_exporter, where they are scraped through the agent.
 
 use super::{CACHE, NEAR};
-use crate::render::dashboards::{Empty, Panel, Query, Row};
+use crate::render::dashboards::{Empty, Feature, Panel, Query, Row, Unit};
 
-const OFF: Empty = Empty::Without("exporters");
+const OFF: Empty = Empty::Without(Feature::Exporters);
 
 pub(super) const ROW: Row = Row {
     id: 103,
@@ -15,7 +15,7 @@ pub(super) const ROW: Row = Row {
             title: "Connections in use, by the exporter",
             about: "Share of its connections that each PostgreSQL has in use.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
             steps: NEAR,
             queries: &[Query {
@@ -30,7 +30,7 @@ pub(super) const ROW: Row = Row {
             title: "Transactions, by the exporter",
             about: "Transactions a second that were committed and rolled back.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 8),
             queries: &[
                 Query {
@@ -51,7 +51,7 @@ pub(super) const ROW: Row = Row {
             title: "Blocks found in the cache, by the exporter",
             about: "Share of blocks that were found in the cache, of all that were asked for.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
             steps: CACHE,
             queries: &[Query {
@@ -66,7 +66,7 @@ pub(super) const ROW: Row = Row {
             title: "Size, by the exporter",
             about: "Bytes of each database.",
             empty: OFF,
-            unit: "bytes",
+            unit: Unit::Bytes,
             size: (8, 8),
             queries: &[Query {
                 expr: "max by (project, service, datname) (pg_database_size_bytes{<edge>})",
@@ -80,7 +80,7 @@ pub(super) const ROW: Row = Row {
             title: "Redis memory, by the exporter",
             about: "Memory that each Redis has asked for, and its limit where that is not 0.",
             empty: OFF,
-            unit: "bytes",
+            unit: Unit::Bytes,
             size: (8, 8),
             queries: &[
                 Query {
@@ -101,7 +101,7 @@ pub(super) const ROW: Row = Row {
             title: "Redis commands and look-ups, by the exporter",
             about: "Commands a second, and how many look-ups of a second found a key or none.",
             empty: OFF,
-            unit: "ops",
+            unit: Unit::ASecond,
             size: (8, 8),
             queries: &[
                 Query {

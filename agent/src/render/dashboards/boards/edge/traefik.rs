@@ -1,8 +1,10 @@
 //! Traefik: the routes it should have, and what goes through it.
 
-use crate::render::dashboards::{Empty, Panel, Query, Row, Steps, link::SERVICE, steps::ANY_IS_WORTH_A_LOOK};
+use crate::render::dashboards::{
+    Color, Empty, Feature, Panel, Query, Row, Steps, Unit, link::SERVICE, steps::ANY_IS_WORTH_A_LOOK,
+};
 
-const OFF: Empty = Empty::Without("traefik");
+const OFF: Empty = Empty::Without(Feature::Traefik);
 
 pub(super) const ROUTES: Row = Row {
     id: 103,
@@ -14,9 +16,9 @@ pub(super) const ROUTES: Row = Row {
             title: "Routes found of those expected",
             about: "Share of the routes asked for by labels of containers which Traefik has and uses.",
             empty: OFF,
-            unit: "percentunit",
+            unit: Unit::Share,
             size: (8, 8),
-            steps: Steps::From("red", &[(1.0, "green")]),
+            steps: Some(&Steps::From(Color::Red, &[(1.0, Color::Green)])),
             queries: &[Query {
                 expr: "max by (<id>) (spyhop_traefik_routes_complete_ratio{<project>})",
                 name: "{{host}} {{project}}/{{service}}",
@@ -30,7 +32,7 @@ pub(super) const ROUTES: Row = Row {
             about: "Routes that a service asks for and Traefik does not have or use, with the reason.",
             empty: Empty::Healthy,
             size: (8, 8),
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "max by (<id>, router, reason) (spyhop_traefik_route_missing{<service>})",
                 ..Query::METRICS
@@ -44,7 +46,7 @@ pub(super) const ROUTES: Row = Row {
             empty: Empty::Healthy,
             size: (8, 8),
             steps: ANY_IS_WORTH_A_LOOK,
-            link: Some(SERVICE),
+            link: Some(&SERVICE),
             queries: &[Query {
                 expr: "max by (<id>, router, finding) (spyhop_traefik_route_finding{<service>})",
                 ..Query::METRICS
@@ -65,7 +67,7 @@ pub(super) const REQUESTS: Row = Row {
             title: "Requests by status",
             about: "Requests a second at each entry point, by status code.",
             empty: OFF,
-            unit: "reqps",
+            unit: Unit::RequestsASecond,
             queries: &[Query {
                 expr: "sum by (entrypoint, code) (rate(traefik_entrypoint_requests_total{<edge>}[$__rate_interval]))",
                 name: "{{entrypoint}} {{code}}",
@@ -78,8 +80,8 @@ pub(super) const REQUESTS: Row = Row {
             title: "Share of requests that fail",
             about: "Requests answered with 5xx at each entry point, of all.",
             empty: OFF,
-            unit: "percentunit",
-            steps: Steps::From("green", &[(0.001, "orange"), (0.01, "red")]),
+            unit: Unit::Share,
+            steps: Some(&Steps::From(Color::Green, &[(0.001, Color::Orange), (0.01, Color::Red)])),
             queries: &[Query {
                 expr: r#"(sum by (entrypoint) (rate(traefik_entrypoint_requests_total{<edge>,code=~"5.."}[$__rate_interval])) or 0 * sum by (entrypoint) (rate(traefik_entrypoint_requests_total{<edge>}[$__rate_interval]))) / (sum by (entrypoint) (rate(traefik_entrypoint_requests_total{<edge>}[$__rate_interval])) > 0)"#,
                 name: "{{entrypoint}}",
@@ -92,8 +94,8 @@ pub(super) const REQUESTS: Row = Row {
             title: "How long requests take",
             about: "Half and 95 of 100 requests at each entry point were faster than this.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::From("green", &[(0.5, "orange")]),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::From(Color::Green, &[(0.5, Color::Orange)])),
             queries: &[
                 Query {
                     expr: "histogram_quantile(0.5, sum by (le, entrypoint) (rate(traefik_entrypoint_request_duration_seconds_bucket{<edge>}[$__rate_interval])))",
@@ -113,26 +115,26 @@ pub(super) const REQUESTS: Row = Row {
             title: "Services behind it",
             about: "Requests a second, share that fails and 95th percentile of each service that Traefik sends to.",
             empty: OFF,
-            sort: "requests",
+            sort: Some("requests"),
             queries: &[
                 Query {
                     expr: "sum by (service, exported_service) (rate(traefik_service_requests_total{<edge>}[$__rate_interval]))",
                     name: "requests",
-                    unit: "reqps",
+                    unit: Some(Unit::RequestsASecond),
                     ..Query::METRICS
                 },
                 Query {
                     expr: r#"sum by (service, exported_service) (rate(traefik_service_requests_total{<edge>,code=~"5.."}[$__rate_interval])) / (sum by (service, exported_service) (rate(traefik_service_requests_total{<edge>}[$__rate_interval])) > 0)"#,
                     name: "failing",
-                    unit: "percentunit",
-                    steps: Steps::From("green", &[(0.001, "orange"), (0.01, "red")]),
+                    unit: Some(Unit::Share),
+                    steps: Some(&Steps::From(Color::Green, &[(0.001, Color::Orange), (0.01, Color::Red)])),
                     ..Query::METRICS
                 },
                 Query {
                     expr: "histogram_quantile(0.95, sum by (le, service, exported_service) (rate(traefik_service_request_duration_seconds_bucket{<edge>}[$__rate_interval]))) >= 0",
                     name: "p95",
-                    unit: "s",
-                    steps: Steps::From("green", &[(0.5, "orange")]),
+                    unit: Some(Unit::Seconds),
+                    steps: Some(&Steps::From(Color::Green, &[(0.5, Color::Orange)])),
                     ..Query::METRICS
                 },
             ],
@@ -155,8 +157,8 @@ pub(super) const REQUESTS: Row = Row {
             title: "Its certificates",
             about: "How long the certificates last which Traefik itself holds.",
             empty: OFF,
-            unit: "s",
-            steps: Steps::Alert("SpyhopProbeCertificateExpiring", "days"),
+            unit: Unit::Seconds,
+            steps: Some(&Steps::Alert("SpyhopProbeCertificateExpiring", "days")),
             queries: &[Query {
                 expr: "min by (cn) (traefik_tls_certs_not_after{<edge>}) - time()",
                 name: "{{cn}}",
