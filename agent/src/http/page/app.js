@@ -63,8 +63,9 @@
     if (to.hasAttribute('data-list')) { return; }
     let at = to.firstChild;
     for (const child of [...from.childNodes]) {
+      // What is passed over goes. So a text takes the place it finds, and nothing passes over a list.
       let same = at;
-      while (same && !alike(same, child)) { same = same.nextSibling; }
+      while (same && !alike(same, child)) { same = child.nodeType !== Node.ELEMENT_NODE || list(same) ? null : same.nextSibling; }
       if (!same) { to.insertBefore(child, at); continue; }
       while (at !== same) { const next = at.nextSibling; at.remove(); at = next; }
       at = same.nextSibling;
@@ -73,7 +74,7 @@
     while (at) { const next = at.nextSibling; at.remove(); at = next; }
   };
   // A table is the same while its list is: its rows are not in the piece, and would be lost with it.
-  const list = (node) => (node.nodeName === 'TABLE' ? node.querySelector('[data-list]')?.id : undefined);
+  const list = (node) => (node.nodeName === 'TABLE' || node.id ? node.querySelector('[data-list]')?.id : undefined);
   const alike = (one, other) => one.nodeName === other.nodeName && one.id === other.id && list(one) === list(other);
 
   const put = ({ id, parent, html }) => {
