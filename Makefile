@@ -46,7 +46,7 @@ demo-down: ## remove them
 
 NAME ?= motovault-k8s
 .PHONY: system system-down
-system: cargo engine compose ## start the stand-in of a reference system (NAME=motovault-k8s, see compose/systems/)
+system: cargo engine compose ## start the stand-in of a reference system (NAME=motovault-k8s, FILES= for more of its files, see compose/systems/)
 	$(RELEASE_BUILD)
 	@compose/lab/image.sh $(RELEASE)/spyhop-demo spyhop-demo:lab
 	@compose/lab/system.sh up $(NAME) $(FILES)
@@ -99,6 +99,15 @@ fuzz: cargo ## give each parser some time with a fuzzer (FUZZ_SECONDS each)
 matrix: cargo lab ## run the behaviour tests on Docker 20.10, 26.1, 28.5 and Podman 4.3, 5.8
 	SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox CARGO_FLAGS="$(CARGO_FLAGS)" compose/lab/matrix.sh
 
+.PHONY: pictures
+pictures: cargo engine compose ## take the pictures of the page in docs/pictures, of an agent that looks at the demo for MINUTES (3)
+	@compose/lab/browser.sh
+	$(RELEASE_BUILD)
+	@compose/lab/image.sh $(RELEASE)/spyhop-demo spyhop-demo:latest
+	@compose/lab/demo.sh up >/dev/null
+	SPYHOP_BIN=$(RELEASE)/spyhop SPYHOP_REQUIRE_ENGINE=1 cargo test $(CARGO_FLAGS) -p spyhop --test page_browser -- --ignored --nocapture pictures
+	@compose/lab/demo.sh down
+
 .PHONY: image
 image: cargo engine ## build the image spyhop:latest from a program built here
 	$(RELEASE_BUILD)
@@ -122,6 +131,7 @@ lab: engine compose
 	@compose/lab/stack.sh
 # Where an SDK cannot be had the tests which talk to it say so.
 	@compose/lab/sdks.sh || true
+	@compose/lab/browser.sh
 cargo:
 	@command -v cargo >/dev/null || { printf '%s\n' 'make: cargo is missing.' \
 	'Install Rust 1.95 or newer with rustup (https://rustup.rs), then run this again.' >&2; exit 1; }

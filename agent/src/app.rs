@@ -6,10 +6,12 @@
 mod access;
 mod engine;
 mod figures;
+mod history;
 mod isolation;
 mod logs;
 mod parting;
 mod reload;
+mod server;
 mod signals;
 mod traces;
 
@@ -147,6 +149,8 @@ async fn serve(
     );
     let figures = figures::Wanted { engine: &engine, elsewhere, shutdown: &shutdown };
     let probes = Probes::default();
+    let history = crate::history::Board::new(config.state.directory.clone());
+    history.restore();
     let isolation = Isolation::new(config.isolation.clone());
     let reports = Reports {
         targets: &targets,
@@ -155,6 +159,7 @@ async fn serve(
         probes: &probes,
         isolation: &isolation,
         traces: told.as_ref(),
+        history: &history,
     };
     let settings = collector_settings(&config, &reports);
     let scraper = start_collectors(&config, settings, &reader, &metrics, &figures);
@@ -167,6 +172,7 @@ async fn serve(
         probes: probes.clone(),
         isolation: isolation.clone(),
         traces: traces.as_ref(),
+        history: history.clone(),
     };
     let inventory = start_inventory(engine, &config, &reader, &scraper, wanted, &metrics, &shutdown);
     let app = http::App {
@@ -178,6 +184,7 @@ async fn serve(
         probes: probes.board().clone(),
         isolation: isolation.board().clone(),
         traces: told.clone(),
+        history: history.clone(),
         metrics,
         settings: http_settings(&config),
         gate,
@@ -203,6 +210,7 @@ async fn serve(
     let looking = isolation::parts(&config, &app.inventory, &policy, looking);
     drop(part(isolation.clone().run(looking, shutdown.clone()), &failure));
     let server = part(http::serve(listener, app, shutdown.clone()), &failure);
+    let keeping = part(history::run(history.clone(), scraper.clone(), shutdown.clone()), &failure);
 
     let (files, others) = mpsc::channel(1);
     // Nothing waits for its end: it holds nothing that could be lost.
@@ -221,6 +229,7 @@ async fn serve(
         probes,
         isolation,
         traces: told,
+        history,
     };
     let reason = tokio::select! {
         signal = follow_signals(&mut signals, &mut reload) => Ok(signal),
@@ -233,6 +242,9 @@ async fn serve(
     }
     shutdown.cancel();
     stop(server, inventory, pipeline, traces).await;
+    if timeout(SAVE_DEADLINE, keeping).await.is_err() {
+        tracing::warn!("what was seen of objectives was not saved in time");
+    }
     reason.map(drop)
 }
 
@@ -316,6 +328,7 @@ struct Reports<'a> {
     probes: &'a Probes,
     isolation: &'a Isolation,
     traces: Option<&'a crate::traces::figures::Board>,
+    history: &'a crate::history::Board,
 }
 
 /// What of the configuration the collectors take; also after a reload.
@@ -326,6 +339,7 @@ fn collector_settings(config: &Config, reports: &Reports<'_>) -> collectors::Set
         probes: Some(reports.probes.board().clone()),
         isolation: Some(reports.isolation.board().clone()),
         traces: reports.traces.cloned(),
+        history: Some(reports.history.clone()),
         targets: Some(reports.targets.clone()),
         groups: config.metrics.collect.clone(),
         labels: NamePatterns::new(&config.metrics.container_labels),
@@ -365,6 +379,7 @@ struct Listeners<'a> {
     probes: Probes,
     isolation: Isolation,
     traces: Option<&'a Traces>,
+    history: crate::history::Board,
 }
 
 fn start_inventory(
@@ -372,7 +387,7 @@ fn start_inventory(
     config: &Config,
     reader: &inventory::Reader,
     scraper: &Scraper,
-    Listeners { reading, policy, probes, isolation, traces }: Listeners<'_>,
+    Listeners { reading, policy, probes, isolation, traces, history }: Listeners<'_>,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -381,15 +396,16 @@ fn start_inventory(
         state_dir: config.state.directory.clone(),
         forget_after: config.services.forget_after,
         filter: config.containers.clone(),
-        expect: Some(Expect::new(policy)),
+        expect: Some(Expect::new(policy.clone())),
         listener: listener(reading.clone(), traces),
     };
     let naming = traces.map(Traces::bell);
     // Handles of a container that ended are let go when the picture says so, not at the next scrape.
     let refresh = {
-        let scraper = scraper.clone();
+        let (scraper, reader, metrics) = (scraper.clone(), reader.clone(), metrics.clone());
         move || {
             scraper.refresh();
+            history::look(&history, &policy, &reader, &metrics);
             // First: what comes from a container is named by what is known of it.
             naming.iter().for_each(|ring| ring());
             reading.iter().for_each(Handle::ring);

@@ -8,6 +8,7 @@
 //!  policy file ---------------------------------------> policy ----+
 //!  containers' own /metrics ------------------------------------------^
 //!  labels, policy file --------------------------------> probes ----^ <--asks--> containers, targets elsewhere
+//!  readings of scrapes, inventory, probes -> history --------------> http
 //!  policy, kernel's sockets, helper's sockets -> isolation --------^
 //!  containers' log files, engine's logs -> logs -> delivery -> Loki
 //!  applications' OTLP, inventory's events -> traces -> delivery -> OTLP back ends
@@ -15,7 +16,7 @@
 //!
 //! Data flows left to right and imports go down only; `tests/layering.rs` holds the ranks:
 //!
-//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `isolation` `probes` > `figures` `logs` `policy` `targets` `traces` > `broker` `inventory` > `engine` `helper` `host` `exposition` `otlp` > `delivery` > `model` `telemetry` `memory` `net` `sandbox` `secret`
+//! `main` `cli` `app` > `http` `config` > `collectors` `render` > `history` > `isolation` `probes` > `figures` `logs` `policy` `targets` `traces` > `broker` `inventory` > `engine` `helper` `host` `exposition` `otlp` > `delivery` > `model` `telemetry` `memory` `net` `sandbox` `secret`
 //!
 //! `fuzzing` stands beside the first, in builds for tests and fuzzers alone.
 
@@ -31,6 +32,7 @@ pub mod figures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod helper;
+pub mod history;
 pub mod host;
 pub mod http;
 pub mod inventory;

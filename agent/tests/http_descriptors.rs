@@ -64,6 +64,7 @@ async fn the_server_survives_a_lack_of_descriptors() {
         probes: Default::default(),
         isolation: Default::default(),
         traces: None,
+        history: Default::default(),
         metrics: metrics.clone(),
         settings,
         gate,

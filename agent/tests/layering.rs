@@ -15,6 +15,7 @@ const RANKS: &[&[&str]] = &[
     &["main", "cli", "app", "fuzzing"],
     &["http", "config"],
     &["collectors", "render"],
+    &["history"],
     &["isolation", "probes"],
     &["figures", "logs", "policy", "targets", "traces"],
     &["broker", "inventory"],

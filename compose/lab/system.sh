@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # system.sh up|down|files NAME [COMPOSE FILE...]: a stand-in of compose/systems/NAME. What it needs is made first, outside the clone: an authority
-# of its own, a certificate by it, a token. `files` makes that and prints the folder.
+# of its own, a certificate by it, tokens. `files` makes that and prints the folder, which is SYSTEM_FILES in the compose files.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=compose/lab/common.sh
@@ -30,26 +30,52 @@ certificate() {
     cat "$files/leaf.pem" "$files/authority.pem" >"$files/certificate.pem"
 }
 
+# token NAME: a random one, made once.
+token() {
+    if [[ ! -s $files/$1 ]]; then openssl rand -hex 24 >"$files/$1"; fi
+}
+
 make_files() {
-    have openssl || die "a certificate is needed, and there is no openssl here" "install the package openssl"
+    have openssl || die "certificates and tokens are needed, and there is no openssl here" "install the package openssl"
     mkdir -p "$files"
     case "$name" in
     motovault-k8s)
         certificate 90 motovaultpro.com admin.motovaultpro.com
-        [[ -s $files/platform-token ]] || openssl rand -hex 24 >"$files/platform-token"
+        token platform-token
+        ;;
+    motovault)
+        certificate 90 motovaultpro.com
+        token jwt-key
+        ;;
+    fog-compute)
+        certificate 90 fog-compute.example
+        token api-token
+        ;;
+    codiesvibe)
+        token api-token
+        token session-key
+        # Secrets are replaced every 90 days there: this one was forgotten, and is mounted by compose.violations.yml alone.
+        token forgotten-key
+        touch -d '100 days ago' "$files/forgotten-key"
         ;;
     esac
     # Read by services which run as nobody.
-    chmod 0644 "$files"/*
+    find "$files" -type f -exec chmod 0644 {} +
 }
 
 compose() {
     local arguments=(--file "$folder/compose.yml") file
     for file in "${more[@]}"; do arguments+=(--file "$folder/$file"); done
-    MOTOVAULT_FILES="$files" docker compose "${arguments[@]}" "$@"
+    SYSTEM_FILES="$files" docker compose "${arguments[@]}" "$@"
 }
 
 more=("$@")
+# Where nobody names a file: the override, as Compose itself does, or the environment of whoever develops.
+if ((${#more[@]} == 0)); then
+    for file in compose.override.yml environments/development.yml; do
+        if [[ -f $folder/$file ]]; then more=("$file"); fi
+    done
+fi
 case "$verb" in
 files)
     make_files
@@ -58,6 +84,8 @@ files)
 up)
     make_files
     "$here/services.sh"
+    # A real Prometheus and Alertmanager.
+    if [[ $name == fog-compute ]]; then "$here/stack.sh"; fi
     compose up --detach --wait
     ;;
 down) compose down --volumes --remove-orphans ;;

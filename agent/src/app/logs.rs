@@ -5,17 +5,14 @@ use std::{collections::BTreeSet, path::Path};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::server;
 use crate::{
     config::{Config, Loki, Otlp, Sources},
-    delivery::http::{Auth, Credential, Settings, Tls},
     logs::{Destination, Pipeline, Surroundings, To, loki},
     otlp::Signal,
-    secret::{self, Secret},
+    secret::Secret,
     traces,
 };
-
-/// For name, connection and TLS greeting of one push.
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Starts the pipeline where a destination is given.
 ///
@@ -54,25 +51,10 @@ fn apart(mut destinations: Vec<Destination>) -> Vec<Destination> {
 }
 
 fn destination(loki: &Loki, secrets: &Path) -> anyhow::Result<Destination> {
-    let locate = |name: &Path| secret::locate(name, secrets);
-    let auth = match (&loki.basic, &loki.bearer) {
-        (Some((user, password)), _) => {
-            Auth::Basic { user: user.clone(), password: Credential::File(locate(password)?) }
-        }
-        (None, Some(token)) => Auth::Bearer(Credential::File(locate(token)?)),
-        (None, None) => Auth::None,
-    };
-    let client = loki.client.as_ref().map(|(certificate, key)| anyhow::Ok((locate(certificate)?, locate(key)?)));
     let tenant = loki.tenant.iter().map(|tenant| ("X-Scope-OrgID".to_owned(), Secret::new(tenant.as_str())));
-    let server = Settings {
-        url: format!("{}{}", loki.url, loki::PUSH_PATH),
-        auth,
-        headers: tenant.collect(),
-        tls: Tls { ca: loki.ca.as_deref().map(locate).transpose()?, client: client.transpose()? },
-        connect_timeout: CONNECT_TIMEOUT.min(loki.timeout),
-        request_timeout: loki.timeout,
-    };
-    Ok(Destination { name: loki.name(), folder: loki.section, to: To::Loki(server) })
+    let url = format!("{}{}", loki.server.url, loki::PUSH_PATH);
+    let server = server::settings(&loki.server, url, tenant.collect(), secrets)?;
+    Ok(Destination { name: loki.server.name(), folder: loki.section, to: To::Loki(server) })
 }
 
 /// A back end of OTLP that gets lines too, over connections of its own.

@@ -37,6 +37,8 @@ pub(super) struct Reload {
     pub(super) isolation: Isolation,
     /// What is counted of OTLP.
     pub(super) traces: Option<crate::traces::figures::Board>,
+    /// The last hour, and the objectives.
+    pub(super) history: crate::history::Board,
 }
 
 impl Reload {
@@ -58,6 +60,7 @@ impl Reload {
             probes: &self.probes,
             isolation: &self.isolation,
             traces: self.traces.as_ref(),
+            history: &self.history,
         };
         self.scraper.configure(super::collector_settings(&loaded, &reports));
         self.policy.replace(Arc::clone(&loaded.policy));

@@ -6,10 +6,9 @@ use anyhow::{Context as _, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::part;
+use super::{part, server};
 use crate::{
     config::{Config, Otlp, Sources},
-    delivery::http::{Auth, Credential, Settings as Server, Tls},
     inventory::Reader,
     model::Event,
     otlp::Signal,
@@ -27,9 +26,6 @@ use crate::{
         tally,
     },
 };
-
-/// For name, connection and TLS greeting of one request.
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// More headers than any back end wants.
 const MAX_HEADERS: usize = 64;
@@ -211,25 +207,11 @@ impl Traces {
 
 /// A destination as the configuration has it.
 pub(super) fn destination(otlp: &Otlp, secrets: &Path) -> anyhow::Result<Destination> {
-    let locate = |name: &Path| secret::locate(name, secrets);
-    let auth = match (&otlp.basic, &otlp.bearer) {
-        (Some((user, password)), _) => {
-            Auth::Basic { user: user.clone(), password: Credential::File(locate(password)?) }
-        }
-        (None, Some(token)) => Auth::Bearer(Credential::File(locate(token)?)),
-        (None, None) => Auth::None,
-    };
-    let client = otlp.client.as_ref().map(|(certificate, key)| anyhow::Ok((locate(certificate)?, locate(key)?)));
-    let server = Server {
-        url: otlp.url.clone(),
-        auth,
-        headers: otlp.headers.as_deref().map(|file| headers(file, secrets)).transpose()?.unwrap_or_default(),
-        tls: Tls { ca: otlp.ca.as_deref().map(locate).transpose()?, client: client.transpose()? },
-        connect_timeout: CONNECT_TIMEOUT.min(otlp.timeout),
-        request_timeout: otlp.timeout,
-    };
+    let headers = otlp.headers.as_deref().map(|file| headers(file, secrets)).transpose()?.unwrap_or_default();
+    let server = server::settings(&otlp.server, otlp.server.url.clone(), headers, secrets)?;
     let Otlp { section, protocol, gzip, .. } = *otlp;
-    Ok(Destination { name: otlp.name(), folder: section, protocol, server, gzip, signals: otlp.signals.clone() })
+    let (name, signals) = (otlp.server.name(), otlp.signals.clone());
+    Ok(Destination { name, folder: section, protocol, server, gzip, signals })
 }
 
 /// `Name: value`, one in a line; empty lines and those that begin with `#` are left out.

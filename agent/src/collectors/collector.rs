@@ -8,8 +8,12 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Settings, Source, cpu, io, isolation, itself, lifecycle, limits, logs, machine, memory, network, node,
-    node_devices, policy, pressure, probes, reading::Reading, service, state, targets, traces,
+    Settings, Source, cpu,
+    history::{self, Read},
+    io, isolation, itself, lifecycle, limits, logs, machine, memory, network, node, node_devices, policy, pressure,
+    probes,
+    reading::Reading,
+    service, state, targets, traces,
 };
 use crate::{
     exposition::{Format, Page},
@@ -64,6 +68,19 @@ impl<S: Source> Collector<S> {
         }
     }
 
+    /// Reads the kernel for the last hour's sake alone. The engine is asked for nothing while nobody looks (`watched`).
+    pub(super) fn look(&mut self, now: Moment, watched: bool) {
+        let Some(board) = self.settings.history.clone() else { return };
+        self.refresh();
+        self.reading.at = now.wall;
+        let read = Read { containers: watched || !self.source.asks_elsewhere(), host: true };
+        if read.containers {
+            self.reading.read_containers(&mut self.source, now, &self.settings.labels);
+        }
+        self.source.host(&mut self.reading.host);
+        history::note(&board, &self.reading, read, now.elapsed, &self.settings, &self.metrics);
+    }
+
     /// Reads the kernel and writes one page. `groups`: the wish of the client, `None` for all that the settings allow.
     pub fn scrape(&mut self, format: Format, groups: Option<&BTreeSet<Group>>, now: Moment) -> &[u8] {
         self.fill(format, groups, now);
@@ -92,27 +109,35 @@ impl<S: Source> Collector<S> {
         let wanted = Group::ALL.map(|group| (group, wanted(group)));
         let wanted = |group: Group| wanted.contains(&(group, true));
         self.refresh();
-        self.read(&wanted, now);
+        let read = self.read(&wanted, now);
+        if let Some(board) = &self.settings.history {
+            history::note(board, &self.reading, read, now.elapsed, &self.settings, &self.metrics);
+        }
         self.page.clear(format);
         self.write(&wanted);
         self.metrics.refuse(Reason::Samples, self.page.refused());
     }
 
     /// Reads what the wanted groups need and nothing else.
-    fn read(&mut self, wanted: &impl Fn(Group) -> bool, now: Moment) {
+    fn read(&mut self, wanted: &impl Fn(Group) -> bool, now: Moment) -> Read {
         let errors_before = self.metrics.scrape_errors.get();
         self.reading.at = now.wall;
         self.reading.machine = self.source.machine();
-        if wanted(Group::Container) || wanted(Group::Service) {
+        let read = Read {
+            containers: wanted(Group::Container) || wanted(Group::Service),
+            host: wanted(Group::Node) || wanted(Group::Container),
+        };
+        if read.containers {
             self.reading.read_containers(&mut self.source, now, &self.settings.labels);
         }
-        if wanted(Group::Node) || wanted(Group::Container) {
+        if read.host {
             self.source.host(&mut self.reading.host);
         }
         self.source.process(&mut self.reading.process);
         self.reading.availability = self.source.availability();
         self.reading.open_handles = self.source.open_handles();
         self.reading.scrape_error = self.metrics.scrape_errors.get() > errors_before;
+        read
     }
 
     fn write(&mut self, wanted: &impl Fn(Group) -> bool) {

@@ -104,6 +104,10 @@ impl<S: Source> Source for FromEngine<S> {
         *arrival.elapsed.get_or_insert_with(|| now.saturating_sub(arrival.at.elapsed()))
     }
 
+    fn asks_elsewhere(&self) -> bool {
+        true
+    }
+
     fn origin(&self, _tracked: usize, _live: usize) -> Origin {
         let engine = self.arrived.len();
         let oldest = self.arrived.values().map(|arrival| arrival.at.elapsed()).max();

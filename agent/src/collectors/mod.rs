@@ -7,12 +7,13 @@
 //! ```
 //!
 //! A [`Scraper`] owns all of it and lets one scrape run after the other. Nothing runs between scrapes but [`Scraper::refresh`],
-//! which lets go of the handles of containers that ended.
+//! which lets go of the handles of containers that ended, and [`Scraper::look`], a reading for the page while nobody scrapes.
 
 mod collector;
 mod cpu;
 mod figures;
 mod gzip;
+mod history;
 mod io;
 mod isolation;
 mod itself;

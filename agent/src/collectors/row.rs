@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) sample: ContainerSample,
     /// The kernel answered in this scrape.
     pub(super) live: bool,
+    /// When that was, on the clock of the collectors.
+    pub(super) read_at: Duration,
     /// CPU use over the last seconds.
     pub(super) window: CpuWindow,
     oom: OomCount,
@@ -38,6 +40,7 @@ impl Row {
             own: labels::own(&entry, host),
             sample: ContainerSample::default(),
             live: false,
+            read_at: Duration::ZERO,
             window: CpuWindow::default(),
             oom: OomCount::default(),
             labelled_path: None,
@@ -59,6 +62,7 @@ impl Row {
     /// Called after the sample was read; labels are rendered anew when the cgroup moved.
     pub(super) fn sampled(&mut self, elapsed: Duration, policy: &NamePatterns) {
         self.live = true;
+        self.read_at = elapsed;
         if let Some(usage) = self.sample.cpu.usage_ns {
             self.window.record(elapsed, usage);
         }

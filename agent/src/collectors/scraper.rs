@@ -134,6 +134,13 @@ impl Scraper {
         })
     }
 
+    /// Reads everything for the last hour's sake, in its turn, when nobody has scraped for some time; `watched` while somebody looks.
+    pub async fn look(&self, watched: bool) {
+        let Ok(_turn) = self.0.turn.acquire().await else { return };
+        // Whoever asks for a page hears of a failure.
+        off_the_workers(|| self.0.work(|worker| worker.look(watched))).unwrap_or_default();
+    }
+
     /// Whether pages can still be made.
     pub fn alive(&self) -> bool {
         !self.0.failed.load(Ordering::Acquire)
@@ -211,6 +218,7 @@ trait Work: Send {
     fn answer(&mut self, request: &Request) -> ScrapeBody;
     fn configure(&mut self, settings: Settings);
     fn refresh(&mut self);
+    fn look(&mut self, watched: bool);
 }
 
 struct Worker<S> {
@@ -244,6 +252,10 @@ impl<S: Source + Send> Work for Worker<S> {
 
     fn refresh(&mut self) {
         self.collector.refresh();
+    }
+
+    fn look(&mut self, watched: bool) {
+        self.collector.look(Moment::now(self.began), watched);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NamePatterns;
-use crate::{isolation, logs::board::Board, model::metric::Group, policy, probes, targets::Targets, traces};
+use crate::{history, isolation, logs::board::Board, model::metric::Group, policy, probes, targets::Targets, traces};
 
 /// Settings of the collectors.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub isolation: Option<isolation::board::Board>,
     /// What is taken, made and sent as OTLP; `None` leaves the group out.
     pub traces: Option<traces::figures::Board>,
+    /// The last hour, for the page; `None` keeps none.
+    pub history: Option<history::Board>,
     /// What `spyhop_build_info` says.
     pub build: Build,
 }
@@ -46,6 +48,7 @@ impl Default for Settings {
             probes: None,
             isolation: None,
             traces: None,
+            history: None,
             build: Build::default(),
         }
     }

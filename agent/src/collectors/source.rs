@@ -45,6 +45,11 @@ pub trait Source {
         Origin { kernel: live, none: tracked.saturating_sub(live), ..Origin::default() }
     }
 
+    /// Whether figures of containers are asked of somebody whom that costs more than it costs us.
+    fn asks_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Reads what the agent itself uses.
     fn process(&mut self, into: &mut ProcessSample) {
         process::read(into);

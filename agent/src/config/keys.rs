@@ -10,6 +10,7 @@ pub(super) mod logs;
 pub(super) mod loki;
 pub(super) mod otlp;
 pub(super) mod policy;
+mod server;
 pub(super) mod traces;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};

@@ -45,6 +45,7 @@ pub use engine::{Engine, EngineTls};
 pub use loki::Loki;
 pub use otlp::Otlp;
 pub use report::{Mistake, Origin, Position, Report};
+pub use server::Server;
 pub use settings::{Config, Host, Http, Log, Metrics, RootFilesystem, Services, State};
 pub use source::{DEFAULT_FILE, ENGINE_VARIABLE, Environment, FILE_VARIABLE, Flag, SECRETS_VARIABLE, Sources};
 

@@ -178,6 +178,7 @@ impl Config {
     /// the result away then.
     pub(super) fn assemble(values: &mut Values, file: Option<PathBuf>, policy: Policy) -> Self {
         let otlp = Otlp::take_all(values);
+        let state = State { directory: values.take(&keys::STATE_DIRECTORY) };
         Self {
             http: Http {
                 listen: values.take(&keys::HTTP_LISTEN),
@@ -221,11 +222,11 @@ impl Config {
                 exclude: values.take(&keys::CONTAINERS_EXCLUDE),
             },
             loki: Loki::take_all(values),
-            traces: super::traces::take(values, &otlp),
+            traces: super::traces::take(values, &otlp, state.directory.is_some()),
             otlp,
             logs: super::logs::take(values),
             services: Services { forget_after: values.take(&keys::SERVICES_FORGET_AFTER) },
-            state: State { directory: values.take(&keys::STATE_DIRECTORY) },
+            state,
             log: Log { level: values.take(&keys::LOG_LEVEL), format: values.take(&keys::LOG_FORMAT) },
             isolation: super::isolation::take(values),
             policy: Arc::new(policy),

@@ -301,3 +301,27 @@ fn rules_on_lines_are_read_and_every_mistake_is_named() {
         ]
     );
 }
+
+#[test]
+fn keys_of_traces_that_do_not_go_together_are_named() {
+    let otlp = "otlp: {endpoint: 'http://tempo:4317'}\n";
+    for (more, expected) in [
+        (
+            "state: {directory: off}\ntraces: {sync: always}\n",
+            "default: traces.sync: is always, and there is no disk to keep anything on; set state.directory",
+        ),
+        (
+            "traces: {max_pending_size: 1MiB}\n",
+            "default: traces.max_pending_size: is smaller than one request may be; raise it, or lower traces.max_request_size: one request has to fit",
+        ),
+        (
+            "traces: {keep_slow: 1s}\n",
+            "default: traces.keep_slow: has no time to wait; set traces.keep_errors, which says how long traces wait",
+        ),
+    ] {
+        assert_eq!(mistakes(&format!("{otlp}{more}"), &[], &[]), [expected]);
+    }
+    assert!(
+        load_from(&format!("{otlp}state: {{directory: /var/lib/a}}\ntraces: {{sync: always}}\n"), &[], &[]).is_ok()
+    );
+}

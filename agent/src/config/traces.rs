@@ -8,15 +8,15 @@ use super::{
     layers::Values,
     report::{Origin, Wrong},
 };
-use crate::traces::{Lifecycle, Queue, Receiver, Red, Sampling, Settings};
+use crate::traces::{Lifecycle, Queue, Receiver, Red, Sampling, Settings, Sync};
 
 /// A start burst is over when nothing began for so long.
 const QUIET: Duration = Duration::from_secs(10);
 /// ... and after this at the latest.
 const CAP: Duration = Duration::from_secs(300);
 
-/// Takes its keys once, and says which do not go together.
-pub(super) fn take(values: &mut Values, destinations: &[Otlp]) -> Settings {
+/// Takes its keys once, and says which do not go together. `stateful`: there is a state directory.
+pub(super) fn take(values: &mut Values, destinations: &[Otlp], stateful: bool) -> Settings {
     let enabled = values.take(&keys::ENABLED).unwrap_or(!destinations.is_empty());
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let receiver = Receiver {
@@ -67,6 +67,9 @@ pub(super) fn take(values: &mut Values, destinations: &[Otlp]) -> Settings {
     }
     if receiver.grpc.is_some() && receiver.grpc == receiver.http {
         conflict("http", "is the address of traces.grpc", "give each an address of its own");
+    }
+    if settings.queue.sync == Sync::Always && !stateful {
+        conflict("sync", "is always, and there is no disk to keep anything on", "set state.directory");
     }
     if settings.sampling.keep_slow.is_some() && settings.sampling.keep_errors.is_none() {
         conflict("keep_slow", "has no time to wait", "set traces.keep_errors, which says how long traces wait");

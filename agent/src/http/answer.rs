@@ -20,16 +20,17 @@ use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::stall::Serving;
+use super::{encoding, live, stall::Serving};
 use crate::targets;
 
 /// Answers up to this size are not accounted: a health check must not fail because somebody reads pages slowly, and what
 /// all connections together can hold of these is less than one page.
 const SMALL: usize = 16 << 10;
 
-/// The page has a style sheet of its own and nothing else: no script, no picture, no frame, no form.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page has a style sheet, a script and an icon of its own and asks nobody but the agent: nothing inline, nothing from elsewhere, no
+/// frame, no form.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What a handler gives back.
 #[derive(Debug)]
@@ -38,7 +39,16 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// What comes in place of `body`, piece by piece.
-    pub(super) stream: Option<targets::Body>,
+    pub(super) stream: Option<Streamed>,
+}
+
+/// What comes piece by piece.
+#[derive(Debug)]
+pub(super) enum Streamed {
+    /// What a declared target answers.
+    Target(targets::Body),
+    /// What changes on the page.
+    Live(live::Stream),
 }
 
 impl Answer {
@@ -57,7 +67,7 @@ impl Answer {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-        Self { status: StatusCode::OK, headers, body: Bytes::new(), stream: Some(fetched.body) }
+        Self { status: StatusCode::OK, headers, body: Bytes::new(), stream: Some(Streamed::Target(fetched.body)) }
     }
 
     /// One or more lines for a person; the last newline is added.
@@ -67,9 +77,26 @@ impl Answer {
         Self::new(status, "text/plain; charset=utf-8", text)
     }
 
-    /// A page for a browser.
-    pub(super) fn html(page: String) -> Self {
-        Self::new(StatusCode::OK, "text/html; charset=utf-8", page)
+    /// A page for a browser, packed where it takes that.
+    pub(super) fn html(page: String, gzip: bool) -> Self {
+        let html = |body: Vec<u8>| Self::new(StatusCode::OK, "text/html; charset=utf-8", body);
+        let answer = if gzip {
+            html(encoding::gzip(page.as_bytes())).with(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+        } else {
+            html(page.into_bytes())
+        };
+        answer.with(VARY, HeaderValue::from_static("Accept-Encoding"))
+    }
+
+    /// Events without an end.
+    pub(super) fn events(stream: live::Stream) -> Self {
+        let answer = Self::new(StatusCode::OK, "text/event-stream; charset=utf-8", Bytes::new());
+        Self { stream: Some(Streamed::Live(stream)), ..answer }
+    }
+
+    /// The client may keep it, if it asks each time whether it still holds.
+    pub(super) fn kept(self) -> Self {
+        self.with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
     }
 
     /// JSON. What cannot be written as JSON is a mistake of ours, said as such.
@@ -106,8 +133,8 @@ impl Answer {
         let mut response = Response::new(Body { data, stream: self.stream, _serving: serving });
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         for (name, value) in [
-            (CACHE_CONTROL, "no-store"),
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (REFERRER_POLICY, "no-referrer"),
             (CONTENT_SECURITY_POLICY, POLICY),
@@ -127,7 +154,7 @@ impl Answer {
 #[derive(Debug)]
 pub(super) struct Body {
     data: Option<Bytes>,
-    stream: Option<targets::Body>,
+    stream: Option<Streamed>,
     _serving: Serving,
 }
 
@@ -141,18 +168,26 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, targets::BodyError>>> {
         match &mut self.stream {
-            Some(stream) => Pin::new(stream).poll_frame(cx),
+            Some(Streamed::Target(stream)) => Pin::new(stream).poll_frame(cx),
+            Some(Streamed::Live(stream)) => Pin::new(stream).poll_frame(cx),
             None => Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stream.as_ref().map_or(self.data.is_none(), hyper::body::Body::is_end_stream)
+        match &self.stream {
+            Some(Streamed::Target(stream)) => stream.is_end_stream(),
+            Some(Streamed::Live(_)) => false,
+            None => self.data.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let whole = || SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64));
-        self.stream.as_ref().map_or_else(whole, hyper::body::Body::size_hint)
+        match &self.stream {
+            Some(Streamed::Target(stream)) => stream.size_hint(),
+            Some(Streamed::Live(_)) => SizeHint::default(),
+            None => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
+        }
     }
 }
 

@@ -11,14 +11,17 @@ use http::{
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
     App, Scrape,
     access::{self, Admission, Caller},
     answer::{Answer, Body, Unread},
-    api, encoding, merged, page, query, refusals,
+    api, encoding,
+    live::{self, Live},
+    merged, page, query, refusals,
     routes::{self, Endpoint, Route},
     shares::Shares,
     stall::{Serving, Turn},
@@ -44,6 +47,33 @@ pub(super) struct Shared<S> {
     pub(super) app: App<S>,
     pub(super) unread: Unread,
     pub(super) shares: Shares,
+    /// Who looks at the page.
+    pub(super) live: Live,
+    /// One page for people is written at a time.
+    pub(super) writing: Semaphore,
+    /// When the server began.
+    pub(super) started: Timestamp,
+    /// Streams end with it at once.
+    pub(super) shutdown: CancellationToken,
+}
+
+impl<S> Shared<S> {
+    /// With what is known now.
+    pub(super) fn with_view<T>(&self, look: impl FnOnce(&api::View<'_>) -> T) -> T {
+        let app = &self.app;
+        let snapshot = app.inventory.load();
+        look(&api::View {
+            snapshot: &snapshot,
+            host: snapshot.host.as_deref(),
+            logs: app.logs.as_ref(),
+            probes: Some(&app.probes),
+            policy: Some(&app.policy),
+            isolation: Some(&app.isolation),
+            traces: app.traces.as_ref(),
+            history: Some(&app.history),
+            now: Timestamp::now(),
+        })
+    }
 }
 
 /// Answers one request, within its deadline, and counts it.
@@ -150,7 +180,7 @@ fn hold<S>(shared: &Shared<S>, subscriber: IpAddr, mut answer: Answer) -> Answer
 }
 
 async fn respond<S: Scrape>(
-    shared: &Shared<S>,
+    shared: &Arc<Shared<S>>,
     route: Option<&'static Route>,
     request: &Parts,
     admission: Admission,
@@ -167,35 +197,46 @@ async fn respond<S: Scrape>(
         };
     }
     let app = &shared.app;
-    let snapshot = app.inventory.load();
-    let view = api::View {
-        snapshot: &snapshot,
-        host: snapshot.host.as_deref(),
-        logs: app.logs.as_ref(),
-        probes: Some(&app.probes),
-        policy: Some(&app.policy),
-        isolation: Some(&app.isolation),
-        traces: app.traces.as_ref(),
-        now: Timestamp::now(),
-    };
     let filter = api::Filter::from_query(request.uri.query());
     match route.endpoint {
         Endpoint::Metrics => metrics(shared, request, caller).await,
-        Endpoint::Index => Answer::html(page::index(&view)),
-        Endpoint::Style => Answer::new(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
-        Endpoint::Health => Answer::json(StatusCode::OK, &view.health(app.scraper.alive())),
-        Endpoint::Live => live(&app.scraper),
-        Endpoint::Ready => ready(&snapshot, admission),
-        Endpoint::Containers => Answer::json(StatusCode::OK, &view.containers(&filter)),
-        Endpoint::Services => Answer::json(StatusCode::OK, &view.services(&filter)),
-        Endpoint::Logs => Answer::json(StatusCode::OK, &view.logs(&filter)),
-        Endpoint::Probes => Answer::json(StatusCode::OK, &view.probes(&filter)),
-        Endpoint::Findings => Answer::json(StatusCode::OK, &view.findings(&filter)),
-        Endpoint::Isolation => Answer::json(StatusCode::OK, &view.isolation(&filter)),
-        Endpoint::Traces => Answer::json(StatusCode::OK, &view.traces(&filter)),
-        Endpoint::Version => Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())),
+        Endpoint::Index => index(shared, &request.headers).await,
+        Endpoint::Style => page::assets::STYLE.answer(&request.headers),
+        Endpoint::Script => page::assets::SCRIPT.answer(&request.headers),
+        Endpoint::Icon => page::assets::ICON.answer(&request.headers),
+        Endpoint::Streamed => live::answer(shared, request.uri.query(), caller),
+        Endpoint::Live => live_or_not(&app.scraper),
+        Endpoint::Ready => ready(&app.inventory.load(), admission),
         Endpoint::Discovery => targets::discovery(&app.targets, request, &filter, caller.secure.is_some()),
         Endpoint::Proxy => targets::proxy(&app.targets, request, &app.settings).await,
+        Endpoint::Health => shared.with_view(|view| Answer::json(StatusCode::OK, &view.health(app.scraper.alive()))),
+        Endpoint::Containers => shared.with_view(|view| Answer::json(StatusCode::OK, &view.containers(&filter))),
+        Endpoint::Services => shared.with_view(|view| Answer::json(StatusCode::OK, &view.services(&filter))),
+        Endpoint::Logs => shared.with_view(|view| Answer::json(StatusCode::OK, &view.logs(&filter))),
+        Endpoint::Probes => shared.with_view(|view| Answer::json(StatusCode::OK, &view.probes(&filter))),
+        Endpoint::Findings => shared.with_view(|view| Answer::json(StatusCode::OK, &view.findings(&filter))),
+        Endpoint::Isolation => shared.with_view(|view| Answer::json(StatusCode::OK, &view.isolation(&filter))),
+        Endpoint::Traces => shared.with_view(|view| Answer::json(StatusCode::OK, &view.traces(&filter))),
+        Endpoint::History => shared.with_view(|view| Answer::json(StatusCode::OK, &view.history(&filter))),
+        Endpoint::Objectives => shared.with_view(|view| Answer::json(StatusCode::OK, &view.objectives(&filter))),
+        Endpoint::Version => {
+            shared.with_view(|view| Answer::json(StatusCode::OK, &view.version(&app.metrics.sandbox())))
+        }
+    }
+}
+
+/// The page, written by a thread that may take its time over a thousand containers.
+async fn index<S: Scrape>(shared: &Arc<Shared<S>>, headers: &HeaderMap) -> Answer {
+    let gzip = encoding::takes_gzip(headers);
+    // Closed never; waiting for the turn is within the time of every answer.
+    let _turn = shared.writing.acquire().await;
+    let writer = Arc::clone(shared);
+    match tokio::task::spawn_blocking(move || Answer::html(writer.with_view(page::index), gzip)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::error!(%error, "write the page");
+            Answer::text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; the log says more")
+        }
     }
 }
 
@@ -262,7 +303,7 @@ fn groups(query: Option<&str>) -> Result<Option<BTreeSet<Group>>, UnknownGroup> 
     Ok((!groups.is_empty()).then_some(groups))
 }
 
-fn live(scraper: &impl Scrape) -> Answer {
+fn live_or_not(scraper: &impl Scrape) -> Answer {
     if scraper.alive() {
         Answer::text(StatusCode::OK, "live")
     } else {

@@ -18,6 +18,7 @@ mod encoding;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod handlers;
+mod live;
 mod merged;
 mod page;
 mod query;
@@ -36,7 +37,7 @@ use std::{
 
 use crate::{
     collectors::{self, ScrapeBody, ScrapeError},
-    inventory, isolation,
+    history, inventory, isolation,
     logs::board::Board,
     policy, probes,
     targets::Targets,
@@ -116,6 +117,8 @@ pub struct App<S> {
     pub isolation: isolation::board::Board,
     /// What is counted of OTLP; `None` while nothing is taken or sent.
     pub traces: Option<traces::figures::Board>,
+    /// The last hour, and the objectives.
+    pub history: history::Board,
     /// The agent's own counters.
     pub metrics: telemetry::Metrics,
     /// Ceilings and deadlines.

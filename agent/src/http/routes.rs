@@ -4,6 +4,8 @@
 pub const ROUTES: &[Route] = &[
     route("/", "index", Endpoint::Index, "The host and its containers on one page, for people."),
     route("/style.css", "style", Endpoint::Style, "The style sheet of the page."),
+    route("/app.js", "script", Endpoint::Script, "The script of the page."),
+    route("/icon.svg", "icon", Endpoint::Icon, "The icon of the page."),
     route(
         "/metrics",
         "metrics",
@@ -55,6 +57,25 @@ pub const ROUTES: &[Route] = &[
         Endpoint::Traces,
         "What is taken and sent as OTLP, whose it is, and which service calls which; `project=NAME` and `service=NAME` ask for some only.",
     ),
+    route(
+        "/api/v1/history",
+        "history",
+        Endpoint::History,
+        "The last hour of the host and of running containers, a point a minute; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    route(
+        "/api/v1/objectives",
+        "objectives",
+        Endpoint::Objectives,
+        "What is left of the budget of each objective by what this agent has seen; `project=NAME` and `service=NAME` ask for some only.",
+    ),
+    Route {
+        path: "/api/v1/live",
+        name: "page_live",
+        about: "What changes on the page, as server-sent events.",
+        methods: &["GET"],
+        endpoint: Endpoint::Streamed,
+    },
     route("/api/v1/version", "version", Endpoint::Version, "Version of the agent and of the engine."),
     route(
         "/sd",
@@ -95,6 +116,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether its answer has no end.
+    pub fn is_endless(&self) -> bool {
+        self.endpoint == Endpoint::Streamed
+    }
+
     /// Whether the path is a pattern rather than an address.
     pub fn is_pattern(&self) -> bool {
         self.path.contains('<')
@@ -111,6 +137,9 @@ impl Route {
 pub(super) enum Endpoint {
     Index,
     Style,
+    Script,
+    Icon,
+    Streamed,
     Metrics,
     Health,
     Live,
@@ -122,6 +151,8 @@ pub(super) enum Endpoint {
     Findings,
     Isolation,
     Traces,
+    History,
+    Objectives,
     Version,
     Discovery,
     Proxy,

@@ -2,13 +2,15 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Scrape, Settings, answer::Unread, crowd::Crowd, handlers::Shared, shares::Shares};
+use super::{App, Scrape, Settings, answer::Unread, crowd::Crowd, handlers::Shared, live::Live, shares::Shares};
 
 /// First and longest pause after an error which another attempt would meet again at once (no descriptor left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -68,7 +70,15 @@ pub async fn bind(settings: &Settings) -> Result<Listener, BindError> {
 /// [`Settings::drain_timeout`], and cuts the rest.
 pub async fn serve<S: Scrape>(listener: Listener, app: App<S>, shutdown: CancellationToken) -> Drained {
     let unread = Unread::new(app.settings.max_unread_bytes);
-    let shared = Arc::new(Shared { app, unread, shares: Shares::default() });
+    let shared = Arc::new(Shared {
+        app,
+        unread,
+        shares: Shares::default(),
+        live: Live::default(),
+        writing: Semaphore::new(1),
+        started: Timestamp::now(),
+        shutdown: shutdown.clone(),
+    });
     let mut connections = Crowd::default();
     let mut pause = None;
     loop {

@@ -1,8 +1,9 @@
-//! What every part shares that speaks to a server: how long to wait after a failure, whom to trust, what a certificate says, and how to
-//! find out whether anybody listens.
+//! What parts share that speak to servers or are one: how long to wait after a failure, whom to trust, what a certificate says, how to find out
+//! whether anybody listens, and who goes when too many have come.
 
 mod backoff;
 mod certificate;
+pub mod crowd;
 pub mod door;
 pub mod handover;
 pub mod knock;

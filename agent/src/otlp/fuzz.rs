@@ -90,7 +90,7 @@ pub fn splice(bytes: &[u8]) {
 pub fn json(bytes: &[u8]) {
     for signal in Signal::ALL {
         let mut out = Vec::new();
-        match json::to_protobuf(signal, bytes, &mut out) {
+        match json::to_protobuf(signal, bytes, usize::MAX, &mut out) {
             Ok(()) => {
                 let strict = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
                 assert!(strict.is_ok(), "taken, and not JSON");

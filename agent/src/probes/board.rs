@@ -164,6 +164,7 @@ struct Inner {
     records: Mutex<Records>,
     refused_declared: AtomicU64,
     refused_runs: AtomicU64,
+    changes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -183,6 +184,15 @@ impl Board {
         self.lock().outages.iter().map(|(key, durations)| (key.clone(), *durations)).collect()
     }
 
+    /// Another number when a target is there that was not, or is not any more, or one has begun or ceased to fail.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::Acquire)
+    }
+
+    fn changed(&self) {
+        self.0.changes.fetch_add(1, Ordering::Release);
+    }
+
     /// Declarations, and runs, that a ceiling left out.
     pub fn refused(&self) -> [(&'static str, u64); 2] {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -197,6 +207,7 @@ impl Board {
             records.outages.insert(outage(&record.id), outages);
         }
         records.by_id.insert(record.id.clone(), Arc::new(record));
+        self.changed();
     }
 
     pub(super) fn missed(&self, runs: u64) {
@@ -237,6 +248,7 @@ impl Board {
         outages.retain(|key, _| keys.contains(key));
         let remembers = by_id.values().any(|record| record.gone.is_some());
         drop(records);
+        self.changed();
         self.0.refused_declared.fetch_max(plan.refused, Ordering::Relaxed);
         Followed { soon, remembers }
     }
@@ -251,6 +263,10 @@ impl Board {
         let mut records = self.lock();
         let Records { by_id, outages } = &mut *records;
         let Some(record) = by_id.get_mut(id) else { return };
+        let failed = record.last.as_ref().map(|(_, outcome)| outcome.failure.is_some());
+        if failed != Some(outcome.failure.is_some()) {
+            self.changed();
+        }
         let over = Arc::make_mut(record).took(outcome, extra, at, now);
         // With the first failure, so that a rate sees the first outage, which is over later.
         if record.failures > 0 || record.outage.is_some() || over.is_some() {

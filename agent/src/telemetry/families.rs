@@ -86,6 +86,8 @@ pub(super) const HTTP_REQUESTS: Family = family(
 );
 pub(super) const HTTP_CONNECTIONS: Family =
     family("spyhop_http_connections", Kind::Gauge, "", &[], "HTTP connections open now.");
+pub(super) const PAGE_VIEWERS: Family =
+    family("spyhop_page_viewers", Kind::Gauge, "", &[], "Pages for people that are open and told of changes.");
 pub(super) const HTTP_REFUSED: Family = family(
     "spyhop_http_refused_total",
     Kind::Counter,
@@ -122,6 +124,14 @@ pub(super) const LOG_LINES_SUPPRESSED: Family = family(
     "Lines of the agent's own log left out because the same message came too often.",
 );
 
+pub(super) const BROKER_REFUSED: Family = family(
+    "spyhop_broker_refused_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Requests that the broker before the engine has refused since it started, whoever made them: one of each start of an agent is its self-test. \
+     Told with its answers; absent without a broker.",
+);
 pub(super) const SANDBOX_STATE: Family = family(
     "spyhop_sandbox_state",
     Kind::Gauge,
@@ -144,10 +154,12 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &SCRAPE_ERRORS,
     &HTTP_REQUESTS,
     &HTTP_CONNECTIONS,
+    &PAGE_VIEWERS,
     &HTTP_REFUSED,
     &ACCESS_RELOADS,
     &ACCESS_CURRENT,
     &TLS_CERTIFICATE_EXPIRY,
     &LOG_LINES_SUPPRESSED,
+    &BROKER_REFUSED,
     &SANDBOX_STATE,
 ];

@@ -12,11 +12,20 @@ use crate::otlp::Signal;
 pub trait Intake: Send + Sync + 'static {
     /// Called once for each connection, when it is accepted: who it is from is bound then and there; and for each request that a trusted
     /// proxy passes on for somebody. Must not block.
-    fn greet(&self, caller: Caller) -> Bound;
+    fn greet(&self, caller: Caller) -> Greeted;
 
     /// Takes the protobuf bytes of one `Export*ServiceRequest`, decompressed. Ready when the request is acknowledged or refused; dropping the
     /// future refuses it.
     fn take<'a>(&'a self, from: &'a Bound, signal: Signal, request: Bytes) -> BoxFuture<'a, Answer>;
+}
+
+/// Who is there.
+#[derive(Clone)]
+pub struct Greeted {
+    /// What requests from there are taken with.
+    pub bound: Bound,
+    /// Over a unix socket: the id of the container whose process connected. All its processes are one when places and room are shared out.
+    pub container: Option<Arc<str>>,
 }
 
 /// What an [`Intake`] has bound to a connection; its own affair.

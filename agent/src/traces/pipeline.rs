@@ -25,7 +25,7 @@ use super::{
     attribute::{Attributor, Binding},
     caller::{Caller, Way},
     forward::Forwarder,
-    intake::{Answer, Bound, Intake},
+    intake::{Answer, Bound, Greeted, Intake},
     red::{Now, Red},
     sample::Sampler,
 };
@@ -249,8 +249,10 @@ impl Pipeline {
 }
 
 impl Intake for Pipeline {
-    fn greet(&self, caller: Caller) -> Bound {
-        Arc::new(self.0.attributor.bind(&caller))
+    fn greet(&self, caller: Caller) -> Greeted {
+        let binding = self.0.attributor.bind(&caller);
+        let container = binding.container().map(Into::into);
+        Greeted { bound: Arc::new(binding), container }
     }
 
     fn take<'a>(&'a self, from: &'a Bound, signal: Signal, request: Bytes) -> BoxFuture<'a, Answer> {

@@ -14,26 +14,33 @@ use spyhop::{
 
 use crate::support::Server;
 
+/// Nothing inline, nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 #[tokio::test]
 async fn every_route_answers_with_its_type_and_the_safe_headers() {
     let server = Server::start().await;
     server.inventory.publish(ready(true));
     let mut client = server.connect().await;
-    for route in ROUTES.iter().filter(|route| !route.is_pattern()) {
+    for route in ROUTES.iter().filter(|route| !route.is_pattern() && !route.is_endless()) {
         let answer = client.ask("GET", route.path, "").await;
         assert_eq!(answer.status, 200, "{}", route.path);
         let expected = match route.path {
             "/" => "text/html; charset=utf-8",
             "/style.css" => "text/css; charset=utf-8",
+            "/app.js" => "text/javascript; charset=utf-8",
+            "/icon.svg" => "image/svg+xml",
             "/metrics" => Format::Text.content_type(),
             "/health/live" | "/health/ready" => "text/plain; charset=utf-8",
             _ => "application/json",
         };
         assert_eq!(answer.header("content-type"), expected, "{}", route.path);
-        assert_eq!(answer.header("cache-control"), "no-store");
+        let kept = matches!(route.path, "/style.css" | "/app.js" | "/icon.svg");
+        assert_eq!(answer.header("cache-control"), if kept { "no-cache" } else { "no-store" }, "{}", route.path);
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
-        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; style-src 'self';"));
+        assert_eq!(answer.header("content-security-policy"), POLICY);
         server.counted(&format!("spyhop_http_requests_total{{route=\"{}\",code=\"200\"}}", route.name), 1.0).await;
     }
 }
@@ -42,7 +49,7 @@ async fn every_route_answers_with_its_type_and_the_safe_headers() {
 async fn head_says_what_get_says_and_sends_nothing() {
     let server = Server::start().await;
     let mut client = server.connect().await;
-    for route in ROUTES.iter().filter(|route| !route.is_pattern()) {
+    for route in ROUTES.iter().filter(|route| !route.is_pattern() && !route.is_endless()) {
         let get = client.ask("GET", route.path, "").await;
         // A body would be taken for the next answer on this connection.
         let head = client.ask("HEAD", route.path, "").await;
@@ -202,4 +209,40 @@ fn ready(connected: bool) -> Snapshot {
     let ready_since = "2026-03-01T09:30:00Z".parse().ok();
     let engine = EngineStatus { connected, heard_at: ready_since, ready_since, ..EngineStatus::default() };
     Snapshot { host: Some("harbour".into()), engine, ..Snapshot::default() }
+}
+
+#[tokio::test]
+async fn files_of_the_page_are_kept_packed_and_asked_for_again() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    for path in ["/style.css", "/app.js", "/icon.svg"] {
+        let plain = client.ask("GET", path, "").await;
+        let packed = client.ask("GET", path, "accept-encoding: gzip\r\n").await;
+        assert_eq!(packed.header("content-encoding"), "gzip", "{path}");
+        let mut unpacked = Vec::new();
+        GzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain.body, "{path}");
+        let tag = plain.header("etag").to_owned();
+        assert_eq!((packed.header("etag"), packed.header("vary")), (tag.as_str(), "Accept-Encoding"));
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {
+            // A body would be taken for the next answer on this connection.
+            client.request("GET", path, &format!("if-none-match: {known}\r\n")).await;
+            let same = client.head().await;
+            assert_eq!((same.status, same.header("etag")), (304, tag.as_str()), "{path}");
+        }
+        assert_eq!(client.ask("GET", path, "if-none-match: \"other\"\r\n").await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_packed_where_that_is_taken() {
+    let server = Server::start().await;
+    server.inventory.publish(ready(true));
+    let mut client = server.connect().await;
+    let packed = client.ask("GET", "/", "accept-encoding: gzip\r\n").await;
+    assert_eq!((packed.header("content-encoding"), packed.header("vary")), ("gzip", "Accept-Encoding"));
+    let mut page = String::new();
+    GzDecoder::new(packed.body.as_slice()).read_to_string(&mut page).unwrap();
+    assert!(page.contains("All is well") && page.ends_with("</html>\n"), "{page}");
+    assert!(client.ask("GET", "/", "").await.text().contains("<title>harbour - spyhop</title>"));
 }

@@ -7,6 +7,7 @@ mod access;
 mod answers;
 mod containers;
 mod limits;
+mod live;
 mod requests;
 mod scraper;
 mod shutdown;

@@ -63,6 +63,7 @@ async fn pages_of_the_collectors_are_served() {
         probes: Default::default(),
         isolation: Default::default(),
         traces: None,
+        history: Default::default(),
         metrics,
         settings,
         gate,

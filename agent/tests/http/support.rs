@@ -83,6 +83,7 @@ impl Server {
             probes: Default::default(),
             isolation: Default::default(),
             traces: None,
+            history: Default::default(),
             metrics: metrics.clone(),
             settings,
             gate: gate.clone(),
@@ -283,6 +284,16 @@ impl Client {
         let headers = lines.map(|line| line.split_once(": ").unwrap());
         let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         Response { status, headers, body: Vec::new() }
+    }
+
+    /// The next chunk of a body that comes in chunks; `None` at its end.
+    pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let end = self.read_until(|read| read.windows(2).position(|two| two == b"\r\n")).await;
+        let line: Vec<u8> = self.read.drain(..end + 2).collect();
+        let size = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
+        self.read_until(|read| (read.len() >= size + 2).then_some(())).await;
+        let chunk: Vec<u8> = self.read.drain(..size + 2).take(size).collect();
+        (size > 0).then_some(chunk)
     }
 
     async fn read_until<T>(&mut self, found: impl Fn(&[u8]) -> Option<T>) -> T {

@@ -101,6 +101,36 @@ async fn a_read_only_disk_is_done_without() {
     post.arrived(&backend);
 }
 
+/// Where each request is to be on disk before it is acknowledged, one that the disk does not take is not, and is not kept either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_be_on_disk_is_not_taken_without_it() {
+    let (backend, state) = (Backend::start(Speaks::Grpc), tempfile::tempdir().unwrap());
+    let small = Small::mount(state.path(), "2m");
+    let queue = Queue { sync: Sync::Always, ..QUEUE };
+    let mut post = Post::open(vec![destination(&backend, Speaks::Grpc, "otlp")], queue, state.path());
+    backend.refuse();
+    let mut refused = 0;
+    for _ in 0..60 {
+        refused += u64::from(post.put(100, 1000).await.is_err());
+    }
+    assert!((30..60).contains(&refused) && post.taken.len() > 1_000, "{refused} of six megabytes in two");
+    let errors = post.board().disk_errors();
+    assert_eq!((errors >= refused, post.lost(Lost::QueueFull)), (true, 0), "{errors} {refused}");
+    small.remount("ro");
+    assert!(post.put(1, 10).await.is_err());
+    small.remount("rw");
+    backend.listen();
+    post.complete();
+    post.put(100, 1000).await.unwrap();
+    post.arrived(&backend);
+
+    let none = tempfile::tempdir().unwrap();
+    std::fs::write(none.path().join("otlp"), "in the way").unwrap();
+    let mut post = Post::open(vec![destination(&backend, Speaks::Grpc, "otlp")], queue, none.path());
+    assert!(post.put(1, 10).await.is_err(), "there is no disk");
+    assert_eq!(post.board().queue_bytes(), 0);
+}
+
 /// No folder can be made: memory alone, and what is in it at the end is counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_folder_memory_is_all_there_is() {

@@ -21,7 +21,7 @@ use spyhop::{
     traces::{
         Receiver,
         caller::Caller,
-        intake::{Answer, Bound, Intake},
+        intake::{Answer, Bound, Greeted, Intake},
         receive::{self, Counts, Drained, Patience},
     },
 };
@@ -67,8 +67,8 @@ impl Drop for Dropped<'_> {
 }
 
 impl Intake for Stub {
-    fn greet(&self, caller: Caller) -> Bound {
-        Arc::new(caller) as Arc<dyn Any + Send + Sync>
+    fn greet(&self, caller: Caller) -> Greeted {
+        Greeted { bound: Arc::new(caller) as Arc<dyn Any + Send + Sync>, container: None }
     }
 
     fn take<'a>(&'a self, from: &'a Bound, signal: Signal, request: Bytes) -> BoxFuture<'a, Answer> {

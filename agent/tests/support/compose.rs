@@ -38,7 +38,7 @@ pub struct Composed {
 
 impl Composed {
     /// Nothing started yet; `None`, after telling why, where there is no Compose or one of the images is missing.
-    pub fn or_skip(docker: &Docker, stem: &str, files: &[&str], images: &[&str]) -> Option<Self> {
+    pub fn or_skip(docker: &Docker, stem: &str, files: &[impl AsRef<str>], images: &[&str]) -> Option<Self> {
         if let Err(reason) = docker.cli(&["compose", "version"]) {
             return skip("Compose", &reason);
         }
@@ -48,7 +48,7 @@ impl Composed {
             }
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let files = files.iter().map(|name| file(name)).collect();
+        let files = files.iter().map(|name| file(name.as_ref())).collect();
         let project = docker.unique(stem);
         Some(Self { docker: docker.clone(), project, folder, files, environment: BTreeMap::new() })
     }
@@ -71,6 +71,11 @@ impl Composed {
     pub fn overlay(&mut self, text: &str) {
         let path = self.write(&format!("overlay-{}.yml", self.files.len()), text);
         self.files.push(path);
+    }
+
+    /// Other files in place of these; those of the test itself are made again with the next start.
+    pub fn swap(&mut self, files: &[impl AsRef<str>]) {
+        self.files = files.iter().map(|name| file(name.as_ref())).collect();
     }
 
     /// Starts it and waits until what has a health check is healthy.

@@ -36,6 +36,7 @@ pub mod process;
 pub mod prometheus;
 pub mod proxy;
 pub mod scene;
+pub mod system;
 pub mod tls_proxy;
 pub mod tree;
 pub mod wait;

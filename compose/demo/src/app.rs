@@ -46,6 +46,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<u8> {
     let tracer = traces::start(&settings, Arc::clone(&dice), logger.clone(), &tasks, &shutdown);
     let caller = Caller::new(&settings, metrics.clone(), logger.clone(), Arc::clone(&dice), tracer.clone());
     anyhow::ensure!(settings.relay.len() <= MAX_NEIGHBOURS, "more than {MAX_NEIGHBOURS} neighbours to relay to");
+    if let Some(full) = settings.stock {
+        metrics.filled(full);
+    }
     let service = Arc::new(Service {
         name: settings.name.clone(),
         knobs,
@@ -59,6 +62,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<u8> {
         tracer,
         caller,
         relay: settings.relay.clone(),
+        health_relay: settings.health_relay,
+        event: settings.event.clone(),
+        stock: settings.stock,
     });
     let until_end = end(&settings, signals, exit_asked, &logger);
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
@@ -40,6 +40,18 @@ struct Level {
     level: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Event {
+    event: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Item {
+    item: &'static str,
+}
+
+const GOODS: Item = Item { item: "goods" };
+
 /// All counters. Clones count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -47,6 +59,8 @@ pub struct Metrics {
     request_seconds: Family<Request, Histogram, fn() -> Histogram>,
     calls: Family<Call, Counter>,
     call_seconds: Family<Peer, Histogram, fn() -> Histogram>,
+    events: Family<Event, Counter>,
+    stock: Family<Item, Gauge>,
     log_lines: Family<Level, Counter>,
     /// Lines which found the queue to the log thread full.
     pub log_lines_dropped: Counter,
@@ -64,6 +78,8 @@ impl Metrics {
             request_seconds: Family::new_with_constructor(request_histogram),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(call_histogram),
+            events: Family::default(),
+            stock: Family::default(),
             log_lines: Family::default(),
             log_lines_dropped: Counter::default(),
             connections_refused: Counter::default(),
@@ -77,6 +93,8 @@ impl Metrics {
             "Time until a neighbour answered",
             metrics.call_seconds.clone(),
         );
+        registry.register("demo_events", "What good answers came to", metrics.events.clone());
+        registry.register("demo_stock_items", "Items in stock", metrics.stock.clone());
         registry.register("demo_log_lines", "Log lines written", metrics.log_lines.clone());
         registry.register(
             "demo_log_lines_dropped",
@@ -104,6 +122,23 @@ impl Metrics {
         if let Some(took) = answered_after {
             self.call_seconds.get_or_create(&Peer { peer: peer.to_owned() }).observe(took.as_secs_f64());
         }
+    }
+
+    /// Counts what a good answer came to. The word is a setting, not the caller's.
+    pub fn event(&self, event: &str) {
+        self.events.get_or_create(&Event { event: event.to_owned() }).inc();
+    }
+
+    /// Fills the stock.
+    pub fn filled(&self, full: u32) {
+        self.stock.get_or_create(&GOODS).set(full.into());
+    }
+
+    /// Takes one item out of the stock, which is filled up first when there is none.
+    pub fn sold(&self, full: u32) {
+        let stock = self.stock.get_or_create(&GOODS);
+        let left = stock.get();
+        stock.set(if left > 0 { left } else { full.into() } - 1);
     }
 
     /// Counts a written log line.

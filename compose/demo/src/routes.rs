@@ -28,20 +28,19 @@ use crate::{
     calls::Caller,
     control::Change,
     dice::Dice,
-    knobs::{Knobs, Mode},
+    knobs::Knobs,
     logs::{Level, Line, Logger},
     metrics::{self, Metrics},
     traces::{Context, Kind, Span, Tracer},
 };
+
+mod health;
 
 /// The largest body `POST /control` reads.
 const MAX_BODY: usize = 16 * 1024;
 
 /// The body must have arrived by then.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A hanging endpoint lets go after this long, so that no caller holds a connection for ever.
-const HANG_LIMIT: Duration = Duration::from_secs(600);
 
 /// The longest request id taken over from a caller.
 const MAX_REQUEST_ID: usize = 64;
@@ -72,6 +71,12 @@ pub struct Service {
     pub caller: Caller,
     /// Those who are asked for each request to `/` and `/api`.
     pub relay: Vec<Uri>,
+    /// Whether they are asked for health, too.
+    pub health_relay: bool,
+    /// What a good answer to those comes to.
+    pub event: Option<String>,
+    /// Items that such answers use up.
+    pub stock: Option<u32>,
 }
 
 /// Status, type and body of an answer.
@@ -149,9 +154,9 @@ async fn reply(
             Reply::error(StatusCode::UNAUTHORIZED, "no valid token")
         }
         ("GET" | "HEAD", "/api") => work(service, request_id, context).await,
-        ("GET" | "HEAD", "/health") => health(service, |knobs| knobs.health).await,
-        ("GET" | "HEAD", "/health/ready") => health(service, |knobs| knobs.ready).await,
-        ("GET" | "HEAD", "/health/live") => health(service, |knobs| knobs.live).await,
+        ("GET" | "HEAD", "/health") => health::answer(service, request_id, context, |knobs| knobs.health).await,
+        ("GET" | "HEAD", "/health/ready") => health::answer(service, request_id, context, |knobs| knobs.ready).await,
+        ("GET" | "HEAD", "/health/live") => health::alone(service, |knobs| knobs.live).await,
         ("GET" | "HEAD", "/metrics") => match metrics::page(&service.registry) {
             Ok(page) => Reply(StatusCode::OK, metrics::CONTENT_TYPE, page),
             Err(error) => Reply::error(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
@@ -172,12 +177,26 @@ async fn work(service: &Service, request_id: &str, context: Option<&Context>) ->
     if service.dice.happens(error_rate) {
         return Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "planned failure");
     }
-    for url in &service.relay {
-        if !service.caller.call(url, request_id, context).await {
-            return Reply::error(StatusCode::BAD_GATEWAY, format!("{url} failed"));
-        }
+    if let Some(url) = failed_neighbour(service, request_id, context).await {
+        return Reply::error(StatusCode::BAD_GATEWAY, format!("{url} failed"));
+    }
+    if let Some(event) = &service.event {
+        service.metrics.event(event);
+    }
+    if let Some(full) = service.stock {
+        service.metrics.sold(full);
     }
     Reply::json(StatusCode::OK, &json!({ "service": service.name, "request_id": request_id }))
+}
+
+/// Asks the neighbours of a request, one after the other, until one fails.
+async fn failed_neighbour<'s>(service: &'s Service, request_id: &str, context: Option<&Context>) -> Option<&'s Uri> {
+    for url in &service.relay {
+        if !service.caller.call(url, request_id, context).await {
+            return Some(url);
+        }
+    }
+    None
 }
 
 /// Whether a request to `/api` shows the token, or need not.
@@ -185,20 +204,6 @@ fn is_let_in<B>(service: &Service, request: &Request<B>) -> bool {
     let Some(token) = service.bearer.as_deref().filter(|_| !service.knobs.borrow().open) else { return true };
     let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     shown.and_then(|value| value.strip_prefix("Bearer ")) == Some(token)
-}
-
-async fn health(service: &Service, of: impl Fn(&Knobs) -> Mode) -> Reply {
-    let mode = of(&service.knobs.borrow());
-    match mode {
-        Mode::Ok => {}
-        Mode::Fail => return Reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "failing" })),
-        Mode::Hang => {
-            tokio::time::sleep(HANG_LIMIT).await;
-            return Reply::error(StatusCode::GATEWAY_TIMEOUT, "hung");
-        }
-        Mode::Slow(delay) => tokio::time::sleep(delay).await,
-    }
-    Reply::json(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
 fn shown(knobs: &Knobs) -> Reply {

@@ -123,6 +123,9 @@ pub struct Settings {
     /// Name of the service in logs and answers
     #[arg(long, env = "DEMO_NAME", default_value = "demo", help_heading = "Service")]
     pub name: String,
+    /// Environment it is deployed to, in log lines
+    #[arg(long, env = "DEMO_ENVIRONMENT", help_heading = "Service")]
+    pub environment: Option<String>,
     /// Address to listen on
     #[arg(long, env = "DEMO_ADDRESS", default_value = "0.0.0.0", help_heading = "Service")]
     pub address: IpAddr,
@@ -142,6 +145,13 @@ pub struct Settings {
     #[arg(long, env = "DEMO_ERROR_RATE", value_parser = units::share, default_value = "0", help_heading = "Service")]
     pub error_rate: f64,
 
+    /// What a good answer of / and /api comes to, such as order_placed: counted in demo_events_total
+    #[arg(long, env = "DEMO_EVENT", help_heading = "Service")]
+    pub event: Option<String>,
+    /// Items in stock, shown in demo_stock_items: each good answer takes one, and what is empty is filled up
+    #[arg(long, env = "DEMO_STOCK", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Service")]
+    pub stock: Option<u32>,
+
     /// Mode of /health
     #[arg(long, env = "DEMO_HEALTH", default_value = "ok", help_heading = "Health")]
     pub health: Mode,
@@ -151,6 +161,9 @@ pub struct Settings {
     /// Mode of /health/live
     #[arg(long, env = "DEMO_LIVE", default_value = "ok", help_heading = "Health")]
     pub live: Mode,
+    /// Ask the neighbours of --relay for /health and /health/ready, too: one that fails makes them 503
+    #[arg(long, env = "DEMO_HEALTH_RELAY", value_parser = FalseyValueParser::new(), help_heading = "Health")]
+    pub health_relay: bool,
 
     /// Neighbours to call: http://, redis:// or postgres:// URLs, separated by commas
     #[arg(long, env = "DEMO_CALL", value_delimiter = ',', value_name = "URL", value_parser = neighbour, help_heading = "Neighbours")]
@@ -188,6 +201,9 @@ pub struct Settings {
     /// Add a stack trace to error lines: several lines when plain, one field in JSON
     #[arg(long, env = "DEMO_LOG_TRACES", value_parser = FalseyValueParser::new(), help_heading = "Logs")]
     pub log_traces: bool,
+    /// Add to generated lines whom they are about, a mail address and a vehicle's number: what must not be in logs
+    #[arg(long, env = "DEMO_LOG_PERSONAL", value_parser = FalseyValueParser::new(), help_heading = "Logs")]
+    pub log_personal: bool,
     /// Write warnings and errors to standard error
     #[arg(long, env = "DEMO_LOG_SPLIT", value_parser = FalseyValueParser::new(), help_heading = "Logs")]
     pub log_split: bool,

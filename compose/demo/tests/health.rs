@@ -23,6 +23,20 @@ fn each_endpoint_has_its_own_mode() {
 }
 
 #[test]
+fn health_covers_whom_it_needs_where_it_is_told_to() {
+    let store = Demo::start(&[]);
+    let url = format!("http://{}/", store.address);
+    let demo = Demo::start(&["--relay", &url, "--health-relay"]);
+    let statuses = || ["/health", "/health/ready", "/health/live"].map(|path| demo.get(path).status);
+    assert_eq!(statuses(), [200, 200, 200]);
+    store.post("/control", r#"{"error_rate":1}"#);
+    assert_eq!(statuses(), [503, 503, 200]);
+    assert_eq!(demo.get("/health").body, r#"{"part":"127.0.0.1","status":"failing"}"#);
+    let aloof = Demo::start(&["--relay", &url]);
+    assert_eq!(aloof.get("/health").status, 200);
+}
+
+#[test]
 fn a_slow_endpoint_takes_its_time() {
     let demo = Demo::start(&["--health", "slow:300ms"]);
     let began = Instant::now();

@@ -32,6 +32,24 @@ fn exactly_the_wanted_number_of_lines_in_order() {
 }
 
 #[test]
+fn lines_say_where_they_are_from_and_whom_they_are_about() {
+    let lines = two_hundred_lines(&[
+        "--log-rate",
+        "2000",
+        "--log-lines",
+        "200",
+        "--environment",
+        "production",
+        "--log-personal",
+    ]);
+    let first = json(&lines[0]);
+    assert_eq!(first["environment"], "production");
+    assert_eq!((&first["email"], &first["vin"]), (&"ada@example.org".into(), &"1M8GDM9AXKP042788".into()));
+    let quiet = two_hundred_lines(&["--log-rate", "2000", "--log-lines", "200"]);
+    assert_eq!(json(&quiet[0]).get("vin").or(json(&quiet[0]).get("environment")), None);
+}
+
+#[test]
 fn the_rate_is_kept() {
     let began = Instant::now();
     two_hundred_lines(&["--log-rate", "400", "--log-lines", "200"]);

@@ -27,6 +27,31 @@ fn requests_are_counted_by_method_route_and_status() {
 }
 
 #[test]
+fn good_answers_come_to_events_and_use_up_the_stock() {
+    let demo = Demo::start(&["--event", "order_placed", "--stock", "3"]);
+    let stands = |events: u32, stock: u32| {
+        let page = demo.get("/metrics").body;
+        for line in [
+            format!(r#"demo_events_total{{event="order_placed"}} {events}"#),
+            format!(r#"demo_stock_items{{item="goods"}} {stock}"#),
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+        }
+    };
+    for (answers, stock) in [(1, 2), (2, 1), (3, 0), (4, 2)] {
+        demo.get("/api/orders");
+        stands(answers, stock);
+    }
+    demo.post("/control", r#"{"error_rate":1}"#);
+    demo.get("/api/orders");
+    stands(4, 2);
+    let quiet = Demo::start(&[]);
+    quiet.get("/");
+    let page = quiet.get("/metrics").body;
+    assert!(!page.contains("demo_events_total{") && !page.contains("demo_stock_items{"), "{page}");
+}
+
+#[test]
 fn latency_is_part_of_the_histogram() {
     let demo = Demo::start(&["--latency", "150ms"]);
     demo.get("/");

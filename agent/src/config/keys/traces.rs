@@ -58,7 +58,9 @@ pub(in crate::config) static MAX_PENDING: Key<u64> = key(
     "traces.max_pending_size",
     kinds::size::<{ 1 << 20 }, { 1 << 30 }>(),
     || 192 << 20,
-    "Bytes of all requests that are being taken at a time; JSON counts three times, for what becomes of it. Who comes with more is asked to come again.",
+    "Bytes of all requests that are being taken at a time. Who comes with more is asked to come again. JSON counts three times, for what becomes of \
+     it, but not for more than its size and `traces.max_request_size`: any request fits from twice that on, and where this is less, one in JSON of \
+     more than a third of it is refused for good.",
 );
 
 pub(in crate::config) static MAX_CONNECTIONS: Key<usize> =
@@ -145,7 +147,7 @@ pub(in crate::config) static MAX_WAITING: Key<u64> = key(
     "traces.max_waiting_size",
     kinds::size::<{ 1 << 20 }, { 1 << 30 }>(),
     || 16 << 20,
-    "Bytes of spans that wait for such a decision. When there are more, the ratio decides at once.",
+    "Bytes of spans that wait for such a decision, and of all that stands around them. When there are more, the ratio decides at once.",
 );
 
 pub(in crate::config) static QUEUE_SIZE: Key<u64> = key(
@@ -174,7 +176,7 @@ pub(in crate::config) static SYNC: Key<Sync> = key(
     kinds::SYNC,
     || Sync::Interval,
     "When what waits is forced to disk: once a second, before each acknowledgement, or never. With `always` what was acknowledged survives a \
-     power cut.",
+     power cut, and nothing is acknowledged that the disk does not take: it needs `state.directory`.",
 );
 
 pub(in crate::config) static OWN: Key<f64> = key(

@@ -42,7 +42,7 @@ impl Spool {
         Self::open_on(Disk::default(), folder, limits)
     }
 
-    pub(super) fn open_on(disk: Disk, folder: &Path, limits: Limits) -> Result<(Self, Recovery), SpoolError> {
+    pub(crate) fn open_on(disk: Disk, folder: &Path, limits: Limits) -> Result<(Self, Recovery), SpoolError> {
         let refused = |verb, path: &Path| {
             let path = path.to_owned();
             move |source: io::Error| SpoolError::Disk { verb, path, source }

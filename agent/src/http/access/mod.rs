@@ -15,7 +15,13 @@ mod tls;
 mod tokens;
 mod users;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue, Version, header, request::Parts};
@@ -160,6 +166,8 @@ pub struct Gate {
     passwords: Passwords,
     failures: Failures,
     metrics: Metrics,
+    /// Material that was taken over so far.
+    taken: AtomicU64,
     /// What this machine, or this container, calls itself.
     own_name: Option<String>,
 }
@@ -210,6 +218,7 @@ impl Gate {
             passwords: Passwords::new()?,
             failures: Failures::default(),
             metrics,
+            taken: AtomicU64::new(0),
             own_name: name.filter(|name| !name.is_empty()),
         })
     }
@@ -225,6 +234,7 @@ impl Gate {
                 self.metrics.set_certificate_expiry(access.tls.as_ref().and_then(Tls::ends));
                 self.metrics.set_access_current(given.then_some(true));
                 self.access.store(Arc::new(access));
+                self.taken.fetch_add(1, Ordering::Release);
                 if given {
                     self.metrics.access_reload(Outcome::Ok);
                 }
@@ -241,6 +251,11 @@ impl Gate {
     pub fn kept(&self) {
         self.metrics.set_access_current(Some(false));
         self.metrics.access_reload(Outcome::Error);
+    }
+
+    /// How often who may ask has changed: whoever was let in before another number has to ask again.
+    pub(super) fn changes(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
     }
 
     /// Whether a client without any credential is told everything.

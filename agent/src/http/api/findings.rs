@@ -20,7 +20,7 @@ pub(in crate::http) struct Findings<'a> {
     pub(in crate::http) not_checked: Vec<Unchecked>,
     /// Checks that were made.
     checked: u64,
-    coverage_ratio: f64,
+    pub(in crate::http) coverage_ratio: f64,
 }
 
 #[derive(Debug, Serialize)]

@@ -24,7 +24,7 @@ pub(in crate::http) struct Isolation<'a> {
     pub(in crate::http) waived: Vec<Waived>,
     pub(in crate::http) coverage: Vec<Coverage>,
     pub(in crate::http) matrix: Vec<Cell>,
-    graph: Vec<Link>,
+    pub(in crate::http) graph: Vec<Link>,
     /// Who reached a service from an address of nobody.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     strangers: Vec<Newcomer>,
@@ -95,13 +95,13 @@ pub(in crate::http) struct Waived {
 
 /// One end of an edge: a service, or what kind of somebody it is.
 #[derive(Debug, Serialize)]
-struct Target {
+pub(in crate::http) struct Target {
     /// `service`, `host`, `agent`, `unlisted` or `external`.
-    kind: &'static str,
+    pub(in crate::http) kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<String>,
+    pub(in crate::http) project: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<String>,
+    pub(in crate::http) service: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
 }
@@ -142,11 +142,11 @@ pub(in crate::http) struct Cell {
 }
 
 #[derive(Debug, Serialize)]
-struct Link {
-    project: String,
-    service: String,
-    to: Target,
-    port: String,
+pub(in crate::http) struct Link {
+    pub(in crate::http) project: String,
+    pub(in crate::http) service: String,
+    pub(in crate::http) to: Target,
+    pub(in crate::http) port: String,
     first_seen: Timestamp,
     last_seen: Timestamp,
     connections: u64,

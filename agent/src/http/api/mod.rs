@@ -7,6 +7,7 @@
 mod container;
 mod engine;
 pub(in crate::http) mod findings;
+mod history;
 pub(in crate::http) mod isolation;
 pub(in crate::http) mod logs;
 pub(in crate::http) mod probes;
@@ -38,6 +39,8 @@ pub(super) struct View<'a> {
     pub(super) isolation: Option<&'a crate::isolation::board::Board>,
     /// `None` while nothing is taken or sent as OTLP.
     pub(super) traces: Option<&'a crate::traces::figures::Board>,
+    /// The last hour; `None` where nobody keeps it.
+    pub(super) history: Option<&'a crate::history::Board>,
     pub(super) now: Timestamp,
 }
 
@@ -172,6 +175,16 @@ impl<'a> View<'a> {
     /// What is taken and sent as OTLP; of services and calls those that match.
     pub(super) fn traces(&self, filter: &Filter<'_>) -> traces::Traces<'a> {
         traces::Traces::new(self, filter)
+    }
+
+    /// The last hour of the host and of containers that match. `None` where nobody keeps it.
+    pub(super) fn history(&self, filter: &Filter<'_>) -> Option<history::History<'a>> {
+        Some(history::History::new(self, self.history?, filter))
+    }
+
+    /// What this agent has seen of objectives, of services that match. `None` where nobody keeps it.
+    pub(super) fn objectives(&self, filter: &Filter<'_>) -> Option<history::Objectives<'a>> {
+        Some(history::Objectives::new(self, self.history?, filter))
     }
 
     /// Who is asked, and who is behind.

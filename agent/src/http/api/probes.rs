@@ -29,7 +29,7 @@ pub(in crate::http) struct Probe {
     pub(in crate::http) replica: String,
     pub(in crate::http) probe: String,
     #[serde(skip_serializing_if = "str::is_empty")]
-    kind: &'static str,
+    pub(in crate::http) kind: &'static str,
     pub(in crate::http) target: String,
     /// `failing`, `unreachable`, `waiting` or `ok`.
     pub(in crate::http) state: &'static str,
@@ -46,7 +46,7 @@ pub(in crate::http) struct Probe {
     pub(in crate::http) duration_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_duration_seconds: Option<f64>,
-    interval_seconds: f64,
+    pub(in crate::http) interval_seconds: f64,
     attempts: u64,
     failures: u64,
     slow: u64,

@@ -2,13 +2,16 @@
 
 mod isolated;
 mod probed;
+mod remembered;
 mod traced;
 
 use std::{fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-pub(in crate::http) use self::{isolated::board as isolated, probed::board as probed, traced::board as traced};
+pub(in crate::http) use self::{
+    isolated::board as isolated, probed::board as probed, remembered::board as remembered, traced::board as traced,
+};
 use super::*;
 use crate::{
     http::routes,
@@ -167,6 +170,7 @@ pub(in crate::http) fn view(snapshot: &Snapshot) -> View<'_> {
         policy: None,
         isolation: None,
         traces: None,
+        history: None,
         now: time("2026-03-01T12:00:01.5Z"),
     }
 }
@@ -241,6 +245,22 @@ fn the_documentation_is_in_step() {
             .unwrap(),
         ),
         ("services", serde_json::to_string_pretty(&view.services(&web)).unwrap()),
+        (
+            "history",
+            remembered::short(
+                &serde_json::to_string_pretty(
+                    &View { history: Some(&remembered(&snapshot)), ..view }.history(&Filter::default()),
+                )
+                .unwrap(),
+            ),
+        ),
+        (
+            "objectives",
+            serde_json::to_string_pretty(
+                &View { history: Some(&remembered(&snapshot)), ..view }.objectives(&Filter::default()),
+            )
+            .unwrap(),
+        ),
         ("version", pretty(&Version { revision: None, ..view.version(&given_up()) })),
         ("health", pretty(&view.health(true))),
     ] {
@@ -304,6 +324,7 @@ fn what_is_not_known_is_left_out() {
             probes: None,
             isolation: None,
             traces: None,
+            history: None,
             now: time("2026-03-01T12:00:00Z"),
         }
         .containers(&Filter::default()),

@@ -1,6 +1,8 @@
-//! Text from outside, made safe to stand in the page.
+//! What stands in the page: text from outside made safe, times, sizes and shares in the words people read.
 
 use std::fmt::{self, Display, Formatter, Write};
+
+use jiff::{SignedDuration, Timestamp};
 
 /// Characters shown of one text: names are short, a label made to flood the page is not.
 const SHOWN: usize = 200;
@@ -27,6 +29,81 @@ impl Display for Text<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A span of time, rounded down to its largest unit.
+pub(super) struct Age(pub(super) SignedDuration);
+
+impl Display for Age {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs().max(0) {
+            seconds @ ..60 => write!(f, "{seconds} s"),
+            seconds @ ..3_600 => write!(f, "{} min", seconds / 60),
+            seconds @ ..86_400 => write!(f, "{} h", seconds / 3_600),
+            seconds => write!(f, "{} d", seconds / 86_400),
+        }
+    }
+}
+
+/// How far a time is from now, before or after it. The script keeps the words in step with the clock, so that they are no change of the
+/// fragment they stand in ([`super::fragment::hash`]).
+pub(super) struct Away(pub(super) Timestamp, pub(super) Timestamp);
+
+impl Display for Away {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(at, now) = self;
+        write!(f, "<time datetime=\"{at:.0}\">{}</time>", Age(now.duration_since(*at).abs()))
+    }
+}
+
+/// Bytes in their largest binary unit: whole ones, and of GiB a tenth.
+pub(super) struct Size(pub(super) u64);
+
+impl Display for Size {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes @ ..0x400 => write!(f, "{bytes} B"),
+            bytes @ ..0x10_0000 => write!(f, "{} KiB", bytes >> 10),
+            bytes @ ..0x4000_0000 => write!(f, "{} MiB", bytes >> 20),
+            bytes => write!(f, "{}.{} GiB", bytes >> 30, ((bytes & 0x3fff_ffff) * 10) >> 30),
+        }
+    }
+}
+
+/// CPU in cores, as many digits as a glance takes.
+pub(super) struct Cores(pub(super) f64);
+
+impl Display for Cores {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            cores if cores < 0.005 => f.write_str("0"),
+            // A limit of half a core is not `0.50`, one of two not `2.0`.
+            cores if cores < 0.995 => f.write_str(format!("{cores:.2}").trim_end_matches('0')),
+            cores if (cores - cores.round()).abs() < 0.05 => write!(f, "{cores:.0}"),
+            cores => write!(f, "{cores:.1}"),
+        }
+    }
+}
+
+/// A share of 1 in whole percent, of small ones a tenth.
+pub(super) struct Percent(pub(super) f64);
+
+impl Display for Percent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 * 100.0 {
+            percent if percent.abs() < 9.95 && percent != 0.0 => write!(f, "{percent:.1} %"),
+            percent => write!(f, "{percent:.0} %"),
+        }
+    }
+}
+
+/// A number and its thing, one or several.
+pub(super) struct Count(pub(super) usize, pub(super) &'static str, pub(super) &'static str);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { self.1 } else { self.2 })
     }
 }
 

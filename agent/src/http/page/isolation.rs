@@ -5,13 +5,16 @@ use std::{
     fmt::{self, Write},
 };
 
-use super::{Age, html::Text};
-use crate::http::api::{
-    Filter, View,
-    isolation::{Cell, Finding, Isolation},
+use super::{
+    facts::{Facts, place},
+    fragment::Sheet,
+    html::{Away, Count, Text},
+    table,
 };
-
-use crate::model::IntoTree as _;
+use crate::{
+    http::api::isolation::{Cell, Finding, Isolation},
+    model::IntoTree as _,
+};
 
 /// Violations shown here; the list of findings and the JSON go on.
 const ROWS: usize = 20;
@@ -21,7 +24,7 @@ const MAX_SERVICES: usize = 40;
 
 /// What a letter says of a pair of services, the most important first: of several ports the first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Letter {
+pub(super) enum Letter {
     Violated,
     Missing,
     Used,
@@ -61,48 +64,41 @@ impl Letter {
     }
 }
 
-/// One number among those above the containers; nothing while nobody looks.
-pub(super) fn write_count(page: &mut String, view: &View<'_>) -> fmt::Result {
-    let Some(known) = view.isolation(&Filter::default()).filter(|known| !known.coverage.is_empty()) else {
-        return Ok(());
-    };
-    let violations = violations(&known);
-    let class = match known.findings.first().map(|finding| finding.severity) {
-        Some("critical") => "bad",
-        Some("warning") => "warn",
-        _ => "good",
-    };
-    writeln!(page, "<div><dt><a href=\"#isolation\">Isolation</a></dt><dd class=\"{class}\">{violations}</dd></div>")
+/// Nothing while nobody looks.
+pub(super) fn write(sheet: &mut Sheet, facts: &Facts<'_>) {
+    sheet.piece("isolation", |page| match &facts.isolation {
+        Some(known) => section(page, facts, known),
+        None => table::absent(page, "isolation"),
+    });
 }
 
-/// Nothing while nobody looks.
-pub(super) fn write(page: &mut String, view: &View<'_>) -> fmt::Result {
-    let Some(known) = view.isolation(&Filter::default()).filter(|known| !known.coverage.is_empty()) else {
-        return Ok(());
-    };
-    page.push_str("<h2 id=\"isolation\">Isolation</h2>\n<p>");
-    match violations(&known) {
+fn section(page: &mut String, facts: &Facts<'_>, known: &Isolation<'_>) -> fmt::Result {
+    let violations = violations(known);
+    table::section(page, "isolation", "Isolation", format_args!("{}", Count(violations, "violation", "violations")))?;
+    page.push_str("<p>");
+    match violations {
         0 => page.push_str("<span class=\"good\">Nothing</span> is reached that should not be"),
-        1 => page.push_str("<span class=\"bad\">1 violation</span>"),
-        more => write!(page, "<span class=\"bad\">{more} violations</span>")?,
+        more => write!(page, "<span class=\"bad\">{}</span>", Count(more, "violation", "violations"))?,
     }
     let excess = known.findings.iter().filter(|finding| finding.class == EXCESS && finding.is_about_two()).count();
     if excess > 0 {
-        write!(page, "; {excess} pairs share a network without a flow")?;
+        write!(page, "; {} a network without a flow", Count(excess, "pair shares", "pairs share"))?;
     }
     if !known.waived.is_empty() {
         write!(page, "; {} waived", known.waived.len())?;
     }
     page.push_str(". <a href=\"/api/v1/isolation\">/api/v1/isolation</a> has who was seen with whom.</p>\n");
-    write_violations(page, view, &known)?;
-    write_coverage(page, &known)?;
+    write_violations(page, facts, known)?;
+    write_coverage(page, known)?;
+    page.push_str("<div id=\"matrix\">");
     let mut projects = BTreeMap::<&str, Vec<&Cell>>::new();
     for cell in &known.matrix {
         projects.entry(&cell.project).or_default().push(cell);
     }
     for (at, (project, cells)) in projects.into_iter().enumerate() {
-        write_matrix(page, at, project, &cells, &known)?;
+        write_matrix(page, at, project, &cells, known)?;
     }
+    page.push_str("</div></section>\n");
     Ok(())
 }
 
@@ -114,51 +110,41 @@ fn violations(known: &Isolation<'_>) -> usize {
 }
 
 /// Those that stand, the worst first; nothing where there is none.
-fn write_violations(page: &mut String, view: &View<'_>, known: &Isolation<'_>) -> fmt::Result {
+fn write_violations(page: &mut String, facts: &Facts<'_>, known: &Isolation<'_>) -> fmt::Result {
     let violations = known.findings.iter().filter(|finding| finding.severity != "info");
     if violations.clone().next().is_none() {
         return Ok(());
     }
-    page.push_str(
-        "<div class=\"wide\" role=\"region\" aria-label=\"Violations of isolation\" tabindex=\"0\">\n<table>\n\
-         <thead><tr><th scope=\"col\">Severity</th><th scope=\"col\">Where</th><th scope=\"col\">Finding</th>\
-         <th scope=\"col\">What is so</th><th scope=\"col\">Said by</th><th scope=\"col\">Known for</th></tr></thead>\n<tbody>\n",
-    );
+    let columns = ["Severity", "Where", "What is so", "Said by", "Since"];
+    table::head(page, "t-violations", "Violations of isolation", &columns)?;
+    page.push_str("<tbody>");
     for finding in violations.take(ROWS) {
         let class = if finding.severity == "critical" { "bad" } else { "warn" };
-        let place = finding.service.as_ref().map(|service| format!("{}/{service}", finding.project));
-        writeln!(
+        page.push_str("<tr class=\"row\" tabindex=\"-1\">");
+        table::state(page, class, finding.severity)?;
+        let named = place(&finding.project, finding.service.as_deref().unwrap_or_default());
+        let (what, since) = (Text(&finding.message), Away(finding.since, facts.view.now));
+        write!(
             page,
-            "<tr><td class=\"{class}\">{}</td><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td></tr>",
-            finding.severity,
-            Text(place.as_deref().unwrap_or(&finding.project)),
+            "<th scope=\"row\"><bdi>{}</bdi></th><td>{what} <small>{}</small></td><td>{}</td><td>{since}</td></tr>\n",
+            Text(&named),
             finding.class,
-            Text(&finding.message),
             finding.evidence.join(", "),
-            Age(view.now.duration_since(finding.since)),
         )?;
     }
-    page.push_str("</tbody>\n</table>\n</div>\n");
+    page.push_str("</tbody></table>\n");
     Ok(())
 }
 
 fn write_coverage(page: &mut String, known: &Isolation<'_>) -> fmt::Result {
-    page.push_str(
-        "<div class=\"wide\" role=\"region\" aria-label=\"Coverage of isolation\" tabindex=\"0\">\n<table>\n\
-         <thead><tr><th scope=\"col\">Project</th><th scope=\"col\">Tier</th><th scope=\"col\">Looked at</th>\
-         <th scope=\"col\">Not looked at</th></tr></thead>\n<tbody>\n",
-    );
+    table::head(page, "t-coverage", "Coverage of isolation", &["Project", "Looked at by", "How much", "What is not"])?;
+    page.push_str("<tbody>");
     for coverage in &known.coverage {
         let class = if coverage.looked_at == coverage.of { "good" } else { "warn" };
-        write!(
-            page,
-            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"{class}\">{} of {}</td><td>",
-            Text(&coverage.project),
-            coverage.mode,
-            coverage.looked_at,
-            coverage.of
-        )?;
+        let (project, mode) = (Text(&coverage.project), coverage.mode);
+        write!(page, "<tr class=\"row\" tabindex=\"-1\"><th scope=\"row\"><bdi>{project}</bdi></th><td>{mode}</td>")?;
+        table::state(page, class, format_args!("{} of {}", coverage.looked_at, coverage.of))?;
+        page.push_str("<td>");
         if let Some((what, reason)) = coverage.first_missing() {
             write!(page, "{}: {}", Text(what), Text(reason))?;
             let more = coverage.of.saturating_sub(coverage.looked_at).saturating_sub(1);
@@ -168,7 +154,7 @@ fn write_coverage(page: &mut String, known: &Isolation<'_>) -> fmt::Result {
         }
         page.push_str("</td></tr>\n");
     }
-    page.push_str("</tbody>\n</table>\n</div>\n");
+    page.push_str("</tbody></table>\n");
     Ok(())
 }
 
@@ -218,7 +204,12 @@ fn write_matrix(page: &mut String, at: usize, project: &str, cells: &[&Cell], kn
     Ok(())
 }
 
-fn letters<'a>(project: &str, cells: &[&'a Cell], known: &'a Isolation<'_>) -> BTreeMap<(&'a str, &'a str), Letter> {
+/// Of each pair of services of a project the most important thing to say.
+pub(super) fn letters<'a>(
+    project: &str,
+    cells: &[&'a Cell],
+    known: &'a Isolation<'_>,
+) -> BTreeMap<(&'a str, &'a str), Letter> {
     let mut letters = BTreeMap::<(&str, &str), Letter>::new();
     for cell in cells {
         let letter = Letter::of(cell, cell.same_network);

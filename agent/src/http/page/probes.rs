@@ -1,90 +1,88 @@
-//! The page's section on probes: what fails and since when, what cannot be asked, and which certificates end soon.
+//! What is asked and what came of it: what fails first, then what cannot be asked, then what answers.
 
 use std::fmt::{self, Write};
 
-use jiff::SignedDuration;
-
-use super::{Age, html::Text};
-use crate::http::api::{Filter, View, probes::Probe};
+use super::{
+    facts::{Facts, place},
+    fragment::{Sheet, id},
+    html::{Away, Count, Text},
+    table,
+};
+use crate::http::api::probes::Probe;
 
 /// Targets shown; the JSON has them all.
-const ROWS: usize = 100;
+const ROWS: usize = 200;
 
-/// A certificate that ends sooner is shown although nothing fails.
-const SOON: SignedDuration = SignedDuration::from_hours(21 * 24);
-
-/// One number among those above the containers; nothing while nobody is asked.
-pub(super) fn write_count(page: &mut String, view: &View<'_>) -> fmt::Result {
-    let probes = view.probes(&Filter::default()).probes;
-    if probes.is_empty() {
-        return Ok(());
+pub(super) fn write(sheet: &mut Sheet, facts: &Facts<'_>) {
+    let probes = &facts.probes;
+    sheet.piece("probes", |page| {
+        if probes.is_empty() {
+            return table::absent(page, "probes");
+        }
+        let failing = probes.iter().filter(|probe| probe.state == "failing").count();
+        let note = match failing {
+            0 => format!("{}, none fails", Count(probes.len(), "target", "targets")),
+            failing => format!("{failing} of {} fail", probes.len()),
+        };
+        table::section(page, "probes", "Probes", format_args!("{note}"))?;
+        let columns = ["Probe", "State", "Where", "Took", "Every"];
+        table::list(page, "probes-list", "t-probes", "Probes", &columns)?;
+        table::rest(page, probes.len(), ROWS, "/api/v1/probes")?;
+        page.push_str("</section>\n");
+        Ok(())
+    });
+    for probe in probes.iter().take(ROWS) {
+        let id = id('p', (&probe.project, &probe.service, &probe.replica, &probe.probe));
+        sheet.row("probes-list", id.clone(), |page| write_row(page, &id, probe, facts));
     }
-    let failing = probes.iter().filter(|probe| probe.state == "failing").count();
-    writeln!(page, "<div><dt>Probes failing</dt><dd>{failing} of {}</dd></div>", probes.len())
 }
 
-/// Nothing while nobody is asked.
-pub(super) fn write(page: &mut String, view: &View<'_>) -> fmt::Result {
-    let probes = view.probes(&Filter::default()).probes;
-    if probes.is_empty() {
-        return Ok(());
-    }
-    let ends_soon = |probe: &Probe| {
-        let ends = probe.certificate.as_ref().and_then(|certificate| certificate.not_after);
-        ends.filter(|ends| ends.duration_since(view.now) < SOON)
-    };
-    page.push_str("<h2 id=\"probes\">Probes</h2>\n");
-    let shown: Vec<_> = probes.iter().filter(|probe| probe.state != "ok" || ends_soon(probe).is_some()).collect();
-    if shown.is_empty() {
-        writeln!(page, "<p><span class=\"good\">All {} answer</span>.</p>", probes.len())?;
-        return Ok(());
-    }
-    page.push_str(
-        "<div class=\"wide\" role=\"region\" aria-labelledby=\"probes\" tabindex=\"0\">\n<table>\n<thead><tr>\
-         <th scope=\"col\">Project</th><th scope=\"col\">Service</th><th scope=\"col\">Replica</th>\
-         <th scope=\"col\">Probe</th><th scope=\"col\">State</th><th scope=\"col\">Since</th><th scope=\"col\">Why</th>\
-         <th scope=\"col\">Target</th></tr></thead>\n<tbody>\n",
-    );
-    for probe in shown.iter().take(ROWS) {
-        write_row(page, probe, view, ends_soon(probe))?;
-    }
-    page.push_str("</tbody>\n</table>\n</div>\n");
-    writeln!(
-        page,
-        "<p>{} of {} probes; <a href=\"/api/v1/probes\">/api/v1/probes</a> has them all.</p>",
-        shown.len().min(ROWS),
-        probes.len()
-    )
-}
-
-fn write_row(page: &mut String, probe: &Probe, view: &View<'_>, ends: Option<jiff::Timestamp>) -> fmt::Result {
-    write!(page, "<tr>")?;
-    for name in [&probe.project, &probe.service, &probe.replica] {
-        write!(page, "<td><bdi>{}</bdi></td>", Text(name))?;
-    }
+fn write_row(page: &mut String, id: &str, probe: &Probe, facts: &Facts<'_>) -> fmt::Result {
     let class = match probe.state {
         "failing" => "bad",
         "unreachable" => "warn",
+        "ok" => "good",
         _ => "",
     };
-    write!(
-        page,
-        "<th scope=\"row\"><bdi>{}</bdi></th><td class=\"{class}\">{}</td><td>",
-        Text(&probe.probe),
-        probe.state
-    )?;
-    if let Some(since) = probe.failing_since {
-        write!(page, "<time datetime=\"{since:.0}\">{} ago</time>", Age(view.now.duration_since(since)))?;
+    table::row(page, id, format_args!(" data-state=\"{}\"", probe.state))?;
+    write!(page, "<th scope=\"row\"><bdi>{}</bdi></th>", Text(&probe.probe))?;
+    match &probe.text {
+        Some(why) => write!(page, "<td><span class=\"state {class}\">{}</span> {}", probe.state, Text(why))?,
+        None => write!(page, "<td><span class=\"state {class}\">{}</span>", probe.state)?,
     }
-    write!(page, "</td><td>{}", Text(probe.text.as_deref().unwrap_or_default()))?;
-    if let Some(ends) = ends {
-        let left = ends.duration_since(view.now);
-        let joint = if probe.text.is_some() { "; " } else { "" };
-        if left.is_negative() {
-            write!(page, "{joint}<span class=\"bad\">its certificate ended {} ago</span>", Age(-left))?;
-        } else {
-            write!(page, "{joint}<span class=\"warn\">its certificate ends in {}</span>", Age(left))?;
+    if let Some(since) = probe.failing_since {
+        write!(page, " for {}", Away(since, facts.view.now))?;
+    }
+    let replica = if probe.replica.is_empty() || probe.replica == "1" { "" } else { &probe.replica };
+    let named = place(&probe.project, &probe.service);
+    write!(page, "</td><td><bdi>{}</bdi> {}</td><td data-label=\"Took\">", Text(&named), Text(replica))?;
+    if let Some(seconds) = probe.duration_seconds {
+        write!(page, "{}", Milliseconds(seconds))?;
+    }
+    write!(page, "</td><td data-label=\"Every\">{} s</td>", probe.interval_seconds)?;
+    table::details(page, |page| {
+        table::pair(page, "Target", format_args!("<bdi>{}</bdi>", Text(&probe.target)))?;
+        if let Some(certificate) = &probe.certificate
+            && let Some(ends) = certificate.not_after
+        {
+            let verb = if ends < facts.view.now { "ended" } else { "ends" };
+            let day = ends.strftime("%Y-%m-%d");
+            table::pair(page, "Certificate", format_args!("{verb} on {day}, {} from now", Away(ends, facts.view.now)))?;
+        }
+        Ok(())
+    })
+}
+
+/// A duration as far as a person asks. Coarse, so that a row is not new with every answer.
+struct Milliseconds(f64);
+
+impl fmt::Display for Milliseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 * 1000.0 {
+            ms if ms < 10.0 => f.write_str("&lt; 10 ms"),
+            ms if ms < 100.0 => write!(f, "{:.0} ms", (ms / 10.0).round() * 10.0),
+            ms if ms < 1000.0 => write!(f, "{:.0} ms", (ms / 100.0).round() * 100.0),
+            ms => write!(f, "{:.1} s", ms / 1000.0),
         }
     }
-    writeln!(page, "</td><td><bdi>{}</bdi></td></tr>", Text(&probe.target))
 }

@@ -25,15 +25,15 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 /// Nearly every field is shorter than in JSON. A list of the number 0 is four times as long, and of it alone nobody has a request.
 const MIN_OUTPUT: usize = 1 << 20;
 
-/// Writes the protobuf of a request in JSON behind what `out` holds.
+/// Writes the protobuf of a request in JSON behind what `out` holds: about `most` bytes of it, and not more than twice what the JSON has.
 ///
 /// A key that comes twice is what it would be on the wire: of a single value the last counts, lists are joined.
 ///
 /// # Errors
 /// The body is no such request; `out` is then as it was.
-pub fn to_protobuf(signal: Signal, body: &[u8], out: &mut Vec<u8>) -> Result<(), Mistake> {
+pub fn to_protobuf(signal: Signal, body: &[u8], most: usize, out: &mut Vec<u8>) -> Result<(), Mistake> {
     let before = out.len();
-    let limit = before.saturating_add(body.len().saturating_mul(2).max(MIN_OUTPUT));
+    let limit = before.saturating_add(body.len().saturating_mul(2).max(MIN_OUTPUT).min(most));
     let mut convert = Convert { reader: Reader::new(body)?, writer: Writer::after(std::mem::take(out)), limit };
     let done = convert.message(table::request(signal)).and_then(|()| convert.reader.end());
     if done.is_err() {

@@ -16,7 +16,7 @@ mod samples;
 
 fn converted(signal: Signal, body: &[u8]) -> Vec<u8> {
     let mut out = b"before".to_vec();
-    to_protobuf(signal, body, &mut out)
+    to_protobuf(signal, body, usize::MAX, &mut out)
         .unwrap_or_else(|mistake| panic!("{}: {mistake}", String::from_utf8_lossy(body)));
     out.split_off(6)
 }
@@ -38,7 +38,7 @@ fn every_field_of_every_message_is_carried_over() {
 fn value(json: &str) -> Result<Option<Value>, String> {
     let body = format!(r#"{{"resourceLogs":[{{"resource":{{"attributes":[{{"key":"k","value":{json}}}]}}}}]}}"#);
     let mut out = Vec::new();
-    to_protobuf(Signal::Logs, body.as_bytes(), &mut out).map_err(|mistake| mistake.to_string())?;
+    to_protobuf(Signal::Logs, body.as_bytes(), usize::MAX, &mut out).map_err(|mistake| mistake.to_string())?;
     let request = ExportLogsServiceRequest::decode(out.as_slice()).unwrap();
     Ok(request.resource_logs[0].resource.as_ref().unwrap().attributes[0]
         .value
@@ -118,7 +118,7 @@ fn values_of_another_type_are_refused() {
 fn span(fields: &str) -> Result<Span, String> {
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{fields}}}]}}]}}]}}"#);
     let mut out = Vec::new();
-    to_protobuf(Signal::Traces, body.as_bytes(), &mut out).map_err(|mistake| mistake.to_string())?;
+    to_protobuf(Signal::Traces, body.as_bytes(), usize::MAX, &mut out).map_err(|mistake| mistake.to_string())?;
     let mut request = ExportTraceServiceRequest::decode(out.as_slice()).unwrap();
     Ok(request.resource_spans.remove(0).scope_spans.remove(0).spans.remove(0))
 }
@@ -163,7 +163,7 @@ fn an_empty_request_is_one_and_an_empty_body_is_none() {
         assert_eq!(converted(signal, br#"{"resourceSpans":null,"other":[1]}"#), b"");
         for body in ["", "null", "[]", "{} {}", "{\"a\":}", "\u{feff}{}"] {
             let mut out = vec![1];
-            assert!(to_protobuf(signal, body.as_bytes(), &mut out).is_err(), "{body}");
+            assert!(to_protobuf(signal, body.as_bytes(), usize::MAX, &mut out).is_err(), "{body}");
             assert_eq!(out, [1]);
         }
     }
@@ -189,9 +189,11 @@ fn a_body_that_would_grow_without_measure_is_refused() {
             r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"histogram":{{"dataPoints":[{{"explicitBounds":[{bounds}]}}]}}}}]}}]}}]}}"#
         )
     };
-    assert!(to_protobuf(Signal::Metrics, body(100_000).as_bytes(), &mut Vec::new()).is_ok());
-    let mistake = to_protobuf(Signal::Metrics, body(1_000_000).as_bytes(), &mut Vec::new()).unwrap_err();
+    assert!(to_protobuf(Signal::Metrics, body(100_000).as_bytes(), usize::MAX, &mut Vec::new()).is_ok());
+    let mistake = to_protobuf(Signal::Metrics, body(1_000_000).as_bytes(), usize::MAX, &mut Vec::new()).unwrap_err();
     assert_eq!(mistake.what, What::Growth);
+    let mistake = to_protobuf(Signal::Metrics, body(100_000).as_bytes(), 700_000, &mut Vec::new()).unwrap_err();
+    assert_eq!(mistake.what, What::Growth, "eight hundred thousand bytes of seven");
 }
 
 /// Values of any depth that the types' own JSON can write. It writes no NaN.
@@ -226,7 +228,7 @@ proptest! {
     fn a_request_cut_off_is_refused(cut in any::<prop::sample::Index>()) {
         let body = serde_json::to_vec(&traces()).unwrap();
         let mut out = Vec::new();
-        prop_assert!(to_protobuf(Signal::Traces, &body[..cut.index(body.len())], &mut out).is_err());
+        prop_assert!(to_protobuf(Signal::Traces, &body[..cut.index(body.len())], usize::MAX, &mut out).is_err());
         prop_assert!(out.is_empty());
     }
 }

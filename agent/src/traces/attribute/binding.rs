@@ -73,6 +73,14 @@ impl Binding {
         Self(Arc::new(Bound { from, at, state: ArcSwap::from_pointee(state), turn: Mutex::default() }))
     }
 
+    /// The container of the process at the other end of a unix socket, as far as the kernel tells; the innermost one.
+    pub(in crate::traces) fn container(&self) -> Option<&str> {
+        match &self.0.from {
+            From::Unix(ids) => ids.as_ref()?.last().map(String::as_str),
+            From::Tcp(_) | From::Inside => None,
+        }
+    }
+
     pub(super) fn state(&self) -> arc_swap::Guard<Arc<State>> {
         self.0.state.load()
     }

@@ -25,6 +25,7 @@ mod spaces;
 mod table;
 #[cfg(test)]
 mod tests;
+mod told;
 mod who;
 
 use std::{
@@ -51,8 +52,9 @@ use self::{
     names::Index,
     said::Said,
     table::{Table, Telling},
+    told::Told,
 };
-use super::caller::Caller;
+use super::caller::{Caller, Way};
 use crate::{
     inventory::Reader,
     model::{Event, Glob},
@@ -101,6 +103,7 @@ struct Shared {
     sight: Sight,
     table: Mutex<Table>,
     index: ArcSwap<Index>,
+    told: Told,
     /// Grows with everything heard or seen.
     news: watch::Sender<u64>,
     questions: Arc<Semaphore>,
@@ -124,6 +127,7 @@ impl Attributor {
             sight,
             table: Mutex::new(Table::new(telling)),
             index: ArcSwap::default(),
+            told: Told::default(),
             news: watch::Sender::new(0),
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             counts: Counts::default(),
@@ -155,7 +159,14 @@ impl Attributor {
     }
 
     fn bind_at(&self, caller: &Caller, wall: Timestamp) -> Binding {
-        Binding::new(caller, wall, |pid| self.0.kernel.containers_of(pid))
+        let new = || Binding::new(caller, wall, |pid| self.0.kernel.containers_of(pid));
+        match caller.way {
+            // A port is what a connection has, and what a proxy names has none.
+            Way::Tcp { peer, local } if peer.port() == 0 => {
+                self.0.told.bind((peer.ip(), local.ip()), &self.table(), new)
+            }
+            _ => new(),
+        }
     }
 
     /// How often which rule named, and what was missed; whoever calls [`Self::name`] counts.

@@ -15,7 +15,7 @@ use super::{
 use crate::model::ContainerId;
 
 /// How long the first request of a connection waits at most.
-const HOLD: Duration = Duration::from_secs(1);
+pub(super) const HOLD: Duration = Duration::from_secs(1);
 
 /// A connection of which nobody is known is looked at again this often at most.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -194,10 +194,14 @@ impl Board {
 
     /// Counts an error of the disk, and tells the first of several.
     pub(super) fn disk_failed(&self, error: &(dyn std::error::Error + 'static), what: &'static str) {
-        self.disk_errors.fetch_add(1, Relaxed);
+        self.count_disk_error();
         if !self.disk_fails.swap(true, Relaxed) {
             tracing::warn!(destination = self.name, error, "{what}");
         }
+    }
+
+    pub(super) fn count_disk_error(&self) {
+        self.disk_errors.fetch_add(1, Relaxed);
     }
 
     /// The disk took something.

@@ -124,7 +124,8 @@ impl Forwarder {
     /// is a disk, and the host where `Sync::Always` says so.
     ///
     /// # Errors
-    /// [`Full`]: no destination holds anything of it.
+    /// [`Full`]: there is no room, and no destination holds anything of it. With `Sync::Always` also where a disk does not take it, after
+    /// those before have: sent again, it may come to these twice.
     pub async fn put(&self, signal: Signal, request: Bytes, records: u32) -> Result<(), Full> {
         if self.stop.is_cancelled() {
             return Err(Full { retry: Duration::from_secs(1) });
@@ -144,11 +145,11 @@ impl Forwarder {
                 rooms.push((&taker.queue, taker.queue.reserve(bytes, Instant::now())?));
             }
             for (queue, room) in rooms {
-                queue.push(room, signal, &parcels);
-                queue.board().lose(signal, Lost::TooLarge, lost);
-                if self.sync == Sync::Always {
-                    queue.flush();
+                match self.sync {
+                    Sync::Always => queue.push_safely(room, signal, &parcels)?,
+                    Sync::Interval | Sync::Off => queue.push(room, signal, &parcels),
                 }
+                queue.board().lose(signal, Lost::TooLarge, lost);
             }
             Ok(())
         })

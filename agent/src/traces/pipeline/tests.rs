@@ -68,7 +68,7 @@ fn request(service: &str, spans: Vec<Span>) -> Bytes {
 }
 
 async fn take(pipeline: &Pipeline, signal: Signal, request: Bytes) -> Answer {
-    let bound = pipeline.greet(Caller { way: Way::Inside });
+    let bound = pipeline.greet(Caller { way: Way::Inside }).bound;
     pipeline.take(&bound, signal, request).await
 }
 

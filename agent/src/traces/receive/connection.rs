@@ -15,11 +15,10 @@ use tokio::{
 use super::{
     Shared,
     counts::{Counts, Reason, Transport},
-    exchange::Line,
+    exchange::{From, Line},
     seat::Seat,
     stream::{First, Socket, Stream},
 };
-use crate::traces::{caller::Caller, intake::Bound};
 
 /// Bytes of a head of HTTP/1.1, which is also what is read at a time, and its fields. hyper answers 431 beyond.
 const MAX_HEAD: usize = 16 << 10;
@@ -54,7 +53,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Serves requests until the client leaves, misbehaves or says nothing for too long, or a shutdown was asked for and what is under way is
 /// answered.
-pub(super) async fn serve(mut socket: Socket, caller: Caller, bound: Bound, seat: Arc<Seat>, shared: Arc<Shared>) {
+pub(super) async fn serve(mut socket: Socket, from: From, seat: Arc<Seat>, shared: Arc<Shared>) {
     let counts = Arc::clone(&shared.counts);
     let first = tokio::select! {
         first = timeout(shared.patience.head, First::read(&mut socket)) => first,
@@ -70,7 +69,7 @@ pub(super) async fn serve(mut socket: Socket, caller: Caller, bound: Bound, seat
     let _open = counts.open(if is_http2 { Transport::Grpc } else { Transport::Http });
     let patience = (!is_http2).then(|| (shared.patience.head, Arc::clone(&seat)));
     let stream = TokioIo::new(Stream::new(socket, first, patience));
-    let line = Arc::new(Line { shared: Arc::clone(&shared), caller, bound, seat: Arc::clone(&seat) });
+    let line = Arc::new(Line { shared: Arc::clone(&shared), from, seat: Arc::clone(&seat) });
     let service = service_fn(move |request| Arc::clone(&line).answer(request));
     let ended = if is_http2 {
         let connection = version2().serve_connection(stream, service);

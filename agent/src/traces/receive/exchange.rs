@@ -33,11 +33,17 @@ use crate::{
 /// Bytes of a refused body that are thrown away before the answer, at most.
 const MAX_REST: usize = 256 << 20;
 
+/// Who is at the other end.
+pub(super) struct From {
+    pub(super) caller: Caller,
+    pub(super) origin: Origin,
+    pub(super) bound: Bound,
+}
+
 /// One connection, as its requests see it.
 pub(super) struct Line {
     pub(super) shared: Arc<Shared>,
-    pub(super) caller: Caller,
-    pub(super) bound: Bound,
+    pub(super) from: From,
     pub(super) seat: Arc<Seat>,
 }
 
@@ -52,7 +58,7 @@ impl Line {
         // A proxy that writes the header for HTTP may pass on what a client of gRPC calls so.
         let over_grpc = head.as_ref().is_ok_and(|head| matches!(head.voice, Voice::Grpc { .. }));
         let trusted = &self.shared.receiver.trusted_proxies;
-        let behind = forwarded::behind(&self.caller, &parts.headers, trusted).filter(|_| !over_grpc);
+        let behind = forwarded::behind(&self.from.caller, &parts.headers, trusted).filter(|_| !over_grpc);
         // Heads are the largest part of requests that are refused, and of those whose body does not come.
         drop(parts);
         let mut tally = Tally::new(&self.shared.counts, &head);
@@ -93,7 +99,7 @@ impl Line {
     ) -> Result<(u64, String), Refusal> {
         let Shared { intake, receiver, patience, room, .. } = &*self.shared;
         let deadline = head.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let origin = Origin::of(behind.as_ref().unwrap_or(&self.caller));
+        let origin = behind.as_ref().map_or_else(|| self.from.origin.clone(), |caller| Origin::of(caller, None));
         let place = room.enter(origin).map_err(Refusal::no_room)?;
         let payload = Payload::new(place, receiver.max_request);
         let read = read(head, body, payload, patience, tally);
@@ -103,8 +109,8 @@ impl Line {
             Voice::Json => json::convert(head.signal, message, &mut place, receiver.max_request)?,
             _ => message,
         };
-        let proxied = behind.map(|caller| intake.greet(caller));
-        let bound = proxied.as_ref().unwrap_or(&self.bound);
+        let proxied = behind.map(|caller| intake.greet(caller).bound);
+        let bound = proxied.as_ref().unwrap_or(&self.from.bound);
         let taking = timeout_at(Instant::now() + patience.take, intake.take(bound, head.signal, message));
         let answer = until(deadline, taking).await?.unwrap_or(Answer::Busy(COME_AGAIN));
         match answer {

@@ -13,15 +13,17 @@ use crate::otlp::{
 const SHORT: usize = 64 << 10;
 
 /// What becomes of a long request is at most this many times as long (`otlp::json` ends there), and both are there for a moment. A short one
-/// may become four times as long; that is paid for afterwards.
+/// may become four times as long; that is paid for afterwards. What becomes longer than requests may be is not made: so room for two of the
+/// longest is enough for any.
 const GROWTH: usize = 2;
 
 /// What JSON says, as protobuf of at most `limit` bytes.
 pub(super) fn convert(signal: Signal, request: Bytes, place: &mut Place, limit: usize) -> Result<Bytes, Refusal> {
     let length = request.len();
-    place.grow(length.saturating_mul(GROWTH)).map_err(Refusal::no_room)?;
+    let more = length.saturating_mul(GROWTH).min(limit);
+    place.grow(more).map_err(Refusal::no_room)?;
     let mut message = Vec::new();
-    let converted = blocking(length > SHORT, || to_protobuf(signal, &request, &mut message));
+    let converted = blocking(length > SHORT, || to_protobuf(signal, &request, limit, &mut message));
     drop(request);
     converted.map_err(|mistake| match mistake.what {
         What::Growth => Refusal::too_long(limit),
@@ -32,7 +34,7 @@ pub(super) fn convert(signal: Signal, request: Bytes, place: &mut Place, limit: 
     }
     message.shrink_to_fit();
     // What is left of the body and of both together is what the message takes.
-    let paid = length.saturating_mul(GROWTH + 1);
+    let paid = length.saturating_add(more);
     place.give_back(paid.saturating_sub(message.len()));
     place.grow(message.len().saturating_sub(paid)).map_err(Refusal::no_room)?;
     Ok(message.into())
@@ -66,6 +68,27 @@ mod tests {
         assert_eq!(room.held(), alone + message.len());
         drop(place);
         assert_eq!(room.held(), 0);
+    }
+
+    #[test]
+    fn the_longest_fits_where_there_is_room_for_two() {
+        const LIMIT: usize = 2 << 20;
+        let body = |length: usize| {
+            let frame = r#"{"resourceSpans":[{"schemaUrl":""}]}"#;
+            let at = frame.len() - 4;
+            format!("{}{}{}", &frame[..at], "x".repeat(length - frame.len()), &frame[at..])
+        };
+        let taken = |room: usize, length: usize| {
+            let mut place = Room::new(room).enter(Origin::User(1)).unwrap();
+            place.grow(length).unwrap();
+            let taken = convert(Signal::Traces, body(length).into(), &mut place, LIMIT);
+            taken.map(|message| message.len()).map_err(|refusal| refusal.status.code)
+        };
+        // The place itself costs some.
+        let beside = 16 << 10;
+        assert!(taken(2 * LIMIT + beside, LIMIT).unwrap() > LIMIT - 100);
+        assert!(taken(LIMIT + beside, LIMIT / 3).is_ok());
+        assert_eq!(taken(LIMIT + beside, LIMIT / 2), Err(Code::ResourceExhausted));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Room {
     /// A place for one more request.
     pub(super) fn enter(self: &Arc<Self>, origin: Origin) -> Result<Place, Full> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.by.entry(origin).or_default().requests += 1;
+        held.by.entry(origin.clone()).or_default().requests += 1;
         drop(held);
         // From here on it is given back, whatever comes of it.
         let mut place = Place { room: Arc::clone(self), origin, bytes: 0 };
@@ -86,7 +86,7 @@ impl Place {
             return Err(Full::Ever);
         }
         let all = held.all.checked_add(more).filter(|all| *all <= limit).ok_or(Full::Now)?;
-        let share = held.by.entry(self.origin).or_default();
+        let share = held.by.entry(self.origin.clone()).or_default();
         if share.requests > 1 && share.bytes + more > limit / 2 {
             return Err(Full::Now);
         }

@@ -34,12 +34,11 @@ const CANNOT_BE_HAD: [(&str, &str); 4] = [
 fn every_query_gives_data_or_says_why_not() {
     let Some(workload) = workload::Workload::or_skip() else { return };
     let began = Instant::now();
-    workload.ripen();
+    let mut wrong = workload.ripen();
     println!("ripe after {} s", began.elapsed().as_secs());
     let files = shipped();
     let boards: Vec<&Board> = files.iter().filter_map(|file| file.board.as_ref().ok()).collect();
     assert_eq!(boards.len(), files.len(), "a board that cannot be read is the schema's business first");
-    let mut wrong = Vec::new();
     thread::scope(|scope| {
         let asked: Vec<_> = workload.servers.iter().map(|server| scope.spawn(|| judge::all(&boards, server))).collect();
         asked.into_iter().for_each(|asked| wrong.extend(asked.join().expect("no panic")));

@@ -1,7 +1,13 @@
 //! A host on which something of everything happens: the stand-in of the first reference system (tiers, four networks, databases, a front door)
 //! and the demo's shop (healthy, sick, crashing, starved, throttled, done), with traffic, lines and spans; and who watches.
 
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{ask::interval, exporters, traffic::Traffic};
 use crate::{
@@ -16,7 +22,7 @@ use crate::{
         netns_helper::{NetnsHelper, is_root_or_skip},
         prometheus::{Prometheus, Release},
         scene::binary,
-        wait::{holds, patience, within},
+        wait::{STEP, patience},
     },
 };
 
@@ -89,7 +95,7 @@ impl Workload {
         let agent = home.start();
         let rules = rules(system.composed.folder.path(), &path);
         let start = |release: Release| {
-            let prometheus = release.start_with(&configuration(&agent, &rules));
+            let prometheus = release.start_with(&configuration(&agent, &rules, &release.version));
             Server { version: release.version, prometheus }
         };
         let servers = releases.into_iter().map(start).collect();
@@ -108,33 +114,34 @@ impl Workload {
         })
     }
 
-    /// Waits until everything that takes its time has happened and was scraped.
-    pub(crate) fn ripen(&self) {
+    /// Waits until everything that takes its time has happened and was scraped; what has not come in time is told, not waited for.
+    pub(crate) fn ripen(&self) -> Vec<String> {
+        let until = Instant::now() + patience() * 4;
         // A deploy, once it is known what is deployed.
-        for server in &self.servers {
-            self.eventually(server, "the shop is known", "count(spyhop_container_created_timestamp_seconds) > 15");
-        }
+        let known = ("the shop is known", "count(spyhop_container_created_timestamp_seconds) > 15");
+        let mut missing = self.wait(until, &[known]);
         self.shop.run(&["up", "--detach", "--no-deps", "--force-recreate", "catalogue"]);
-        thread::scope(|scope| {
-            for server in &self.servers {
-                scope.spawn(move || {
-                    RIPE.iter().for_each(|(what, expression)| self.eventually(server, what, expression))
-                });
-            }
-        });
+        missing.extend(self.wait(until, &RIPE));
+        missing
     }
 
-    fn eventually(&self, server: &Server, what: &str, expression: &str) {
-        within(patience() * 4, &format!("Prometheus {}: {what}", server.version), || {
-            let found = server.prometheus.query(expression)?;
-            holds(!found.elements.is_empty(), || {
-                let failed = server
-                    .prometheus
-                    .targets("spyhop", "job")
-                    .map(|targets| targets.get("spyhop").map(|target| target["lastError"].clone()));
-                format!("nothing: {expression}\nthe last scrape of the agent: {failed:?}")
-            })
-        });
+    fn wait(&self, until: Instant, wanted: &[(&str, &str)]) -> Vec<String> {
+        let missing = |server: &Server| {
+            let lacks = |(_, expression): &&(&str, &str)| {
+                !server.prometheus.query(expression).is_ok_and(|found| !found.elements.is_empty())
+            };
+            let missing: Vec<_> = wanted.iter().filter(lacks).map(|(what, _)| *what).collect();
+            let target = last_scrape(server);
+            (!missing.is_empty())
+                .then(|| format!("Prometheus {}: not so: {}; {target}", server.version, missing.join(", ")))
+        };
+        loop {
+            let found: Vec<String> = self.servers.iter().filter_map(missing).collect();
+            if found.is_empty() || Instant::now() > until {
+                return found;
+            }
+            thread::sleep(STEP * 25);
+        }
     }
 
     /// Nobody had a reason to complain of what he got.
@@ -146,6 +153,13 @@ impl Workload {
             assert!(complaints.is_empty(), "Prometheus {}: {complaints:#?}", server.version);
         }
     }
+}
+
+/// How long the agent took, and what went wrong.
+fn last_scrape(server: &Server) -> String {
+    let targets = server.prometheus.targets("spyhop", "job");
+    let target = targets.map(|mut targets| targets.remove("spyhop").unwrap_or_default());
+    target.map_or_else(|error| error, |target| format!("{} {}", target["lastScrapeDuration"], target["lastError"]))
 }
 
 /// What has to be there before anybody is asked; the slowest last.
@@ -210,9 +224,10 @@ fn rules(folder: &Path, policy: &Path) -> std::path::PathBuf {
     rules
 }
 
-fn configuration(agent: &Agent, rules: &Path) -> String {
+/// By its external label each has a moment of its own in the interval: otherwise both would always come at once.
+fn configuration(agent: &Agent, rules: &Path, version: &str) -> String {
     format!(
-        "global: {{ scrape_interval: {every}s, scrape_timeout: {every}s, evaluation_interval: 5s }}
+        "global: {{ external_labels: {{ line: '{version}' }}, scrape_interval: {every}s, scrape_timeout: {every}s, evaluation_interval: 5s }}
 rule_files: ['{}/*.yml']
 scrape_configs:
   - {{ job_name: spyhop, static_configs: [{{ targets: ['{address}'] }}] }}
@@ -225,4 +240,4 @@ scrape_configs:
 }
 
 /// Time between two requests of somebody who uses the shop.
-pub(crate) const PACE: Duration = Duration::from_millis(200);
+pub(crate) const PACE: Duration = Duration::from_millis(500);

@@ -17,6 +17,9 @@ const MESSAGES: [&[&str]; 4] = [
 const TRACE: &[&str] =
     &["shop::payment::charge (payment.rs:118)", "shop::order::place (order.rs:64)", "shop::http::handle (http.rs:37)"];
 
+/// Whom lines are about. Nobody: the domain is for examples, the number is the one that explains how such numbers are checked.
+const PERSON: [(&str, &str); 2] = [("email", "ada@example.org"), ("vin", "1M8GDM9AXKP042788")];
+
 /// Weights of the levels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Levels([u32; 4]);
@@ -60,13 +63,14 @@ impl FromStr for Levels {
 pub(super) struct Chatter {
     levels: Levels,
     traces: bool,
+    personal: bool,
     dice: Arc<Dice>,
     seq: u64,
 }
 
 impl Chatter {
-    pub(super) fn new(levels: Levels, traces: bool, dice: Arc<Dice>) -> Self {
-        Self { levels, traces, dice, seq: 0 }
+    pub(super) fn new(levels: Levels, traces: bool, personal: bool, dice: Arc<Dice>) -> Self {
+        Self { levels, traces, personal, dice, seq: 0 }
     }
 
     /// The next line; its field `seq` counts from 1.
@@ -76,14 +80,17 @@ impl Chatter {
         let messages =
             Level::ALL.into_iter().zip(MESSAGES).find(|(of, _)| *of == level).map_or(&[][..], |(_, messages)| messages);
         let message = self.dice.pick(messages).copied().unwrap_or_default();
-        let line = Line::new(level, message).request(self.dice.request_id()).field("seq", self.seq);
+        let mut line = Line::new(level, message).request(self.dice.request_id()).field("seq", self.seq);
+        for (key, value) in PERSON.into_iter().filter(|_| self.personal) {
+            line = line.field(key, value);
+        }
         if self.traces && level == Level::Error { line.trace(TRACE) } else { line }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Origin, *};
 
     #[test]
     fn weights_divide_the_whole() {
@@ -102,11 +109,12 @@ mod tests {
 
     #[test]
     fn lines_are_numbered_and_only_errors_have_a_trace() {
-        let mut chatter = Chatter::new("info=1,error=1".parse().unwrap(), true, Arc::new(Dice::new(3)));
+        let mut chatter = Chatter::new("info=1,error=1".parse().unwrap(), true, false, Arc::new(Dice::new(3)));
         for seq in 1..=100_u64 {
             let line = chatter.next_line();
             let mut text = String::new();
-            line.render(crate::settings::LogFormat::Json, jiff::Timestamp::UNIX_EPOCH, "shop", &mut text);
+            let origin = Origin { service: "shop", environment: None };
+            line.render(crate::settings::LogFormat::Json, jiff::Timestamp::UNIX_EPOCH, origin, &mut text);
             let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(parsed["seq"], seq);
             assert_eq!(parsed.get("stack").is_some(), line.level() == Level::Error, "{text}");

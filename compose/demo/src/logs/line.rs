@@ -36,7 +36,16 @@ impl Level {
     }
 }
 
-/// A line before it has a form. The time and the service are added when it is written.
+/// Who writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Name of the service.
+    pub service: &'a str,
+    /// What it is deployed to.
+    pub environment: Option<&'a str>,
+}
+
+/// A line before it has a form. The time and who writes are added when it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     level: Level,
@@ -79,21 +88,24 @@ impl Line {
     }
 
     /// Appends the line in the given form, with its line end.
-    pub fn render(&self, format: LogFormat, time: Timestamp, service: &str, into: &mut String) {
+    pub fn render(&self, format: LogFormat, time: Timestamp, origin: Origin<'_>, into: &mut String) {
         match format {
             LogFormat::Json => {
                 // Text and JSON values only: there is nothing which could fail to serialize.
-                into.push_str(&serde_json::to_string(&Json { line: self, time, service }).unwrap_or_default());
+                into.push_str(&serde_json::to_string(&Json { line: self, time, origin }).unwrap_or_default());
                 into.push('\n');
             }
-            LogFormat::Plain => self.render_plain(time, service, into),
+            LogFormat::Plain => self.render_plain(time, origin, into),
         }
     }
 
-    fn render_plain(&self, time: Timestamp, service: &str, into: &mut String) {
+    fn render_plain(&self, time: Timestamp, origin: Origin<'_>, into: &mut String) {
         let level = self.level.as_str().to_ascii_uppercase();
         // Writing to a String cannot fail.
-        let _infallible: std::fmt::Result = write!(into, "{time:.3} {level:<5} {service} {}", self.message);
+        let _infallible: std::fmt::Result = write!(into, "{time:.3} {level:<5} {} {}", origin.service, self.message);
+        if let Some(environment) = origin.environment {
+            let _infallible: std::fmt::Result = write!(into, " environment={environment}");
+        }
         if let Some(id) = &self.request_id {
             let _infallible: std::fmt::Result = write!(into, " request_id={id}");
         }
@@ -111,7 +123,7 @@ impl Line {
 struct Json<'a> {
     line: &'a Line,
     time: Timestamp,
-    service: &'a str,
+    origin: Origin<'a>,
 }
 
 impl Serialize for Json<'_> {
@@ -119,7 +131,10 @@ impl Serialize for Json<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("timestamp", &format_args!("{:.3}", self.time))?;
         map.serialize_entry("level", self.line.level.as_str())?;
-        map.serialize_entry("service", self.service)?;
+        map.serialize_entry("service", self.origin.service)?;
+        if let Some(environment) = self.origin.environment {
+            map.serialize_entry("environment", environment)?;
+        }
         map.serialize_entry("message", &self.line.message)?;
         if let Some(id) = &self.line.request_id {
             map.serialize_entry("request_id", id)?;
@@ -138,19 +153,24 @@ impl Serialize for Json<'_> {
 mod tests {
     use super::*;
 
-    fn rendered(format: LogFormat) -> String {
+    fn rendered(format: LogFormat, environment: Option<&str>) -> String {
         let line =
             Line::new(Level::Warn, "payment \"late\"").request("r1".to_owned()).field("tries", 2).field("peer", "db:1");
         let mut text = String::new();
         let time: Timestamp = "2026-01-02T03:04:05.0678Z".parse().unwrap();
-        line.trace(&["pay::charge (pay.rs:42)", "main (main.rs:7)"]).render(format, time, "shop", &mut text);
+        line.trace(&["pay::charge (pay.rs:42)", "main (main.rs:7)"]).render(
+            format,
+            time,
+            Origin { service: "shop", environment },
+            &mut text,
+        );
         text
     }
 
     #[test]
     fn json_is_one_line_with_everything_in_it() {
         assert_eq!(
-            rendered(LogFormat::Json),
+            rendered(LogFormat::Json, None),
             concat!(
                 r#"{"timestamp":"2026-01-02T03:04:05.067Z","level":"warn","service":"shop","message":"payment \"late\"","#,
                 r#""request_id":"r1","tries":2,"peer":"db:1","stack":"pay::charge (pay.rs:42)\nmain (main.rs:7)"}"#,
@@ -160,9 +180,17 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_is_in_both_forms() {
+        let json = rendered(LogFormat::Json, Some("production"));
+        assert!(json.contains(r#""service":"shop","environment":"production","message""#), "{json}");
+        let plain = rendered(LogFormat::Plain, Some("production"));
+        assert!(plain.contains(r#"payment "late" environment=production request_id=r1"#), "{plain}");
+    }
+
+    #[test]
     fn plain_puts_each_frame_on_its_own_line() {
         assert_eq!(
-            rendered(LogFormat::Plain),
+            rendered(LogFormat::Plain, None),
             "2026-01-02T03:04:05.067Z WARN  shop payment \"late\" request_id=r1 tries=2 peer=\"db:1\"\n    \
              at pay::charge (pay.rs:42)\n    at main (main.rs:7)\n"
         );

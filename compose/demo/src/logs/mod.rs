@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use self::{chatter::Chatter, pace::Pace, writer::Writer};
 pub use self::{
     chatter::Levels,
-    line::{Level, Line},
+    line::{Level, Line, Origin},
 };
 use crate::{dice::Dice, knobs::Knobs, metrics::Metrics, settings::Settings};
 
@@ -85,7 +85,7 @@ pub fn start(
     let (finish, finished) = sync_channel(1);
     let closing = Arc::new(AtomicBool::new(false));
     let writer = Writer::new(settings, metrics.clone());
-    let chatter = Chatter::new(settings.log_levels.clone(), settings.log_traces, dice);
+    let chatter = Chatter::new(settings.log_levels.clone(), settings.log_traces, settings.log_personal, dice);
     let remaining = settings.log_lines.unwrap_or(u64::MAX);
     let worker = Worker { lines, knobs, chatter, remaining, writer, closing: Arc::clone(&closing) };
     thread::Builder::new().name("logs".to_owned()).spawn(move || {

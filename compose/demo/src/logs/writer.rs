@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use jiff::Timestamp;
 
-use super::{Level, Line};
+use super::{Level, Line, Origin};
 use crate::{
     metrics::Metrics,
     settings::{LogFormat, Settings},
@@ -13,6 +13,7 @@ use crate::{
 /// Owned by the log thread; nobody else writes to the streams.
 pub(super) struct Writer {
     service: String,
+    environment: Option<String>,
     format: LogFormat,
     split: bool,
     out: BufWriter<io::Stdout>,
@@ -25,6 +26,7 @@ impl Writer {
     pub(super) fn new(settings: &Settings, metrics: Metrics) -> Self {
         Self {
             service: settings.name.clone(),
+            environment: settings.environment.clone(),
             format: settings.log_format,
             split: settings.log_split,
             out: BufWriter::new(io::stdout()),
@@ -36,7 +38,8 @@ impl Writer {
 
     pub(super) fn write(&mut self, line: &Line) -> io::Result<()> {
         self.text.clear();
-        line.render(self.format, Timestamp::now(), &self.service, &mut self.text);
+        let origin = Origin { service: &self.service, environment: self.environment.as_deref() };
+        line.render(self.format, Timestamp::now(), origin, &mut self.text);
         if self.split && line.level() >= Level::Warn {
             self.err.write_all(self.text.as_bytes())?;
         } else {

@@ -49,6 +49,14 @@ impl Table {
         holders.iter().filter_map(space).collect()
     }
 
+    /// Whether an address is that of one run, and of nobody else that is known or may be about to be.
+    pub(in crate::traces::attribute) fn is_held_by(&self, address: IpAddr, life: &Arc<Life>, now: Instant) -> bool {
+        let alone =
+            |holder: &Candidate| matches!(&*holder.members, [only] if Arc::ptr_eq(only, life)) && !holder.dormant;
+        let holders = self.holders(address.to_canonical());
+        self.connected && !self.has_due(now) && matches!(&*holders, [holder] if alone(holder))
+    }
+
     /// Networks of a container by id, or by name where there is none; those in which it has this address.
     fn on(&self, id: &ContainerId, address: Option<IpAddr>) -> impl Iterator<Item = &str> {
         let entry = self.records.get(id).and_then(|record| record.entry.as_ref());

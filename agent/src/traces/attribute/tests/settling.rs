@@ -354,6 +354,52 @@ async fn who_passes_an_address_on_is_believed_as_far_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_request_behind_a_proxy_waits_and_those_after_it_do_not() {
+    let mut bench = Bench::new(false, None);
+    bench.describe(web());
+    let request = async |bench: &Bench| {
+        let from = Instant::now();
+        let told = told(bench, &bench.accept(end("172.20.0.2", 0), local())).await;
+        (told, from.elapsed() >= Duration::from_millis(100))
+    };
+    let (one, other) = ((Some(1), Ok(Rule::Address)), (Some(2), Ok(Rule::Address)));
+    assert_eq!(request(&bench).await, (one.clone(), true));
+    for _ in 0..3 {
+        assert_eq!(request(&bench).await, (one.clone(), false));
+    }
+    // It changes hands: no request is taken for who had it before.
+    bench.hear(&event(10, moved(1)));
+    assert_ne!(request(&bench).await.0, one);
+    bench.describe(at(compose(1, "web"), &[]));
+    bench.hear(&event(20, started(2)));
+    bench.describe(at(compose(2, "db"), &["172.20.0.2"]));
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(request(&bench).await, (other.clone(), true));
+    assert_eq!(request(&bench).await, (other.clone(), false));
+    // Somebody is started who may be beside it, and is.
+    bench.hear(&event(30, started(3)));
+    bench.describe(joining(compose(3, "side"), 2));
+    assert_eq!(request(&bench).await.0, (None, Err(Miss::Ambiguous)));
+    bench.hear(&event(40, died(2)));
+    assert_eq!(request(&bench).await.0.0, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_addresses_behind_proxies_are_remembered() {
+    let mut bench = Bench::new(false, None);
+    bench.describe(web());
+    for number in 0..3_000_u32 {
+        let address = IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + number));
+        bench.accept(SocketAddr::new(address, 0), local());
+        if number % 500 == 0 {
+            let web = bench.accept(end("172.20.0.2", 0), local());
+            assert_eq!(told(&bench, &web).await, (Some(1), Ok(Rule::Address)));
+        }
+    }
+    assert!(bench.attributor.0.told.len() <= super::super::told::MAX_TOLD);
+}
+
+#[tokio::test(start_paused = true)]
 async fn addresses_of_another_machine_mean_nothing_here() {
     let around = Around {
         proc: "/nowhere".into(),

@@ -39,17 +39,21 @@ impl Inner {
         self.publish();
     }
 
-    pub(super) fn push(&mut self, signal: Signal, parcel: Parcel, time_ms: i64) {
-        let Some(index) = self.turn(signal) else { return };
+    /// Puts a request behind those that wait; whether it did, which it does not without the disk where it `must` be there.
+    pub(super) fn push(&mut self, signal: Signal, parcel: Parcel, time_ms: i64, must: bool) -> bool {
+        let Some(index) = self.turn(signal) else { return false };
         let disk = self.append(index, &parcel, time_ms);
+        if must && disk.is_none() {
+            return false;
+        }
         self.next_id += 1;
         let Parcel { body, records } = parcel;
         let entry = Entry { id: self.next_id, body, records, time_ms, disk, part: false, failures: 0, acks_before: 0 };
-        if disk.is_some() && self.bytes + entry.body.len() > self.limits.memory {
-            return;
+        if disk.is_none() || self.bytes + entry.body.len() <= self.limits.memory {
+            self.remember(index, entry, false);
+            self.shed();
         }
-        self.remember(index, entry, false);
-        self.shed();
+        true
     }
 
     /// The lane whose turn it is.

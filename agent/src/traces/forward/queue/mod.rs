@@ -15,7 +15,10 @@ mod sending;
 mod tests;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -44,7 +47,7 @@ pub(super) struct Limits {
     pub(super) age: Duration,
 }
 
-/// No room: to be tried again after this.
+/// No room, or no disk where nothing is taken without one: to be tried again after this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full {
     /// How long to wait.
@@ -68,6 +71,11 @@ struct Shared {
     inner: Mutex<Inner>,
     /// One flush at a time: who comes after another knows that what the other took is on the disk.
     flushing: Mutex<()>,
+    /// Flushes that failed. What was written before one of them is not known to be on the disk, whatever a later one says: kernels forget what
+    /// they could not write.
+    unflushed: AtomicU64,
+    /// The last one did.
+    flush_fails: AtomicBool,
     arrived: Notify,
     board: Arc<Board>,
 }
@@ -125,7 +133,8 @@ impl Queue {
         };
         inner.recover();
         let inner = Mutex::new(inner);
-        Self(Arc::new(Shared { inner, flushing: Mutex::default(), arrived: Notify::new(), board }))
+        let (flushing, unflushed, flush_fails) = Default::default();
+        Self(Arc::new(Shared { inner, flushing, unflushed, flush_fails, arrived: Notify::new(), board }))
     }
 
     /// Its figures.
@@ -152,30 +161,57 @@ impl Queue {
 
     /// Takes a request. Blocks for as long as the disk takes.
     pub(super) fn push(&self, room: Room, signal: Signal, parcels: &[Parcel]) {
-        {
-            let mut inner = self.lock();
-            for parcel in parcels {
-                inner.push(signal, parcel.clone(), wall_ms());
-            }
-            inner.publish();
-        }
+        self.take_in(signal, parcels, false);
         drop(room);
-        self.0.arrived.notify_one();
     }
 
-    /// Flushes to disk what was written so far. Blocks for as long as the disk takes; others go on meanwhile.
-    pub(super) fn flush(&self) {
+    /// Takes a request if the disk itself does. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// It is not known to be on the disk. What of it was written is sent all the same.
+    pub(super) fn push_safely(&self, room: Room, signal: Signal, parcels: &[Parcel]) -> Result<(), Full> {
+        let before = self.0.unflushed.load(Relaxed);
+        let written = self.take_in(signal, parcels, true);
+        drop(room);
+        let flushed = written && self.flush() && self.0.unflushed.load(Relaxed) == before;
+        if flushed { Ok(()) } else { Err(Full { retry: COME_AGAIN }) }
+    }
+
+    /// Puts parts of a request behind what waits; whether all of them, if `must` be on disk.
+    fn take_in(&self, signal: Signal, parcels: &[Parcel], must: bool) -> bool {
+        let all = {
+            let mut inner = self.lock();
+            let all = parcels.iter().all(|parcel| inner.push(signal, parcel.clone(), wall_ms(), must));
+            inner.publish();
+            all
+        };
+        self.0.arrived.notify_one();
+        all
+    }
+
+    /// Flushes to disk what was written so far; whether all of it is there. Blocks for as long as the disk takes; others go on meanwhile.
+    pub(super) fn flush(&self) -> bool {
         let turn = self.0.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut owed) = self.lock().store.as_mut().map(Spool::owed) else { return };
+        let Some(mut owed) = self.lock().store.as_mut().map(Spool::owed) else { return false };
+        let mut flushed = true;
         if !owed.is_empty()
             && let Err(error) = owed.flush()
         {
-            self.0.board.disk_failed(&error, "flush queued OTLP requests");
+            flushed = false;
+            self.0.unflushed.fetch_add(1, Relaxed);
+            // Told once: what is written meanwhile would tell each time that the disk works.
+            match self.0.flush_fails.swap(true, Relaxed) {
+                false => self.0.board.disk_failed(&error, "flush queued OTLP requests"),
+                true => self.0.board.count_disk_error(),
+            }
+        } else {
+            self.0.flush_fails.store(false, Relaxed);
         }
         if let Some(store) = &mut self.lock().store {
             store.still_owed(owed);
         }
         drop(turn);
+        flushed
     }
 
     /// Waits until something was pushed.

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::delivery::spool;
+use crate::delivery::{
+    disk::{Disk, faults::Fault},
+    spool,
+};
 
 const LIMITS: Limits = Limits { disk: 64 << 10, memory: 16 << 10, age: Duration::from_secs(1000) };
 
@@ -138,6 +141,35 @@ fn one_without_an_answer_is_given_up_when_others_have_theirs() {
     }
     assert_eq!(board.lost(Signal::Traces, Lost::Undeliverable), 10);
     assert!(queue.is_empty());
+}
+
+#[test]
+fn what_a_flush_does_not_reach_is_not_safe_and_is_sent_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, board) = (Disk::default(), board());
+    let limits = spool::Limits { max_bytes: LIMITS.disk, max_age: LIMITS.age, segment_bytes: 4 << 20 };
+    let store = Spool::open_on(disk.clone(), folder.path(), limits).unwrap().0;
+    let queue = Queue::new(LIMITS, Some(store), Arc::clone(&board));
+    let safely = |number| {
+        let room = queue.reserve(100, Instant::now())?;
+        queue.push_safely(room, Signal::Traces, &[parcel(number, 100)])
+    };
+    // One in each lane, so that a file is there to write on.
+    for number in 0..8 {
+        safely(number).unwrap();
+    }
+    let fails = |at| disk.faults.plan(Some(Fault { at, error: rustix::io::Errno::IO, part: 0, lasting: false }));
+    fails(1);
+    assert_eq!(safely(10), Err(Full { retry: COME_AGAIN }), "written, and not flushed");
+    assert!(disk.faults.struck());
+    safely(11).unwrap();
+    fails(0);
+    assert_eq!(safely(12), Err(Full { retry: COME_AGAIN }), "not written");
+    safely(13).unwrap();
+    assert_eq!(board.disk_errors(), 2);
+    let mut found = drain(&queue);
+    found.sort_unstable();
+    assert_eq!(found, [0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 13]);
 }
 
 #[derive(Clone, Debug)]
