@@ -101,9 +101,9 @@ fn a_violation_of_isolation_is_seen_and_so_is_its_repair() {
 
     browser.open(&page_of(&agent), json!({}));
     browser.live();
-    browser.expect("isolation was looked at", "#matrix table");
+    browser.expect("isolation was looked at", "#isolation table.t-coverage");
     browser.seen("isolation was looked at");
-    let violation = "#isolation #t-violations";
+    let violation = "#isolation table.t-violations";
     assert_eq!(browser.eval(&format!("document.querySelector('{violation}') === null")), true);
 
     browser.expect("a violation", violation);
