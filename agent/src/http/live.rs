@@ -8,15 +8,15 @@
 //! there is somebody. It compares them with those before and tells the difference. Looking at five numbers is cheaper than a bell in each
 //! part that may change, and there is no part whose bell could be forgotten.
 //!
-//! What a viewer may cost is bounded: there are [`SEATS`] of them, half of them for one subscriber; a queue holds [`QUEUED`] messages,
-//! which all viewers share, and one who does not take them in time loses the seat; after [`SITTING`], and whenever certificates, users or
-//! tokens change, a viewer has to come in by the door again.
+//! What a viewer may cost is bounded: there are [`SEATS`] of them, half of them for one subscriber. A queue holds [`QUEUED`] messages,
+//! which all viewers share; one who does not take them in time loses the seat, and what waits is accounted like every unread answer. After
+//! [`SITTING`], and whenever certificates, users or tokens change, a viewer has to come in by the door again.
 
 mod changes;
 mod signs;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -52,6 +52,8 @@ use crate::telemetry::{Metrics, Reason};
 const SEATS: usize = 32;
 /// Messages that wait for one viewer. Each is at most as large as the page.
 const QUEUED: usize = 8;
+/// To whom changes are accounted: nobody alone.
+const ALL: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// How long one viewer sits: whoever has gone without a word is found out, and a new picture mends what was missed.
 const SITTING: Duration = Duration::from_secs(600);
 /// How often is looked whether something has changed.
@@ -259,18 +261,29 @@ async fn pieces<S: Scrape>(shared: &Arc<Shared<S>>) -> Option<Vec<Fragment>> {
 }
 
 /// Puts what changed into every queue, and the whole picture into those of new viewers who have another one.
+///
+/// Both are accounted like other answers that wait to be read: a picture to who gets it, changes once for all, since all share them. Where
+/// there is no room for more changes those go who have not taken the ones before.
 fn tell<S: Scrape>(shared: &Shared<S>, picture: &Picture, changes: Option<Bytes>) {
-    // A comment: all is as it was, and somebody is there.
-    let beat = changes.unwrap_or_else(|| Bytes::from_static(b": as it was\n\n"));
+    let (mut beat, mut crowded) = (Bytes::from_static(b": as it was\n\n"), false);
+    if let Some(changes) = changes {
+        let held = shared.unread.hold(ALL, changes.clone());
+        crowded = held.is_none();
+        beat = held.unwrap_or(changes);
+    }
     let mut whole: Option<Bytes> = None;
     let mut late = 0;
     shared.live.seats.lock().viewers.retain_mut(|viewer| {
         let message = match viewer.new.take() {
-            Some(have) if have == Some(picture.digest()) => Bytes::from_static(b": as you have it\n\n"),
-            Some(_) => whole.get_or_insert_with(|| picture.whole()).clone(),
-            None => beat.clone(),
+            Some(have) if have == Some(picture.digest()) => Some(Bytes::from_static(b": as you have it\n\n")),
+            Some(_) => {
+                let whole = whole.get_or_insert_with(|| picture.whole()).clone();
+                shared.unread.hold(viewer.subscriber, whole)
+            }
+            None if crowded && viewer.queue.capacity() < QUEUED => None,
+            None => Some(beat.clone()),
         };
-        let taken = viewer.queue.try_send(message).is_ok();
+        let taken = message.is_some_and(|message| viewer.queue.try_send(message).is_ok());
         late += u64::from(!taken && !viewer.queue.is_closed());
         taken
     });

@@ -46,8 +46,8 @@ const MAX_GROUPS: usize = 10_000;
 /// Requests from this size on are worked on away from the async workers, one after the other: a walk over 64 MiB takes a second.
 const LARGE: usize = 256 << 10;
 
-/// KiB of requests at a time that wait for room and that nobody else holds.
-const MAX_WAITING: u32 = 64 << 10;
+/// Bytes of requests at a time that wait for room and that nobody else holds, at least: as much as may wait to be decided, where that is more.
+const MIN_HELD: usize = 16 << 20;
 
 /// How often idle series of RED metrics are looked for, and traces that have waited long enough.
 const TEND_EVERY: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ struct Parts {
     began: Instant,
     /// Who works on a large request.
     large: Semaphore,
-    /// Requests that wait for room, waited for at the end; and their KiB.
+    /// Requests that wait for room, waited for at the end; and KiB for which there is place.
     waiting: TaskTracker,
     held: Arc<Semaphore>,
     ending: CancellationToken,
@@ -77,7 +77,7 @@ impl Pipeline {
     pub fn new(attributor: Attributor, red: Option<Red>, sampler: Sampler, forwarder: Arc<Forwarder>) -> Self {
         let (records, began, large) = (Records::default(), Instant::now(), Semaphore::new(1));
         let (waiting, ending) = Default::default();
-        let held = Arc::new(Semaphore::new(MAX_WAITING as usize));
+        let held = Arc::new(Semaphore::new(sampler.max_waiting().max(MIN_HELD) >> 10));
         Self(Arc::new(Parts { attributor, red, sampler, forwarder, records, began, large, waiting, held, ending }))
     }
 
@@ -146,7 +146,10 @@ impl Pipeline {
 
     /// Queues spans that nobody would send again, in a task of its own: whoever happens to be there when they are let go may leave.
     fn queue(&self, request: Bytes, spans: u64) {
-        let size = u32::try_from(request.len() >> 10).unwrap_or(u32::MAX).saturating_add(1).min(MAX_WAITING);
+        // One that is larger than all of it has its turn when nothing else waits.
+        let most = (self.0.sampler.max_waiting().max(MIN_HELD) >> 10).min(Semaphore::MAX_PERMITS);
+        let size = (request.len() >> 10).saturating_add(1).min(most);
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
         let Ok(held) = Arc::clone(&self.0.held).try_acquire_many_owned(size) else {
             return self.0.records.add(Signal::Traces, Outcome::Lost, spans);
         };

@@ -116,7 +116,7 @@ pub(crate) fn traffic(lab: &Lab) -> usize {
     let probed = HostService::on(lab.host_port);
     let (_, gateway) = lab.subnet("platform");
     let again =
-        |to: &str, port: u16| Role::Script(format!("while :; do nc -w 1 {to} {port} </dev/null; sleep 0.2; done"));
+        |to: &str, port: u16| Role::Script(format!("while :; do timeout 1 nc {to} {port} </dev/null; sleep 0.2; done"));
     let leaving =
         lab.impostor("admin-frontend", &["--network", &frontend]).role(again(Outside::ADDRESS, Outside::PORT)).start();
     let leaving_too = lab

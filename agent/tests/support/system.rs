@@ -65,8 +65,8 @@ impl System {
             } else if variable.ends_with("_SUBNET") {
                 composed.set(&variable, &subnet());
             } else if variable.ends_with("_CHECK_INTERVAL") {
-                // Engine 20.10 asks for the first time when an interval is over: nobody is healthy before.
-                composed.set(&variable, "2s");
+                // Engine 20.10 asks for the first time when an interval is over: nobody is healthy before. More often would load the machine.
+                composed.set(&variable, "4s");
             }
         }
         let policy = fs::read_to_string(compose::file(&folder).join("policy.yml")).expect("its policy");

@@ -57,17 +57,9 @@ fn it_is_what_its_policy_says() {
     assert_eq!(system.composed.run(&["ps", "--quiet"]).lines().count(), 19);
     is_clean(&system, &[]);
     let backend = Backend::start(Speaks::Grpc);
-    // Where containers of every network find the host, as the original's `host-gateway` has it.
-    let gateway =
-        system.docker.run(&["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
-    let watched = Watched::start_with(
-        &system,
-        &format!(
-            "otlp:\n  endpoint: {}\ntraces:\n  grpc: 127.0.0.1:{}\n  http: {gateway}:{port}\n",
-            backend.url(),
-            free_port()
-        ),
-    );
+    // On every address of the host, of which `host.docker.internal` is one.
+    let more = format!("otlp:\n  endpoint: {}\ntraces:\n  grpc: off\n  http: \"[::]:{port}\"\n", backend.url());
+    let watched = Watched::start_with(&system, &more);
     // Three of each service, the gateway and two stores.
     watched.all_is_well(SERVICES.len() * 3 + 3);
     let project = &system.composed.project;

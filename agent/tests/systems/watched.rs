@@ -78,7 +78,8 @@ impl Watched {
         found
     }
 
-    /// Waits for exactly these: class and service.
+    /// Waits for exactly these: class and service. A port that is not listed is there twice: among the findings of the policy, and by its address
+    /// among those of isolation.
     #[track_caller]
     pub(crate) fn shows(&self, expected: &[(&str, &str)]) {
         let expected: BTreeMap<_, _> =

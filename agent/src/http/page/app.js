@@ -61,13 +61,21 @@
     attributes(to, from);
     // The rows of a list are pieces of their own.
     if (to.hasAttribute('data-list')) { return; }
-    const olds = [...to.childNodes];
-    const news = [...from.childNodes];
-    news.forEach((child, at) => {
-      if (at >= olds.length) { to.append(child); } else { morph(olds[at], child); }
-    });
-    olds.slice(news.length).forEach((child) => child.remove());
+    let at = to.firstChild;
+    for (const child of [...from.childNodes]) {
+      // What is passed over goes. So a text takes the place it finds, and nothing passes over a list.
+      let same = at;
+      while (same && !alike(same, child)) { same = child.nodeType !== Node.ELEMENT_NODE || list(same) ? null : same.nextSibling; }
+      if (!same) { to.insertBefore(child, at); continue; }
+      while (at !== same) { const next = at.nextSibling; at.remove(); at = next; }
+      at = same.nextSibling;
+      morph(same, child);
+    }
+    while (at) { const next = at.nextSibling; at.remove(); at = next; }
   };
+  // A table is the same while its list is: its rows are not in the piece, and would be lost with it.
+  const list = (node) => (node.nodeName === 'TABLE' || node.id ? node.querySelector('[data-list]')?.id : undefined);
+  const alike = (one, other) => one.nodeName === other.nodeName && one.id === other.id && list(one) === list(other);
 
   const put = ({ id, parent, html }) => {
     const piece = parse(html);
@@ -157,8 +165,14 @@
     row.scrollIntoView({ block: 'nearest' });
   };
   const step = (by) => {
-    const all = [...rows()].filter((row) => !row.hidden && !row.closest('[hidden], details:not([open])'));
     const from = here() || document.querySelector('tr[aria-current]');
+    // Mostly it is the one beside it; only at the end of a list all rows are looked through.
+    let beside = from;
+    do {
+      beside = by > 0 ? beside?.nextElementSibling : beside?.previousElementSibling;
+    } while (beside && (beside.hidden || !beside.classList.contains('row')));
+    if (beside) { stand(beside); return; }
+    const all = [...rows()].filter((row) => !row.hidden && !row.closest('[hidden], details:not([open])'));
     const at = all.indexOf(from);
     stand(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)]);
   };
@@ -209,7 +223,7 @@
     const at = $('connection');
     if (at.dataset.state !== state) { at.dataset.state = state; }
     if ($('connection-text').textContent !== text) { $('connection-text').textContent = text; }
-    root.dataset.connection = state;
+    if (root.dataset.connection !== state) { root.dataset.connection = state; }
   };
   const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
   const look = () => {

@@ -77,6 +77,13 @@ pub(super) fn join(page: &mut String, fragments: &[Fragment]) {
     page.push_str(tail);
 }
 
+/// `id` of the list that a piece has.
+pub(in crate::http) fn list_of(html: &str) -> Option<&str> {
+    let (before, _) = html.split_once(LIST)?;
+    let (_, id) = before.strip_suffix('"')?.rsplit_once('"')?;
+    Some(id)
+}
+
 /// Same for the same piece: ages ([`super::html::Away`]) do not count, which the script keeps.
 pub(in crate::http) fn hash(html: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -119,6 +126,8 @@ mod tests {
         sheet.row("list", "a".into(), put("<li>a"));
         sheet.row("list", "b".into(), put("<li>b"));
         sheet.piece("three", put("<p id=three></p>"));
+        assert_eq!(list_of("<div id=\"two\"><ul id=\"list\" data-list></ul>"), Some("list"));
+        assert_eq!(list_of("<p id=\"three\"></p>"), None);
         let mut page = String::new();
         join(&mut page, &sheet.into_fragments());
         assert_eq!(page, "<p id=one></p><div id=two><ul id=list data-list><li>a<li>b</ul>end</div><p id=three></p>");

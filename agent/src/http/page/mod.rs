@@ -29,7 +29,7 @@ mod verdict;
 use self::facts::Facts;
 use super::api::View;
 
-pub(super) use self::fragment::{Fragment, digest, hash};
+pub(super) use self::fragment::{Fragment, digest, hash, list_of};
 
 /// The page in pieces, in its order: a piece with a place of its own, then the rows of its list.
 pub(super) fn fragments(view: &View<'_>) -> Vec<Fragment> {

@@ -12,6 +12,7 @@
 //!
 //! Sources: the OTLP specification 1.11.0; gRPC over HTTP/2, its compression and its status codes.
 
+mod authority;
 mod connection;
 mod counts;
 mod crowd;

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::seat::Seat;
+use super::{authority::Authority, seat::Seat};
 
 /// What HTTP/2 begins with.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -63,6 +63,8 @@ pub(super) struct Stream {
     first: First,
     given: usize,
     clock: Option<Clock>,
+    /// Over a unix socket clients of gRPC say names that are none.
+    authority: Option<Authority>,
 }
 
 /// The time of heads.
@@ -86,7 +88,8 @@ impl Stream {
             runs: true,
             sleep: Box::pin(sleep_until(Instant::now() + patience)),
         });
-        Self { socket, first, given: 0, clock }
+        let authority = (first.is_preface() && matches!(socket, Socket::Unix(_))).then(Authority::default);
+        Self { socket, first, given: 0, clock, authority }
     }
 }
 
@@ -128,6 +131,9 @@ impl AsyncRead for Stream {
         let read = Pin::new(&mut this.socket).poll_read(cx, buf);
         if let Some(clock) = this.clock.as_mut().filter(|_| buf.filled().len() > before) {
             clock.read();
+        }
+        if let Some(authority) = &mut this.authority {
+            authority.pass(buf.filled_mut().get_mut(before..).unwrap_or_default());
         }
         read
     }

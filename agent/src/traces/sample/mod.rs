@@ -90,6 +90,7 @@ pub struct Sampler {
     drop: Rules,
     draw: Draw,
     tail: Option<Mutex<Tail>>,
+    max_waiting: usize,
     counts: Arc<Counts>,
 }
 
@@ -105,12 +106,18 @@ impl Sampler {
             let rules = tail::Rules { wait, slow_ns, draw, max_bytes: settings.max_waiting };
             Mutex::new(Tail::new(rules, Arc::clone(&counts)))
         });
-        Self { drop: Rules::new(&settings.drop), draw, tail, counts }
+        let max_waiting = if tail.is_some() { settings.max_waiting } else { 0 };
+        Self { drop: Rules::new(&settings.drop), draw, tail, max_waiting, counts }
     }
 
     /// Whether requests have to go through [`Self::hold`] behind [`Self::judge`].
     pub const fn holds(&self) -> bool {
         self.tail.is_some()
+    }
+
+    /// Bytes that may wait to be decided; 0 where nothing does.
+    pub const fn max_waiting(&self) -> usize {
+        self.max_waiting
     }
 
     /// What is counted.
