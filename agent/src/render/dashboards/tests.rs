@@ -1,4 +1,4 @@
-//! What every board keeps to. The files themselves are judged by `agent/tests/dashboards`.
+//! What every board keeps to. The files themselves are judged by `agent/tests/boards`.
 
 #![expect(clippy::string_slice, reason = "places that a search in the same text has found")]
 
