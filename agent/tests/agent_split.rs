@@ -51,6 +51,11 @@ fn the_agent_sees_all_and_holds_nothing() {
         }
         page.absent("spyhop_sandbox_state", &[("process", "broker")])
     });
+    eventually("every part says that it is well", || {
+        let health = |part: &str| split.inspect(part)["State"]["Health"]["Status"].as_str().map(str::to_owned);
+        let said = ["broker", "netns", "spyhop"].map(health);
+        holds(said.iter().all(|status| status.as_deref() == Some("healthy")), || format!("{said:?}"))
+    });
     let agent = split.inspect("spyhop");
     let mounts = agent["Mounts"].to_string();
     assert!(!mounts.contains("docker.sock"), "{mounts}");

@@ -344,6 +344,18 @@ fn an_agent_without_a_right_to_the_socket_works_through_a_broker() {
     let said = log("through.log");
     assert!(said.contains("\"socket_parted\":true") && !said.contains("command the engine"), "{said}");
     assert!(children(agent.0.id()).is_empty(), "what is filtered is not filtered twice");
+    // Whatever others try there is known to the agent with its next question: another container makes it ask.
+    for _ in 0..3 {
+        assert!(broker.get("/images/json").contains(" 403 "), "it is not on the list");
+    }
+    let other = planted(&docker, docker.image());
+    eventually("the agent tells what the broker has refused", || {
+        let page = support::wire::get(address, "/metrics", &[], patience()).map_err(|error| error.to_string())?;
+        let told = page.text().lines().find_map(|line| line.strip_prefix("spyhop_broker_refused_total "));
+        let told = told.and_then(|count| count.parse::<u64>().ok());
+        // The self-test of the agent is one.
+        holds(page.text().contains(&other.name) && told == Some(4), || format!("{told:?}"))
+    });
 
     let shut_out = start(docker.socket(), "shut-out.log");
     eventually("it says why", || {

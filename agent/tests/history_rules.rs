@@ -121,6 +121,9 @@ fn by_the_agent(policy: &Arc<Policy>) -> Vec<Objective> {
     board.objectives_at(now)
 }
 
+/// A word of a series, and what it counts.
+type Counter = (&'static str, fn(&Course) -> u64);
+
 /// The series of the course, as promtool takes them.
 fn series() -> String {
     let mut text = String::new();
@@ -133,18 +136,14 @@ fn series() -> String {
     write("spyhop_service_replicas", ",state=\"healthy\"", &|now| now.healthy);
     write("spyhop_service_replicas", ",state=\"running\"", &|now| now.running);
     write("spyhop_service_replicas", ",state=\"stopped\"", &|now| now.stopped);
-    for (name, read) in [
-        ("attempts", (|now| now.attempts) as fn(&Course) -> u64),
-        ("failures", |now| now.failures),
-        ("slow", |now| now.slow),
-    ] {
+    let probes: [Counter; 3] =
+        [("attempts", |now| now.attempts), ("failures", |now| now.failures), ("slow", |now| now.slow)];
+    for (name, read) in probes {
         write(&format!("spyhop_probe_{name}_total"), ",replica=\"1\",probe=\"front\",kind=\"http\"", &read);
     }
-    for (result, read) in [
-        ("passed", (|now| now.passed) as fn(&Course) -> u64),
-        ("failed", |now| now.failed),
-        ("timed_out", |now| now.timed_out),
-    ] {
+    let checks: [Counter; 3] =
+        [("passed", |now| now.passed), ("failed", |now| now.failed), ("timed_out", |now| now.timed_out)];
+    for (result, read) in checks {
         write("spyhop_service_health_checks_total", &format!(",result=\"{result}\""), &read);
     }
     let start = "spyhop_service_startup_duration_seconds";

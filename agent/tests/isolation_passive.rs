@@ -212,6 +212,32 @@ fn flows_between_containers_are_seen_as_they_are() {
 }
 
 #[test]
+fn a_neighbour_outside_the_picture_and_a_guest_in_a_namespace_are_told_as_far_as_they_are_known() {
+    let Some(mut lab) = Lab::or_skip() else { return };
+    let front = lab.network("front", &[]);
+    let api = lab.start(lab.recipe("api", &front, "exec nc -ll -p 8080 -e sleep 100000"));
+    let web = lab.start(lab.recipe("web", &front, "exec sleep 100000"));
+    let address = lab.address(api, &front, "IPAddress");
+    let talk = format!("while true; do sleep 100000 | nc {address} 8080; sleep 0.1; done");
+    let joined = format!("container:{}", lab.containers[web].id);
+    lab.start(lab.recipe("guest", &joined, &talk).options(&["--user", "1234"]));
+    let mut sweeper = Sweeper::new();
+    let guests = lab.to("guest", "api", 8080);
+    let seen = until(&lab, &mut sweeper, "the guest's own connection", |seen| seen.flows.contains_key(&guests));
+    assert!(seen.one_of.is_empty(), "its user tells whose it is: {seen:#?}");
+    assert_eq!(seen.shared.get(&lab.key("web")).map(BTreeSet::len), Some(2));
+
+    // Not of the lab's containers, so in no picture.
+    let outsider = lab.recipe("outsider", &front, &talk).start();
+    let inspected = outsider.inspect();
+    let from = inspected["NetworkSettings"]["Networks"][&front]["IPAddress"].as_str().unwrap().to_owned();
+    let seen = until(&lab, &mut sweeper, "somebody without a name", |seen| !seen.strangers.is_empty());
+    let stranger = seen.strangers.keys().next().unwrap();
+    assert_eq!((stranger.address.to_string(), &*stranger.network), (from, &*front));
+    assert_eq!((&stranger.to, stranger.port, seen.left_out.strangers), (&lab.key("api"), 8080, 0));
+}
+
+#[test]
 fn shared_namespaces_loopback_udp_and_ipv6() {
     let Some(mut lab) = Lab::or_skip() else { return };
     let number = std::process::id() % 0xfff0;

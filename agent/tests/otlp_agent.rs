@@ -42,6 +42,7 @@ use support::{
     agent::{Agent, Home},
     fake_engine::{FakeEngine, World},
     log_writer::{LogFile, Run},
+    prometheus::Release,
     scene::binary,
     wait::{eventually, holds},
 };
@@ -213,4 +214,79 @@ fn lines_arrive_as_log_records() {
         backend.is_content();
         drop(agent);
     }
+}
+
+/// Examples of spans by both lines of Prometheus: each is a trace that was sent, and none that a rule left out.
+#[test]
+fn examples_are_scraped_and_name_traces_that_were_sent() {
+    let (backend, engine, port) = (Backend::start(Speaks::Grpc), FakeEngine::start(World::new()), free_port());
+    let more = format!(
+        "otlp:\n  endpoint: {}\ntraces:\n  grpc: off\n  http: \"[::1]:{port}\"\n  lifecycle: false\n  drop: [\"GET /health*\"]\n",
+        backend.url()
+    );
+    let home = Home::with(&binary(), &engine.socket(), &more);
+    let agent = home.start();
+    let now = || u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
+    let span = |id: u8, name: &str, ms: u64| {
+        let end = now();
+        let (trace_id, span_id) = (vec![id; 16], vec![id; 8]);
+        let (start_time_unix_nano, end_time_unix_nano) = (end - ms * 1_000_000, end);
+        Span {
+            trace_id,
+            span_id,
+            name: name.to_owned(),
+            kind: 2,
+            start_time_unix_nano,
+            end_time_unix_nano,
+            ..Span::default()
+        }
+    };
+    let settings = Settings {
+        url: format!("http://[::1]:{port}"),
+        auth: Auth::None,
+        headers: Vec::new(),
+        tls: Tls::default(),
+        connect_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(5),
+    };
+    let client = Client::new(Protocol::Http, &settings, false).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let send = || {
+        let spans = vec![span(0xaa, "GET /orders", 3), span(0xbb, "GET /orders", 300), span(0xcc, "GET /health", 3)];
+        let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        let request = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
+        let answer = runtime.block_on(client.send(Signal::Traces, request.into())).unwrap();
+        assert_eq!(answer.verdict, Verdict::Delivered);
+    };
+    for release in Release::both() {
+        let target = agent.address;
+        let config = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: spyhop\n    static_configs: [{{targets: ['{target}']}}]\n"
+        );
+        let prometheus = release.start_featured(&config, &["exemplar-storage"]);
+        let query = "traces_spanmetrics_latency_bucket";
+        let found = eventually("examples are stored", || {
+            // A series is an example of what comes between two scrapes.
+            send();
+            let seconds = now() / 1_000_000_000;
+            let path = format!("/api/v1/query_exemplars?query={query}&start={}&end={}", seconds - 600, seconds + 600);
+            let data = prometheus.api(&path)?;
+            let list = data.as_array().ok_or("no list")?.iter();
+            let exemplars = list.flat_map(|series| {
+                let name = series["seriesLabels"]["span_name"].as_str().unwrap_or_default().to_owned();
+                let exemplars = series["exemplars"].as_array().cloned().unwrap_or_default();
+                exemplars.into_iter().map(move |exemplar| (name.clone(), exemplar["labels"].clone()))
+            });
+            let found: BTreeSet<(String, String)> = exemplars
+                .map(|(name, labels)| (name, labels["traceID"].as_str().unwrap_or_default().to_owned()))
+                .collect();
+            holds(found.len() >= 2, || format!("{data}")).map(|()| found)
+        });
+        let expected = ["aa", "bb"].map(|byte| ("GET /orders".to_owned(), byte.repeat(16)));
+        assert_eq!(found, expected.into(), "{}", release.version);
+        let counted = prometheus.number("traces_spanmetrics_calls_total{span_name=\"GET /health\"}").unwrap();
+        assert!(counted >= 1.0, "what a rule leaves out is counted all the same");
+    }
+    assert!(agent.terminate().success());
 }

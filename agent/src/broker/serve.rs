@@ -53,7 +53,6 @@ impl Refused {
         self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    #[cfg(any(test, fuzzing))]
     pub(super) fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -128,6 +127,7 @@ async fn answer<U: Upstream>(request: Request<Incoming>, asking: &Asking<U>, ref
     };
     let headers = answer.headers_mut();
     headers.insert(door::BROKER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    headers.insert(door::REFUSALS, HeaderValue::from(refused.total()));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }

@@ -83,7 +83,7 @@ impl Engine {
         metrics: Metrics,
         deadlines: Deadlines,
     ) -> Result<Self, Error> {
-        let transport = Transport::new(endpoint.into());
+        let transport = Transport::new(endpoint.into(), metrics.clone());
         let inner = transport.clone();
         let send = move |request: bollard::BollardRequest| {
             let transport = inner.clone();

@@ -23,7 +23,10 @@ use super::{
     routes::Route,
     wire::{Limited, Wire},
 };
-use crate::net::door::{self, Trouble};
+use crate::{
+    net::door::{self, Trouble},
+    telemetry::Metrics,
+};
 
 /// Longest reason of a broker's that is read.
 const MAX_REASON: usize = 4 << 10;
@@ -41,16 +44,17 @@ pub(super) struct Transport {
     version: Arc<AtomicU32>,
     /// The last answer bore [`PODMAN_VERSION`].
     podman: Arc<AtomicBool>,
+    metrics: Metrics,
 }
 
 impl Transport {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(super) fn new(endpoint: Endpoint, metrics: Metrics) -> Self {
         let host = match endpoint.address() {
             Address::Unix(_) => None,
             tcp => tcp.to_string().strip_prefix("tcp://").and_then(|host| HeaderValue::from_str(host).ok()),
         };
         let host = host.unwrap_or(HeaderValue::from_static("engine"));
-        Self { endpoint, host, version: Arc::default(), podman: Arc::default() }
+        Self { endpoint, host, version: Arc::default(), podman: Arc::default(), metrics }
     }
 
     pub(super) const fn address(&self) -> &Address {
@@ -82,6 +86,9 @@ impl Transport {
         // What breaks it off is also what the reader of the answer gets.
         tokio::spawn(async move { drop(connection.await) });
         let answer = sender.send_request(request).await.map_err(io::Error::other)?;
+        if let Some(count) = door::refusals(answer.headers()) {
+            self.metrics.set_broker_refused(count);
+        }
         if self.endpoint.door().is_some()
             && let Some(trouble) = Trouble::of(answer.headers())
         {
@@ -129,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_other_method_leaves() {
-        let transport = Transport::new(Address::parse("/nowhere").unwrap().into());
+        let transport = Transport::new(Address::parse("/nowhere").unwrap().into(), Metrics::default());
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::HEAD] {
             let refused = transport.get(&method, &Uri::from_static("/info")).await.unwrap_err();
             assert_eq!(refused.to_string(), "path or method not on the list", "{method}");
@@ -138,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_version_stands_before_the_path_once_agreed() {
-        let transport = Transport::new(Address::default_socket().into());
+        let transport = Transport::new(Address::default_socket().into(), Metrics::default());
         let path = |uri: &'static str| {
             let uri = Uri::from_static(uri);
             transport.request(Route::of(uri.path()).unwrap(), &uri).unwrap().uri().to_string()

@@ -249,3 +249,47 @@ impl Drop for Watching {
 fn minute(at: Timestamp) -> i64 {
     at.as_second().div_euclid(60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_due_by_who_looks() {
+        let board = Board::default();
+        assert_eq!(board.due(), Duration::ZERO, "nobody has ever read");
+        board.tried();
+        assert!(board.due() > WATCHED && board.due() <= UNWATCHED);
+        let (one, other) = (board.watch(), board.watch());
+        assert!(board.is_watched() && board.due() <= WATCHED);
+        drop(one);
+        assert!(board.is_watched());
+        drop(other);
+        assert!(!board.is_watched() && board.due() > WATCHED);
+    }
+
+    #[tokio::test]
+    async fn who_begins_to_look_wakes_whoever_reads() {
+        let board = Board::default();
+        let _watching = board.clone().watch();
+        board.woken().await;
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_set_aside_and_what_was_seen_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || {
+            let mut names: Vec<_> =
+                std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let board = || Board::new(Some(folder.path().to_owned()));
+        board().restore();
+        board().save();
+        assert_eq!(names(), [""; 0], "nothing was seen, nothing is written");
+        std::fs::write(folder.path().join("objectives"), "spyhop objectives 9\n").unwrap();
+        board().restore();
+        assert_eq!(names(), ["objectives.corrupt"]);
+    }
+}

@@ -35,6 +35,9 @@ pub const ERRNO: HeaderName = HeaderName::from_static("spyhop-errno");
 /// On every answer of a broker.
 pub const BROKER: HeaderName = HeaderName::from_static("spyhop-broker");
 
+/// On every answer of a broker: requests that it has refused since it started.
+pub const REFUSALS: HeaderName = HeaderName::from_static("spyhop-refused");
+
 /// What no broker answers, and an engine does: agents ask for it to see which of both they speak with. There is no such container.
 pub const FORBIDDEN: &str = "/containers/0/archive";
 
@@ -82,6 +85,12 @@ pub fn errno(headers: &HeaderMap) -> Option<i32> {
 /// The header for a number of the kernel's.
 pub fn errno_value(errno: i32) -> HeaderValue {
     HeaderValue::from(errno)
+}
+
+/// What a broker says it has refused; `None` of an answer that is no broker's.
+pub fn refusals(headers: &HeaderMap) -> Option<u64> {
+    headers.get(BROKER)?;
+    headers.get(REFUSALS)?.to_str().ok()?.parse().ok()
 }
 
 /// The sentence in a body as engines write theirs.
@@ -211,6 +220,11 @@ mod tests {
         }
         let headers = HeaderMap::from_iter([(ERRNO, errno_value(13))]);
         assert_eq!((errno(&headers), Trouble::of(&headers)), (Some(13), None));
+        let count = HeaderMap::from_iter([(REFUSALS, HeaderValue::from(7_u64))]);
+        assert_eq!(refusals(&count), None, "an engine's word");
+        let told =
+            HeaderMap::from_iter([(REFUSALS, HeaderValue::from(7_u64)), (BROKER, HeaderValue::from_static("1"))]);
+        assert_eq!(refusals(&told), Some(7));
         assert_eq!(reason(&body("no \"such\" file")).as_deref(), Some("no \"such\" file"));
     }
 }

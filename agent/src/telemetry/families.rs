@@ -124,6 +124,14 @@ pub(super) const LOG_LINES_SUPPRESSED: Family = family(
     "Lines of the agent's own log left out because the same message came too often.",
 );
 
+pub(super) const BROKER_REFUSED: Family = family(
+    "spyhop_broker_refused_total",
+    Kind::Counter,
+    "",
+    &[],
+    "Requests that the broker before the engine has refused since it started, whoever made them: one of each start of an agent is its self-test. \
+     Told with its answers; absent without a broker.",
+);
 pub(super) const SANDBOX_STATE: Family = family(
     "spyhop_sandbox_state",
     Kind::Gauge,
@@ -152,5 +160,6 @@ pub const SELF_FAMILIES: &[&Family] = &[
     &ACCESS_CURRENT,
     &TLS_CERTIFICATE_EXPIRY,
     &LOG_LINES_SUPPRESSED,
+    &BROKER_REFUSED,
     &SANDBOX_STATE,
 ];

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder, MetricEncoder},
+    encoding::{EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder, MetricEncoder, NoLabelSet},
     metrics::{MetricType, counter::Counter, family::Family as Counters, gauge::Gauge, histogram::Histogram},
     registry::{Metric, Registry},
 };
@@ -226,6 +226,27 @@ impl EncodeMetric for Absentable {
     }
 }
 
+/// A count that another process tells, absent while it has told none.
+#[derive(Clone, Debug, Default)]
+struct Told(Absentable);
+
+impl EncodeMetric for Told {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        match *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(count) => encoder.encode_counter::<NoLabelSet, _, u64>(&count.cast_unsigned(), None),
+            None => Ok(()),
+        }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Counter
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
     call: EngineCall,
@@ -282,6 +303,7 @@ pub struct Metrics {
     tls_certificate_expiry: Absentable,
     /// Own log lines left out.
     pub log_lines_suppressed: Counter,
+    broker_refused: Told,
     sandbox_state: Counters<SandboxLabels, Gauge>,
     sandbox: Arc<Mutex<Vec<Sandboxed>>>,
 }
@@ -309,6 +331,7 @@ impl Default for Metrics {
             access_current: register(&mut registry, &families::ACCESS_CURRENT, Absentable::default()),
             tls_certificate_expiry: register(&mut registry, &families::TLS_CERTIFICATE_EXPIRY, Absentable::default()),
             log_lines_suppressed: register(&mut registry, &families::LOG_LINES_SUPPRESSED, Counter::default()),
+            broker_refused: register(&mut registry, &families::BROKER_REFUSED, Told::default()),
             sandbox_state: register(&mut registry, &families::SANDBOX_STATE, Counters::default()),
             sandbox: Arc::default(),
         };
@@ -360,6 +383,11 @@ impl Metrics {
     /// Says when the agent's own certificate ends, in Unix seconds; `None` without TLS.
     pub fn set_certificate_expiry(&self, ends: Option<i64>) {
         self.tls_certificate_expiry.set(ends);
+    }
+
+    /// Takes what a broker says it has refused since it started.
+    pub fn set_broker_refused(&self, count: u64) {
+        self.broker_refused.0.set(i64::try_from(count).ok());
     }
 
     /// Says what the processes of the agent have given up.
@@ -418,6 +446,12 @@ mod tests {
         metrics.set_certificate_expiry(Some(1_924_992_000));
         assert!(page().contains("\nspyhop_tls_certificate_expiry_timestamp_seconds 1924992000\n"));
         metrics.set_certificate_expiry(None);
-        assert!(!page().contains("spyhop_tls_certificate"));
+        assert!(!page().contains("spyhop_tls_certificate") && !page().contains("spyhop_broker_refused"));
+        metrics.set_broker_refused(3);
+        assert!(
+            page().contains("\n# TYPE spyhop_broker_refused counter\nspyhop_broker_refused_total 3\n"),
+            "{}",
+            page()
+        );
     }
 }

@@ -4,6 +4,7 @@ use super::{
     disks, probes, published, second, services,
     stage::{Prop, Stage},
     support::webhook::Told,
+    walls,
 };
 
 /// One fault: what stands before it, how it is made, how it is mended.
@@ -33,7 +34,7 @@ pub(crate) struct Expect {
     pub alert: &'static str,
     /// Its severity, which decides who is told.
     pub severity: &'static str,
-    /// Further labels. `PROJECT` stands for the project of the drills, `FIRST` and `SECOND` for the two hosts, `MOUNT` for the folder of disks.
+    /// Further labels. `PROJECT` stands for the project of the drills, `WALLS` for the one with flows, `FIRST` and `SECOND` for the two hosts, `MOUNT` for the folder of disks.
     pub labels: &'static [(&'static str, &'static str)],
     /// What passes before the expression is true, beside the rule's `for`, at full scale.
     pub seconds_before: u32,
@@ -89,5 +90,8 @@ pub(crate) const AGENT: (&str, &str) = ("agent", "the agent is killed");
 
 /// Every drill but [`AGENT_DOWN`].
 pub(crate) fn all() -> Vec<Drill> {
-    [services::drills(), probes::drills(), disks::drills(), second::drills()].into_iter().flatten().collect()
+    [services::drills(), probes::drills(), walls::drills(), disks::drills(), second::drills()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -23,6 +23,7 @@ mod published;
 mod second;
 mod services;
 mod stage;
+mod walls;
 
 use std::{collections::BTreeSet, time::Instant};
 

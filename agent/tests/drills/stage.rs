@@ -91,7 +91,10 @@ impl Stage {
         }
         let authority = probes::files(folder.path());
         let policy = policy(folder.path(), &project);
-        let more = settings("first", &project, &policy).replace("  name: first\n", "  name: first\n  rootfs: /\n");
+        let both = format!("{project}, project={project}-walls");
+        let more = settings("first", &both, &policy).replace("  name: first\n", "  name: first\n  rootfs: /\n");
+        // Rules are hurried, sweeps are not: as often as may be.
+        let more = more + "isolation:\n  interval: 2s\n";
         let home = Home::with(&binary(), docker.socket(), &more);
         let rules = render(folder.path(), &policy);
         Some(Self {
@@ -134,6 +137,11 @@ scrape_configs: [{{ job_name: spyhop, static_configs: [{{ targets: ['{}', '{}'] 
         self.prometheus.as_ref().expect("the stage is open")
     }
 
+    /// The project of which the policy says who may talk to whom.
+    pub(crate) fn walls(&self) -> String {
+        format!("{}-walls", self.project)
+    }
+
     /// A sound container of a service.
     pub(crate) fn sound(&self, service: &str, replica: u32) -> Recipe {
         self.docker.container(service).compose(&self.project, service, replica).options(SOUND)
@@ -143,6 +151,7 @@ scrape_configs: [{{ job_name: spyhop, static_configs: [{{ targets: ['{}', '{}'] 
     pub(crate) fn resolve(&self, value: &str) -> String {
         match value {
             "PROJECT" => self.project.clone(),
+            "WALLS" => self.walls(),
             "FIRST" => "first".to_owned(),
             "SECOND" => "second".to_owned(),
             "FIRST_INSTANCE" => self.first.clone(),
@@ -268,9 +277,11 @@ tiers:
 projects:
   {project}:
     services:
-{services}checks:
+{services}  {project}-walls:
+{walls}checks:
   off: [restart_policy_missing, health_check_missing, writable_root, root_user, overcommit, watched_twice]
-"
+",
+        walls = super::walls::POLICY,
     );
     let path = folder.join("policy.yml");
     fs::write(&path, text).unwrap();

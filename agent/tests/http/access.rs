@@ -81,7 +81,7 @@ async fn probes_say_one_word_to_strangers() {
 async fn either_credential_is_enough() {
     let server = guarded().await;
     for headers in [basic("ann", PASSWORD), bearer(TOKEN), bearer(TOKEN).replace("Bearer ", "bEARER   ")] {
-        for route in ROUTES.iter().filter(|route| !route.path.starts_with("/health/")) {
+        for route in ROUTES.iter().filter(|route| !route.path.starts_with("/health/") && !route.is_endless()) {
             let status = server.ask("GET", &route.path.replace(['<', '>'], ""), &headers).await.status;
             let expected = match route.name {
                 // The inventory is not complete, and nobody declares that.

@@ -11,6 +11,7 @@ mod support;
 
 mod agent;
 mod observer;
+mod reference;
 mod trace;
 
 use observer::{Observer, Told, quiet};

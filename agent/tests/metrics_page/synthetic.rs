@@ -139,6 +139,7 @@ fn metrics() -> Metrics {
     metrics.access_reload(Outcome::Ok);
     metrics.set_access_current(Some(true));
     metrics.set_certificate_expiry(Some(1_924_992_000));
+    metrics.set_broker_refused(1);
     metrics.set_sandbox(vec![Sandboxed { process: "agent", measure: "socket_parted", holds: true }]);
     metrics.http_request(&HttpAnswer { route: "metrics", code: 200 });
     metrics.scrape_duration.observe(0.002);

@@ -23,7 +23,7 @@ use peers::{PEERS, Peer, Said};
 use prost::Message as _;
 use spyhop::{
     otlp::{Signal, wire},
-    traces::intake::Answer,
+    traces::{caller::Way, intake::Answer},
 };
 use support::Scene;
 
@@ -161,6 +161,32 @@ async fn oversize(peer: Peer) {
     let scene = Scene::with(|receiver, _| receiver.max_request = 256);
     let (said, requests) = sent(&scene, peer, "none").await;
     assert_eq!((said.results.as_slice(), requests.len()), (&["FAILURE".to_owned()][..], 0), "{peer:?}: {}", said.log);
+}
+
+/// gRPC in Python speaks to unix sockets; who sends is told by the kernel.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unix_socket_is_spoken_to() {
+    let peer = Peer::PythonGrpc;
+    if !peer.is_here() {
+        return;
+    }
+    for compression in ["none", "gzip"] {
+        let scene = Scene::new();
+        let endpoint = format!("unix://{}", scene.socket.display());
+        let said = peer.send_to(endpoint, compression, Signal::Traces).await;
+        assert_eq!(said.results, ["SUCCESS"], "{}", said.log);
+        let taken = scene.intake.taken.lock().unwrap();
+        let [(caller, Signal::Traces, request)] = taken.as_slice() else { panic!("{} requests", taken.len()) };
+        let sent_by = match caller.way {
+            Way::Unix { pid, .. } => pid.unwrap(),
+            ref other => panic!("{other:?}"),
+        };
+        assert!(sent_by > 1 && sent_by != std::process::id());
+        let request = ExportTraceServiceRequest::decode(request.clone()).unwrap();
+        let group = &request.resource_spans[0];
+        check_resource(group.resource.as_ref().unwrap());
+        check_root(group.scope_spans[0].spans.iter().find(|span| span.name == "root").unwrap(), &said);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

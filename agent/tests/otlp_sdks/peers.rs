@@ -81,8 +81,13 @@ impl Peer {
 
     /// Runs it to its end, against a receiver at this address.
     pub(crate) async fn send(self, address: SocketAddr, compression: &str, signal: Signal) -> Said {
+        self.send_to(format!("http://{address}"), compression, signal).await
+    }
+
+    /// The same with an address as the SDK is given it.
+    pub(crate) async fn send_to(self, endpoint: String, compression: &str, signal: Signal) -> Said {
         let mut command = self.program().unwrap();
-        command.args([format!("http://{address}"), compression.to_owned(), signal.as_str().to_owned()]);
+        command.args([endpoint, compression.to_owned(), signal.as_str().to_owned()]);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
         let output = output.unwrap_or_else(|error| panic!("start {self:?}: {error}"));
         let log = String::from_utf8_lossy(&output.stderr).into_owned();

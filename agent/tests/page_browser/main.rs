@@ -2,7 +2,12 @@
 //!
 //! Chromium without a window, driven through `drive.js` (compose/lab/browser.sh sets it up). Where there is no browser the tests say so.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test says no")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a panic is how a test says no"
+)]
 
 mod browser;
 mod crowd;

@@ -78,6 +78,12 @@ impl Release {
     /// Starts it with a whole configuration.
     #[track_caller]
     pub fn start_with(&self, config: &str) -> Prometheus {
+        self.start_featured(config, &[])
+    }
+
+    /// The same with features that are off by default.
+    #[track_caller]
+    pub fn start_featured(&self, config: &str, features: &[&str]) -> Prometheus {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, config).expect("the configuration");
@@ -87,6 +93,7 @@ impl Release {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .args(["--web.listen-address=127.0.0.1:0", "--log.format=json", "--log.level=info"])
+            .args(features.iter().map(|feature| format!("--enable-feature={feature}")))
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a second handle of the log"))
             .stderr(output)

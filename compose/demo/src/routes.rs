@@ -156,7 +156,7 @@ async fn reply(
         ("GET" | "HEAD", "/api") => work(service, request_id, context).await,
         ("GET" | "HEAD", "/health") => health::answer(service, request_id, context, |knobs| knobs.health).await,
         ("GET" | "HEAD", "/health/ready") => health::answer(service, request_id, context, |knobs| knobs.ready).await,
-        ("GET" | "HEAD", "/health/live") => health(service, |knobs| knobs.live).await,
+        ("GET" | "HEAD", "/health/live") => health::alone(service, |knobs| knobs.live).await,
         ("GET" | "HEAD", "/metrics") => match metrics::page(&service.registry) {
             Ok(page) => Reply(StatusCode::OK, metrics::CONTENT_TYPE, page),
             Err(error) => Reply::error(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

@@ -71,7 +71,9 @@
 
   const put = ({ id, parent, html }) => {
     const piece = parse(html);
-    if (!piece) { return; }
+    if (piece) { place(id, parent, piece); }
+  };
+  const place = (id, parent, piece) => {
     const there = $(id);
     if (there) { morph(there, piece); } else if (parent && $(parent)) { $(parent).append(piece); } else { return; }
     const placed = $(id);
@@ -316,12 +318,12 @@
   };
   const whole = (fresh) => {
     for (const piece of fresh.querySelectorAll('main > [id]')) {
-      put({ id: piece.id, html: piece.outerHTML });
       const list = piece.querySelector('[data-list]');
-      if (list) {
-        const ids = [...list.children].map((row) => { put({ id: row.id, parent: list.id, html: row.outerHTML }); return row.id; });
-        order({ parent: list.id, ids });
-      }
+      const rows = list ? [...list.children] : [];
+      list?.replaceChildren();
+      place(piece.id, null, piece);
+      rows.forEach((row) => place(row.id, list.id, row));
+      if (list) { order({ parent: list.id, ids: rows.map((row) => row.id) }); }
     }
     summary();
   };

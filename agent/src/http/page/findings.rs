@@ -1,6 +1,9 @@
 //! What is wrong, one row a thing; many of one kind are one row.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write},
+};
 
 use super::{
     facts::Facts,
@@ -9,7 +12,7 @@ use super::{
     problems::{Problem, coverage},
     table,
 };
-use crate::policy::Severity;
+use crate::{model::IntoTree as _, policy::Severity};
 
 /// Rows shown; the JSON has them all.
 const ROWS: usize = 100;
@@ -89,13 +92,19 @@ fn write_row(page: &mut String, id: &str, members: &[&Problem], facts: &Facts<'_
         write!(page, "<th scope=\"row\"><bdi>{place}</bdi></th><td>{what}</td>")?;
     } else {
         let word = first.class.replace('_', " ");
-        write!(page, "<th scope=\"row\">{} places</th><td>{word}: ", members.len())?;
-        for (at, member) in members.iter().take(3).enumerate() {
-            write!(page, "{}<bdi>{}</bdi>", if at == 0 { "" } else { ", " }, Text(&member.place))?;
+        let places: BTreeSet<&str> = members.iter().map(|member| &*member.place).into_set();
+        write!(
+            page,
+            "<th scope=\"row\">{}</th><td>{} {word}: ",
+            Count(places.len(), "place", "places"),
+            members.len()
+        )?;
+        for (at, place) in places.iter().take(3).enumerate() {
+            write!(page, "{}<bdi>{}</bdi>", if at == 0 { "" } else { ", " }, Text(place))?;
         }
-        page.push_str(if members.len() > 3 { "\u{2026}</td>" } else { "</td>" });
+        page.push_str(if places.len() > 3 { "\u{2026}</td>" } else { "</td>" });
     }
-    page.push_str("<td>");
+    page.push_str("<td data-label=\"Since\">");
     if let Some(since) = members.iter().filter_map(|member| member.since).min() {
         write!(page, "{}", Away(since, facts.view.now))?;
     }

@@ -78,8 +78,8 @@ impl Display for Cores {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
             cores if cores < 0.005 => f.write_str("0"),
-            cores if cores < 1.0 => write!(f, "{cores:.2}"),
-            // A limit of two cores is not `2.0`.
+            // A limit of half a core is not `0.50`, one of two not `2.0`.
+            cores if cores < 0.995 => f.write_str(format!("{cores:.2}").trim_end_matches('0')),
             cores if (cores - cores.round()).abs() < 0.05 => write!(f, "{cores:.0}"),
             cores => write!(f, "{cores:.1}"),
         }

@@ -70,12 +70,13 @@ pub(super) fn write(sheet: &mut Sheet, facts: &Facts<'_>) {
             write_map(page, at, project, map)?;
         }
         let seen = maps.iter().any(|(_, map)| !map.arcs.is_empty());
-        page.push_str(match seen {
-            true => "<p class=\"note\">Arcs are connections seen within an hour, or calls told by traces.</p>\n",
-            false => {
-                "<p class=\"note\">Who talks to whom is not known here: neither isolation nor traces are on.</p>\n"
-            }
+        page.push_str("<p class=\"note\">");
+        page.push_str(match (seen, facts.isolation.is_some()) {
+            (true, _) => "Arcs are connections seen within an hour, or calls told by traces.",
+            (false, true) => "No connection was seen within an hour.",
+            (false, false) => "Who talks to whom is not known here: neither isolation nor traces tell.",
         });
+        page.push_str("</p>\n");
         page.push_str("</section>\n");
         Ok(())
     });
@@ -216,13 +217,13 @@ mod tests {
         let view = View { isolation: Some(&board), policy: Some(&policies), ..view(&snapshot) };
         let map = map(&Facts::new(&view), "shop");
         assert_eq!(map.rows, ["web", "(outside)"]);
-        assert_eq!(map.networks, [("default".to_owned(), false)]);
+        assert_eq!(map.networks, [("shop_default".to_owned(), false)]);
         assert_eq!(map.dots, [(0, 0)].into());
         let arc = Arc { from: 0, to: 1, ports: vec!["443/tcp".to_owned()], class: "", says: "seen" };
         assert_eq!(map.arcs, [arc]);
         let mut page = String::new();
         write_map(&mut page, 0, "shop", &map).unwrap();
-        for part in ["<svg", "<path", "(outside)", "<bdi>web</bdi></th><td><bdi>default</bdi></td>", "443/tcp"] {
+        for part in ["<svg", "<path", "(outside)", "<bdi>web</bdi></th><td><bdi>shop_default</bdi></td>", "443/tcp"] {
             assert!(page.contains(part), "{part} is not in {page}");
         }
     }

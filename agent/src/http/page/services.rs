@@ -109,12 +109,11 @@ fn write_row(page: &mut String, id: &str, service: &ServiceEntry, facts: &Facts<
         (missing, stopped) if stopped >= missing => "",
         _ => "bad",
     };
-    let mut word = format!("{} of {}", service.running, service.expected);
-    if service.expected == 0 && service.completed > 0 {
-        word = "completed".to_owned();
-    } else if service.stopped > 0 {
-        word.push_str(", stopped");
-    }
+    let word = match (service.running, service.expected) {
+        (_, 0) if service.completed > 0 => "completed".to_owned(),
+        (0, expected) if expected > 0 && service.stopped >= expected => "stopped".to_owned(),
+        (running, expected) => format!("{running} of {expected}"),
+    };
     table::state(page, class, word)?;
     match (service.checked, service.running) {
         (false, _) => page.push_str("<td><small>no check</small></td>"),

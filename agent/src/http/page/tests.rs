@@ -107,8 +107,22 @@ fn every_id_is_there_once_and_pieces_have_places() {
         assert!(fragment.parent.is_none_or(|parent| seen.contains(parent)), "{fragment:?}");
     }
     for id in [
-        "verdict", "findings", "tiers", "services", "objectives", "isolation", "matrix", "map", "routes", "probes", "logs",
-        "traces", "containers", "host", "connection", "search",
+        "verdict",
+        "findings",
+        "tiers",
+        "services",
+        "objectives",
+        "isolation",
+        "matrix",
+        "map",
+        "routes",
+        "probes",
+        "logs",
+        "traces",
+        "containers",
+        "host",
+        "connection",
+        "search",
     ] {
         assert!(seen.contains(id), "{id}");
     }
@@ -229,12 +243,26 @@ fn figures_are_said_in_their_largest_unit() {
     ] {
         assert_eq!(Age(SignedDuration::from_secs(seconds)).to_string(), expected);
     }
-    for (bytes, expected) in
-        [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (64 << 20, "64 MiB"), (1 << 30, "1.0 GiB"), (0x5fff_ffff, "1.4 GiB")]
-    {
+    for (bytes, expected) in [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1 KiB"),
+        (64 << 20, "64 MiB"),
+        (1 << 30, "1.0 GiB"),
+        (0x5fff_ffff, "1.4 GiB"),
+    ] {
         assert_eq!(Size(bytes).to_string(), expected);
     }
-    for (cores, expected) in [(0.0, "0"), (0.004, "0"), (0.016, "0.02"), (1.0, "1"), (1.52, "1.5"), (15.98, "16")] {
+    for (cores, expected) in [
+        (0.0, "0"),
+        (0.004, "0"),
+        (0.016, "0.02"),
+        (0.5, "0.5"),
+        (0.997, "1"),
+        (1.0, "1"),
+        (1.52, "1.5"),
+        (15.98, "16"),
+    ] {
         assert_eq!(Cores(cores).to_string(), expected);
     }
     for (share, expected) in [(0.0, "0 %"), (0.0512, "5.1 %"), (0.5, "50 %"), (1.0, "100 %"), (-0.5, "-50 %")] {
@@ -345,12 +373,11 @@ fn called(name: &str) -> Snapshot {
     container.identity.key = ServiceKey { project: name.into(), service: name.into() };
     container.networks[0].network = name.into();
     container.ports[0].host_ip = name.into();
-    container.labels =
-        crate::model::Labels::new([("traefik.http.routers.x.rule".into(), name.into())]);
+    container.labels = crate::model::Labels::new([("traefik.http.routers.x.rule".into(), name.into())]);
     entry.replica = name.into();
-    let service = ServiceEntry { key: entry.container.identity.key.clone(), expected: 2, running: 1, ..Default::default() };
-    let mut snapshot =
-        Snapshot { containers: vec![Arc::new(entry)], services: vec![Arc::new(service)], ..snapshot() };
+    let service =
+        ServiceEntry { key: entry.container.identity.key.clone(), expected: 2, running: 1, ..Default::default() };
+    let mut snapshot = Snapshot { containers: vec![Arc::new(entry)], services: vec![Arc::new(service)], ..snapshot() };
     (snapshot.engine.connected, snapshot.engine.trouble) = (false, Some(name.into()));
     snapshot
 }
@@ -375,6 +402,8 @@ fn hostile_texts_stay_text() {
     let snapshot = called(hostile);
     let page = index(&View { host: Some(hostile), ..view(&snapshot) });
     assert_eq!(page.matches("<script").count(), 1, "our own");
-    assert!(!page.contains('\u{202e}') && !page.contains('\0') && page.matches("&lt;/bdi&gt;&lt;script&gt;").count() > 5);
+    assert!(
+        !page.contains('\u{202e}') && !page.contains('\0') && page.matches("&lt;/bdi&gt;&lt;script&gt;").count() > 5
+    );
     assert_eq!(skeleton(&page), skeleton(&index(&View { host: Some("x"), ..view(&called("x")) })));
 }

@@ -31,7 +31,7 @@ pub(super) async fn answer(
 }
 
 /// By the mode of the endpoint.
-async fn alone(service: &Service, of: impl Fn(&Knobs) -> Mode) -> Reply {
+pub(super) async fn alone(service: &Service, of: impl Fn(&Knobs) -> Mode) -> Reply {
     let mode = of(&service.knobs.borrow());
     match mode {
         Mode::Ok => {}

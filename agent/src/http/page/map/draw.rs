@@ -8,8 +8,9 @@ use super::{super::html::Text, Map};
 const ROW: usize = 24;
 const NAMES: usize = 190;
 const COLUMN: usize = 26;
-/// Room above the rows for names of networks, which stand on their heads.
-const HEAD: usize = 112;
+/// Room above the rows for names of networks, which stand askew: for each letter, and at least.
+const LETTER: usize = 6;
+const HEAD: usize = 24;
 /// How far an arc goes out at least, for each row it spans, and at most.
 const REACH: usize = 14;
 const STEP: usize = 11;
@@ -19,10 +20,13 @@ const LETTERS: usize = 26;
 
 /// Writes one map.
 pub(super) fn svg(page: &mut String, project: &str, map: &Map) -> fmt::Result {
+    let letters = map.networks.iter().map(|(name, _)| name.chars().count().min(LETTERS)).max().unwrap_or_default();
+    let head = HEAD + letters * LETTER;
+    let middle = |row: usize| head + row * ROW + ROW / 2;
     let lines = NAMES + 12;
     let right = lines + map.networks.len() * COLUMN + 4;
     let widest = map.arcs.iter().map(|arc| reach(arc.from.abs_diff(arc.to))).max().unwrap_or_default();
-    let (width, height) = (right + widest + 24, HEAD + map.rows.len() * ROW + 8);
+    let (width, height) = (right + widest + 24, head + map.rows.len() * ROW + 8);
     write!(
         page,
         "<svg class=\"map\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -33,14 +37,13 @@ pub(super) fn svg(page: &mut String, project: &str, map: &Map) -> fmt::Result {
         let x = lines + column * COLUMN + COLUMN / 2;
         let class = if *internal { " internal" } else { "" };
         let on = || map.dots.iter().filter(|(_, of)| *of == column).map(|(row, _)| middle(*row));
-        let (top, bottom) = (on().min().unwrap_or(HEAD), on().max().unwrap_or(HEAD));
+        let bottom = on().max().unwrap_or(head);
         write!(
             page,
-            "<g class=\"n{}{class}\"><path d=\"M{x} {}V{bottom}\"/><text transform=\"translate({},{}) rotate(-60)\">{}</text></g>",
+            "<g class=\"n{}{class}\"><path d=\"M{x} {head}V{bottom}\"/><text transform=\"translate({},{}) rotate(-60)\">{}</text></g>",
             column % 6,
-            HEAD.min(top),
             x + 3,
-            HEAD - 8,
+            head - 6,
             Text(&shortened(name)),
         )?;
     }
@@ -60,12 +63,12 @@ pub(super) fn svg(page: &mut String, project: &str, map: &Map) -> fmt::Result {
     }
     for arc in &map.arcs {
         let (from, to) = (middle(arc.from), middle(arc.to));
-        let (out, head) = (reach(arc.from.abs_diff(arc.to)), right + 7);
+        let (out, tip) = (reach(arc.from.abs_diff(arc.to)), right + 7);
         let name = |row: usize| map.rows.get(row).map(String::as_str).unwrap_or_default();
         write!(
             page,
             "<g class=\"arc {}\"><title>{} to {} {}: {}</title>\
-             <path d=\"M{right} {from}C{} {from} {} {to} {head} {to}\"/><path class=\"head\" d=\"M{right} {to}l8 -4v8z\"/></g>",
+             <path d=\"M{right} {from}C{} {from} {} {to} {tip} {to}\"/><path class=\"head\" d=\"M{right} {to}l8 -4v8z\"/></g>",
             arc.class,
             Text(name(arc.from)),
             Text(name(arc.to)),
@@ -77,10 +80,6 @@ pub(super) fn svg(page: &mut String, project: &str, map: &Map) -> fmt::Result {
     }
     page.push_str("</svg>");
     Ok(())
-}
-
-const fn middle(row: usize) -> usize {
-    HEAD + row * ROW + ROW / 2
 }
 
 fn reach(rows: usize) -> usize {
