@@ -47,7 +47,7 @@ pub(crate) fn datasources(fleet: &Fleet<'_>) -> Vec<String> {
 const ABOUT: [(&str, &[&str], &str); 6] = [
     ("job", &["Job"], ".+"),
     ("instance", &["Instance"], ".+"),
-    ("host", &["Host"], ".+"),
+    ("host", &["Host"], ".*"),
     ("project", &["Project"], ".*"),
     ("service", &["Service", "Target", "Database"], ".*"),
     ("tier", &["Tier"], ".*"),
