@@ -4,6 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::policy::objectives::Target;
 
+/// What [`Objective::burn_1h`] looks back on.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// One objective of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Objective {
@@ -29,6 +32,19 @@ pub struct Objective {
     /// How many times as fast as it may the budget went in the last hour: 1 uses it up exactly at the end of the window. `None` where
     /// nothing was seen in that hour.
     pub burn_1h: Option<f64>,
+}
+
+impl Objective {
+    /// [`Self::left`] once half of the window was seen: before that a single bad minute is the whole of what there is to judge by.
+    /// The same half that `SpyhopSloBudgetExhausted` waits for.
+    pub fn known_left(&self) -> Option<f64> {
+        self.left.filter(|_| self.covers.saturating_mul(2) >= self.window)
+    }
+
+    /// [`Self::burn_1h`] once a whole hour was seen.
+    pub fn known_burn(&self) -> Option<f64> {
+        self.burn_1h.filter(|_| self.covers >= HOUR.min(self.window))
+    }
 }
 
 /// Who knows whether an objective is kept.

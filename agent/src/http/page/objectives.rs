@@ -21,7 +21,7 @@ pub(super) fn write(sheet: &mut Sheet, facts: &Facts<'_>) {
         if objectives.is_empty() {
             return table::absent(page, "objectives");
         }
-        let spent = objectives.iter().filter(|slo| slo.left.is_some_and(|left| left <= 0.0)).count();
+        let spent = objectives.iter().filter(|slo| slo.known_left().is_some_and(|left| left <= 0.0)).count();
         let note = match spent {
             0 => format!("{}", objectives.len()),
             spent => format!("{} without budget", Count(spent, "is", "are")),
@@ -50,9 +50,10 @@ fn write_row(page: &mut String, id: &str, objective: &Objective) -> fmt::Result 
         objective.target,
         Text(if named.is_empty() { "host" } else { &named }),
     )?;
-    match (objective.left, objective.judge) {
+    match (objective.known_left(), objective.judge) {
         (_, Judge::Prometheus) => page.push_str("<td><small>Prometheus knows</small></td>"),
-        (None, Judge::Agent) => page.push_str("<td><small>nothing seen yet</small></td>"),
+        (None, Judge::Agent) if objective.left.is_none() => page.push_str("<td><small>nothing seen yet</small></td>"),
+        (None, Judge::Agent) => page.push_str("<td><small>too little seen yet</small></td>"),
         (Some(left), Judge::Agent) => {
             let class = if left <= 0.0 {
                 "bad"
@@ -66,7 +67,7 @@ fn write_row(page: &mut String, id: &str, objective: &Objective) -> fmt::Result 
             page.push_str("</td>");
         }
     }
-    match objective.burn_1h {
+    match objective.known_burn() {
         Some(burn) => write!(page, "<td data-label=\"Burn\">{}\u{d7}</td>", Cores(burn))?,
         None => page.push_str("<td></td>"),
     }

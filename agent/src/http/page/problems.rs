@@ -191,11 +191,11 @@ fn objectives(facts: &Facts<'_>, all: &mut Vec<Problem>) {
         let key = ServiceKey { project: objective.project.clone(), service: objective.service.clone() };
         let named = place(&objective.project, &objective.service);
         let (name, target) = (&objective.name, objective.target);
-        if objective.left.is_some_and(|left| left <= 0.0) {
+        if objective.known_left().is_some_and(|left| left <= 0.0) {
             let what = format!("{name}: less than {target} were good, and nothing of its budget is left");
             let problem = Problem::new(facts.weight(&key), "budget_exhausted", ("slo", "SpyhopSloBudgetExhausted"));
             all.push(problem.at(named, what));
-        } else if let Some(burn) = objective.burn_1h.filter(|burn| *burn >= FAST) {
+        } else if let Some(burn) = objective.known_burn().filter(|burn| *burn >= FAST) {
             let what = format!("{name}: its budget goes {} times as fast as it may", Cores(burn));
             let problem = Problem::new(facts.weight(&key), "budget_burns", ("slo", "SpyhopSloBurnFast"));
             all.push(problem.at(named, what));

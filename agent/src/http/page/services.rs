@@ -160,7 +160,7 @@ fn write_probes(page: &mut String, key: &ServiceKey, facts: &Facts<'_>) -> fmt::
 /// Of several objectives the one with the least left.
 fn write_budget(page: &mut String, key: &ServiceKey, facts: &Facts<'_>) -> fmt::Result {
     let of = facts.objectives.iter().filter(|slo| slo.project == key.project && slo.service == key.service);
-    let Some(left) = of.filter_map(|slo: &Objective| slo.left).reduce(f64::min) else {
+    let Some(left) = of.filter_map(Objective::known_left).reduce(f64::min) else {
         page.push_str("<td></td>");
         return Ok(());
     };
