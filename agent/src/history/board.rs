@@ -193,7 +193,7 @@ impl Board {
 
     /// Writes down what was seen of objectives, where that has changed. Blocks on the disk; a failure is logged, once until it works again.
     pub fn save(&self) {
-        let kept = self.ledger().to_keep(self.now());
+        let kept = self.ledger().take_kept(self.now());
         if let Some(bytes) = kept
             && !self.0.file.write(&bytes)
         {

@@ -45,10 +45,10 @@ pub(super) struct Answer {
 /// What comes piece by piece.
 #[derive(Debug)]
 pub(super) enum Streamed {
-    /// What a declared target answers.
-    Target(targets::Body),
+    /// What a declared target answers; boxed, as both are far larger than what nearly every answer has: none.
+    Target(Box<targets::Body>),
     /// What changes on the page.
-    Live(live::Stream),
+    Live(Box<live::Stream>),
 }
 
 impl Answer {
@@ -67,7 +67,12 @@ impl Answer {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-        Self { status: StatusCode::OK, headers, body: Bytes::new(), stream: Some(Streamed::Target(fetched.body)) }
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body: Bytes::new(),
+            stream: Some(Streamed::Target(Box::new(fetched.body))),
+        }
     }
 
     /// One or more lines for a person; the last newline is added.
@@ -91,7 +96,7 @@ impl Answer {
     /// Events without an end.
     pub(super) fn events(stream: live::Stream) -> Self {
         let answer = Self::new(StatusCode::OK, "text/event-stream; charset=utf-8", Bytes::new());
-        Self { stream: Some(Streamed::Live(stream)), ..answer }
+        Self { stream: Some(Streamed::Live(Box::new(stream))), ..answer }
     }
 
     /// The client may keep it, if it asks each time whether it still holds.
@@ -169,7 +174,7 @@ impl hyper::body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, targets::BodyError>>> {
         match &mut self.stream {
             Some(Streamed::Target(stream)) => Pin::new(stream).poll_frame(cx),
-            Some(Streamed::Live(stream)) => Pin::new(stream).poll_frame(cx),
+            Some(Streamed::Live(stream)) => Pin::new(&mut **stream).poll_frame(cx),
             None => Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data)))),
         }
     }

@@ -157,7 +157,7 @@ impl Buckets {
     /// Reads [`Self::to_bytes`], `limit` of the newest; `None` for what cannot have been written.
     pub(super) fn from_bytes(span: Duration, bytes: &[u8], limit: usize) -> Option<Self> {
         let mut buckets = Self::new(span);
-        if bytes.len() % KEPT != 0 {
+        if !bytes.len().is_multiple_of(KEPT) {
             return None;
         }
         let skipped = (bytes.len() / KEPT).saturating_sub(limit);

@@ -34,7 +34,7 @@ pub(in crate::history) enum Unusable {
 
 impl Ledger {
     /// What is to be kept, when anything has happened since it was last asked for.
-    pub(in crate::history) fn to_keep(&mut self, now: Moment) -> Option<Vec<u8>> {
+    pub(in crate::history) fn take_kept(&mut self, now: Moment) -> Option<Vec<u8>> {
         self.advance(now);
         std::mem::take(&mut self.changed).then(|| self.to_bytes())
     }

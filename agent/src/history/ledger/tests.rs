@@ -252,10 +252,10 @@ fn what_is_kept_is_gone_on_with() {
     let mut first = ledger(&policy);
     first.read(&with(5), &[], at(0));
     first.read(&with(9), &[], at(MINUTE));
-    let bytes = first.to_keep(at(2 * MINUTE)).unwrap();
-    assert_eq!(first.to_keep(at(2 * MINUTE)), None, "nothing has happened since");
+    let bytes = first.take_kept(at(2 * MINUTE)).unwrap();
+    assert_eq!(first.take_kept(at(2 * MINUTE)), None, "nothing has happened since");
     first.not_kept();
-    assert_eq!(first.to_keep(at(2 * MINUTE)).as_ref(), Some(&bytes));
+    assert_eq!(first.take_kept(at(2 * MINUTE)).as_ref(), Some(&bytes));
 
     let mut second = Ledger::default();
     second.restore(&bytes).unwrap();
@@ -274,7 +274,7 @@ fn a_file_that_is_not_whole_is_refused() {
     let policy = policy();
     let mut kept = ledger(&policy);
     kept.look(&web([1, 1, 1, 0]), at(0));
-    let bytes = kept.to_keep(at(MINUTE)).unwrap();
+    let bytes = kept.take_kept(at(MINUTE)).unwrap();
     let refused = |bytes: &[u8]| Ledger::default().restore(bytes).unwrap_err();
     for cut in 0..bytes.len() {
         let expected = if cut < 20 { keep::Unusable::Version } else { keep::Unusable::Checksum };

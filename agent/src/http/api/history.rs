@@ -155,7 +155,7 @@ impl From<Objective> for Shown {
             window_seconds: one.window.as_secs_f64(),
             judged_by: if by_agent { "agent" } else { "prometheus" },
             budget_left_ratio: one.left.map(|left| rounded(left, 1e6)),
-            covered_seconds: by_agent.then(|| one.covers.as_secs_f64()),
+            covered_seconds: by_agent.then_some(one.covers.as_secs_f64()),
             burn_rate_1h: one.burn_1h.map(|burn| rounded(burn, 1e3)),
         }
     }

@@ -153,7 +153,8 @@ mod tests {
                         let ids: Vec<_> = ids.collect();
                         let list = self.lists.entry(text("parent").unwrap()).or_default();
                         let (mut before, mut after) = (list.clone(), ids.clone());
-                        (before.sort(), after.sort());
+                        before.sort();
+                        after.sort();
                         assert_eq!(before, after, "an order is of what is there");
                         *list = ids;
                     }

@@ -124,9 +124,9 @@ fn write_violations(page: &mut String, facts: &Facts<'_>, known: &Isolation<'_>)
         table::state(page, class, finding.severity)?;
         let named = place(&finding.project, finding.service.as_deref().unwrap_or_default());
         let (what, since) = (Text(&finding.message), Away(finding.since, facts.view.now));
-        write!(
+        writeln!(
             page,
-            "<th scope=\"row\"><bdi>{}</bdi></th><td>{what} <small>{}</small></td><td>{}</td><td>{since}</td></tr>\n",
+            "<th scope=\"row\"><bdi>{}</bdi></th><td>{what} <small>{}</small></td><td>{}</td><td>{since}</td></tr>",
             Text(&named),
             finding.class,
             finding.evidence.join(", "),

@@ -6,9 +6,9 @@ use super::html::Text;
 
 /// The head of a section. `note` is a few words beside the title, markup of ours.
 pub(super) fn section(page: &mut String, id: &str, title: &str, note: fmt::Arguments<'_>) -> fmt::Result {
-    write!(
+    writeln!(
         page,
-        "<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{title} <small>{note}</small></h2>\n"
+        "<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{title} <small>{note}</small></h2>"
     )
 }
 

@@ -461,7 +461,7 @@ fn attempts_are_forgotten_a_day_after_the_last_of_them() {
     let attempts = |bench: &mut Bench, from: &str| {
         bench.observed.as_mut().unwrap().attempts = [(edge(from, "db", 5432), 1)].into();
     };
-    let denied = |report: Report| report.projects["shop"].denied.iter().map(|(_, n)| *n).collect::<Vec<_>>();
+    let denied = |report: Report| report.projects["shop"].denied.values().copied().collect::<Vec<_>>();
     attempts(&mut bench, "web");
     assert_eq!(denied(bench.judge(&mut court, 0)), [1]);
     let day = DENIED_KEPT.as_secs().cast_signed();

@@ -74,9 +74,8 @@ mod tests {
     fn the_longest_fits_where_there_is_room_for_two() {
         const LIMIT: usize = 2 << 20;
         let body = |length: usize| {
-            let frame = r#"{"resourceSpans":[{"schemaUrl":""}]}"#;
-            let at = frame.len() - 4;
-            format!("{}{}{}", &frame[..at], "x".repeat(length - frame.len()), &frame[at..])
+            let (head, tail) = (r#"{"resourceSpans":[{"schemaUrl":""#, r#""}]}"#);
+            format!("{head}{}{tail}", "x".repeat(length - head.len() - tail.len()))
         };
         let taken = |room: usize, length: usize| {
             let mut place = Room::new(room).enter(Origin::User(1)).unwrap();

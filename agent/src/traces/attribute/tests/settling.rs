@@ -363,9 +363,9 @@ async fn one_request_behind_a_proxy_waits_and_those_after_it_do_not() {
         (told, from.elapsed() >= Duration::from_millis(100))
     };
     let (one, other) = ((Some(1), Ok(Rule::Address)), (Some(2), Ok(Rule::Address)));
-    assert_eq!(request(&bench).await, (one.clone(), true));
+    assert_eq!(request(&bench).await, (one, true));
     for _ in 0..3 {
-        assert_eq!(request(&bench).await, (one.clone(), false));
+        assert_eq!(request(&bench).await, (one, false));
     }
     // It changes hands: no request is taken for who had it before.
     bench.hear(&event(10, moved(1)));
@@ -374,8 +374,8 @@ async fn one_request_behind_a_proxy_waits_and_those_after_it_do_not() {
     bench.hear(&event(20, started(2)));
     bench.describe(at(compose(2, "db"), &["172.20.0.2"]));
     advance(Duration::from_secs(1)).await;
-    assert_eq!(request(&bench).await, (other.clone(), true));
-    assert_eq!(request(&bench).await, (other.clone(), false));
+    assert_eq!(request(&bench).await, (other, true));
+    assert_eq!(request(&bench).await, (other, false));
     // Somebody is started who may be beside it, and is.
     bench.hear(&event(30, started(3)));
     bench.describe(joining(compose(3, "side"), 2));
