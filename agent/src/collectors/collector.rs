@@ -169,7 +169,7 @@ impl<S: Source> Collector<S> {
             logs::write(board, reading, page);
         }
         if let Some(board) = self.settings.policy.as_ref().filter(|_| wanted(Group::Policy)) {
-            policy::write(board, reading, page);
+            policy::write(board, self.settings.isolation.as_ref(), reading, page);
         }
         if let Some(board) = self.settings.probes.as_ref().filter(|_| wanted(Group::Probes)) {
             probes::write(board, reading, page);

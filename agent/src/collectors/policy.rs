@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::reading::Reading;
 use crate::{
     exposition::{LabelSet, Page, catalogue::policy as family},
+    isolation,
     model::ServiceKey,
     policy::{Board, CLASSES, Group, Verdict},
 };
@@ -12,8 +13,11 @@ use crate::{
 /// Series of findings: one a service and class.
 const MAX_FINDINGS: usize = 200;
 
-pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
+pub(super) fn write(board: &Board, isolation: Option<&isolation::board::Board>, reading: &Reading, page: &mut Page) {
     let verdict = board.verdict(&reading.snapshot, reading.at);
+    // One open port is one alert.
+    let apart = isolation.and_then(|board| board.report().apart(&verdict));
+    let verdict = apart.as_ref().unwrap_or(&verdict);
     let policy = &verdict.policy;
     let host = LabelSet::new([("host", reading.host_name.as_ref())]);
     let counts = [policy.tiers.len(), policy.projects.len(), policy.exceptions.len()].map(|count| count.to_string());
@@ -37,7 +41,7 @@ pub(super) fn write(board: &Board, reading: &Reading, page: &mut Page) {
     page.family(&family::FINDINGS_EXCEPTED).sample(&host, verdict.excepted.len());
     page.family(&family::NOT_CHECKED).sample(&host, verdict.not_checked.len());
     page.family(&family::COVERAGE).sample(&host, verdict.coverage());
-    tiers_of(&verdict, reading, page);
+    tiers_of(verdict, reading, page);
 }
 
 fn tiers_of(verdict: &Verdict, reading: &Reading, page: &mut Page) {

@@ -83,7 +83,6 @@ fn what_is_planted_is_named_once() {
         ("replicas_excess", "nestjs-api"),
         ("secret_stale", "fastify-api"),
         ("exposure", "redis"),
-        ("port_unlisted", "redis"),
         ("limit_wrong", "redis"),
         ("root_user", "mongodb"),
         ("restart_policy_missing", "gateway"),

@@ -94,7 +94,6 @@ fn what_is_planted_is_named_once() {
         ("placement", "betanet-mixnode-2"),
         ("unexpected_flow", "betanet-client"),
         ("exposure", "backend"),
-        ("port_unlisted", "backend"),
         ("secret_in_environment", "backend"),
         ("health_check_missing", "loki"),
         ("service_missing", "grafana"),

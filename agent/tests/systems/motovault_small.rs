@@ -49,7 +49,6 @@ fn what_is_planted_is_named_once() {
     watched.shows(&[
         ("placement", "frontend"),
         ("exposure", "backend"),
-        ("port_unlisted", "backend"),
         ("secret_in_environment", "backend"),
         ("health_check_missing", "redis"),
         ("restart_policy_missing", "redis"),

@@ -418,8 +418,10 @@ fn findings_of_isolation_stand_in_the_one_list() {
     report.findings[0].service = key("shop", "web");
     report.findings[0].subject = format!("{subject} on 0.0.0.0").into();
     assert_eq!(unlisted(&report.join(&before)), 0);
+    assert_eq!(report.apart(&before).map(|verdict| unlisted(&verdict)), Some(0));
     report.findings[0].subject = format!("1{subject} on 0.0.0.0").into();
     assert_eq!(unlisted(&report.join(&before)), 1, "another port");
+    assert_eq!(report.apart(&before), None);
 }
 
 #[test]

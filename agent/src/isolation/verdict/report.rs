@@ -254,19 +254,27 @@ impl Report {
         all
     }
 
+    /// Whether a finding of the policy is told here as well: a port that is open and not listed.
+    fn tells(&self, finding: &policy::Finding) -> bool {
+        finding.class == Class::PortUnlisted
+            && self.findings.iter().any(|exposure| {
+                exposure.class == Class::Exposure
+                    && Some(&exposure.service) == finding.service.as_ref()
+                    && exposure.subject.strip_prefix(&*finding.subject).is_some_and(|rest| rest.starts_with(" on "))
+            })
+    }
+
+    /// The policy's findings without those that are told here as well, for who tells both side by side; `None` where there are none of those.
+    pub fn apart(&self, verdict: &policy::Verdict) -> Option<policy::Verdict> {
+        let kept: Vec<_> = verdict.findings.iter().filter(|finding| !self.tells(finding)).cloned().collect();
+        (kept.len() < verdict.findings.len()).then(|| verdict.with(kept, [], Vec::new(), 0))
+    }
+
     /// Findings of all kinds in one list: the policy's with those of isolation, and what could not be looked at of either.
     ///
     /// A port that is open and not listed is both; it is told once, by isolation, which knows the addresses apart.
     pub fn join(&self, verdict: &policy::Verdict) -> policy::Verdict {
-        let told = |finding: &policy::Finding| {
-            finding.class == Class::PortUnlisted
-                && self.findings.iter().any(|exposure| {
-                    exposure.class == Class::Exposure
-                        && Some(&exposure.service) == finding.service.as_ref()
-                        && exposure.subject.strip_prefix(&*finding.subject).is_some_and(|rest| rest.starts_with(" on "))
-                })
-        };
-        let kept = verdict.findings.iter().filter(|finding| !told(finding)).cloned();
+        let kept = verdict.findings.iter().filter(|finding| !self.tells(finding)).cloned();
         let expired = self.expired.iter().filter_map(|exception| exception.as_finding(&verdict.policy));
         let findings = kept.chain(self.findings.iter().map(Finding::plain)).chain(expired).collect();
         let waived = self.waived.iter().map(|(finding, exception)| (finding.plain(), Arc::clone(exception)));

@@ -57,7 +57,7 @@ pub(super) static ALERTS: &[Alert] = &[
         name: "SpyhopProbeUnreachable",
         note: None,
         weight: Weight::Fixed(Warning),
-        expr: "spyhop_probe_reachable{reason!=\"stopped\"} == 0",
+        expr: "spyhop_probe_reachable{reason!~\"stopped|no_container\"} == 0",
         wait: 600,
         keep: 0,
         why: "A deploy takes networks away and brings them back.",
