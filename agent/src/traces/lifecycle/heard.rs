@@ -95,17 +95,18 @@ impl Life {
     /// The run something at this time is of: the newest that had begun. One whose start is unknown began after the one before had ended.
     fn run_at(&mut self, at: At) -> Option<&mut Run> {
         let before = self.before;
-        let began = |run: &&mut Run| {
-            run.begun.or(before.map(|before| At(before.0.saturating_add(1)))).is_none_or(|begun| at >= begun)
-        };
+        // What has the very time of a start was heard before it: nothing ran yet that could be killed or asked to end.
+        let began = |run: &&mut Run| run.begun.or(before).is_none_or(|begun| at > begun);
         self.runs.iter_mut().rev().find(began)
     }
 
     /// An `oom` event; it may come after the end it led to.
     pub(super) fn oom_told(&mut self, at: At) -> Option<News> {
+        // Of any run: a start that is heard late may part it from the one it was told of.
+        let heard = self.runs.iter().filter_map(Run::newest_oom).max();
         let run = self.run_at(at)?;
         let of_run = run.end.is_none_or(|end| at <= end.at.plus(SLACK));
-        let new = run.oom.is_none() && run.oom_told.is_none_or(|told| at > told);
+        let new = run.oom.is_none() && heard.is_none_or(|heard| at > heard);
         (of_run && new).then(|| run.oom = Some(at)).map(|()| News::Oom)
     }
 

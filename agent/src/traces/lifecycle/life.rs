@@ -228,7 +228,10 @@ impl Life {
     /// What was under way is told: the newest run alone is kept.
     pub(super) fn rest(&mut self) {
         let keep = self.runs.len().saturating_sub(1);
-        self.runs.drain(..keep);
+        let told = self.runs.drain(..keep).filter_map(|run| run.newest_oom()).max();
+        if let Some(run) = self.runs.last_mut() {
+            run.oom_told = run.oom_told.max(told);
+        }
         if let Some(run) = self.runs.last_mut().filter(|run| run.end.is_none()) {
             run.oom_told = run.oom.take().max(run.oom_told);
         }

@@ -101,6 +101,11 @@ impl Run {
         ending.or_else(|| self.stopped.map(|stopped| any.unwrap_or(stopped.min(end.at))))
     }
 
+    /// The newest `oom` event of it, told or not.
+    pub(super) fn newest_oom(&self) -> Option<At> {
+        self.oom.max(self.oom_told)
+    }
+
     /// It was killed for want of memory.
     pub(super) fn oom_killed(&self) -> bool {
         self.end.is_some_and(|end| end.oom || (self.oom.is_some() && end.code == Some(137)))
