@@ -102,6 +102,11 @@ fuzz: cargo ## give each parser some time with a fuzzer (FUZZ_SECONDS each)
 matrix: cargo lab ## run the behaviour tests on Docker 20.10, 26.1, 28.5 and Podman 4.3, 5.8
 	SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox CARGO_FLAGS="$(CARGO_FLAGS)" compose/lab/matrix.sh
 
+.PHONY: boards
+boards: lab ## ask every query of every dashboard of real Prometheus servers fed by a real agent (some minutes; tells what is empty)
+	SPYHOP_PATIENCE=$${SPYHOP_PATIENCE:-3} SPYHOP_REQUIRE_ENGINE=1 SPYHOP_BUSYBOX=$(SPYHOP_CACHE)/bin/busybox SPYHOP_PROMTOOL=$(SPYHOP_CACHE)/bin/promtool-2 \
+	cargo test $(CARGO_FLAGS) -p spyhop --test boards -- --ignored --nocapture
+
 .PHONY: pictures
 pictures: cargo engine compose ## take the pictures of the page in docs/pictures, of an agent that looks at the demo for MINUTES (3)
 	@compose/lab/browser.sh

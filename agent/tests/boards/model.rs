@@ -241,7 +241,7 @@ pub(crate) struct Panel {
     #[serde(default)]
     pub(crate) collapsed: Option<bool>,
     #[serde(default)]
-    pub(crate) panels: Vec<Panel>,
+    pub(crate) panels: Vec<Self>,
 }
 
 /// One query of a panel.

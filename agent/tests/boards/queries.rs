@@ -9,6 +9,7 @@ use crate::{
 
 /// In which language something is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "as they are called")]
 pub(crate) enum Language {
     PromQl,
     LogQl,

@@ -17,6 +17,9 @@ const CONTINUATION: u8 = 9;
 const PADDED: u8 = 0x08;
 const PRIORITY: u8 = 0x20;
 
+/// The name of the field, where it is not said by its index: the C core spells it out.
+const NAME: &[u8] = b":authority";
+
 /// Bytes of a priority.
 const PRIORITY_LENGTH: usize = 5;
 
@@ -56,6 +59,8 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Text {
     Name,
+    /// A name that is [`NAME`] so far.
+    Named(usize),
     Value,
     Authority,
 }
@@ -130,6 +135,11 @@ impl State {
                 if ends { inside(of, plain, length) } else { Self::Longer { of, plain, length, shift: shift + 7 } }
             }
             Self::Inside { of, plain, left } => {
+                let of = match of {
+                    Text::Named(at) if plain && NAME.get(at) == Some(byte) => Text::Named(at + 1),
+                    Text::Named(_) => Text::Name,
+                    of => of,
+                };
                 let may_be = byte.is_ascii_alphanumeric() || b"-._~:[]".contains(byte);
                 if of == Text::Authority && plain && !may_be {
                     *byte = b'-';
@@ -144,7 +154,8 @@ impl State {
 fn inside(of: Text, plain: bool, left: usize) -> State {
     match (left, of) {
         (1.., _) => State::Inside { of, plain, left },
-        (0, Text::Name) => State::Length(Text::Value),
+        (0, Text::Named(at)) if at == NAME.len() => State::Length(Text::Authority),
+        (0, Text::Name | Text::Named(_)) => State::Length(Text::Value),
         (0, Text::Value | Text::Authority) => State::Field,
     }
 }
@@ -162,7 +173,7 @@ fn begins(byte: u8) -> State {
         (index, true) if index == mask => State::Number(Some(Text::Value)),
         (index, false) if index == mask => State::Number(None),
         (_, false) => State::Field,
-        (0, true) => State::Length(Text::Name),
+        (0, true) => State::Length(Text::Named(0)),
         (1, true) => State::Length(Text::Authority),
         (_, true) => State::Length(Text::Value),
     }
@@ -203,6 +214,9 @@ mod tests {
     fn fields(authority: &str) -> Vec<u8> {
         let mut fields = vec![0x3f, 0xe1, 0x1f, 0x83, 0xff, 0x00];
         fields.extend([&[0x40][..], &text("grpc%timeout"), &text("1%2F")].concat());
+        fields.extend([&[0x40][..], &text(":authoritas"), &text("a%b")].concat());
+        fields.extend([&[0x40][..], &text(":author"), &text("a%b")].concat());
+        fields.extend([&[0x40][..], &text(":authority"), &text(authority)].concat());
         fields.extend([&[0x41][..], &text(authority)].concat());
         fields.extend([&[0x7f, 0x05][..], &text("%%"), &[0x0f, 0x01], &text("%"), &[0x01], &text("a%b")].concat());
         fields

@@ -67,7 +67,7 @@ impl Workload {
         shop.set("DEMO_IMAGE", DEMO).set("DEMO_PORT", &door.to_string());
         shop.set("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://host.docker.internal:{otlp}"));
         shop.overlay(&overlay());
-        let policy = policy(&mut system, &shop);
+        let policy = policy(&system, &shop);
         system.composed.start();
         shop.start();
         let exporters = exporters::start(&system.docker, &shop.project);
@@ -193,7 +193,7 @@ fn overlay() -> String {
 }
 
 /// That of the system, with databases that say more, and the shop beside it: some of it as it should not be.
-fn policy(system: &mut System, shop: &Composed) -> String {
+fn policy(system: &System, shop: &Composed) -> String {
     let more = system.policy.replace("redis: 6379,", "redis: 6379, info: true, interval: 5s,");
     let more = more.replace("postgres: 5432,", "postgres: 5432, statistics: true, interval: 5s,");
     let (before, after) = more.split_once("\n# Through the front door").expect("the policy of the system");

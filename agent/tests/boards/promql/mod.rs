@@ -23,15 +23,15 @@ pub(crate) enum Node {
     /// Series at one moment.
     Selector(Selector),
     /// The same over a time: `x[5m]`, or `x[1h:1m]` of any expression.
-    Range { of: Box<Node>, range: String, subquery: bool },
+    Range { of: Box<Self>, range: String, subquery: bool },
     /// A function.
-    Call { name: String, arguments: Vec<Node> },
+    Call { name: String, arguments: Vec<Self> },
     /// An aggregation.
-    Aggregate { operator: String, grouping: Option<Grouping>, arguments: Vec<Node> },
+    Aggregate { operator: String, grouping: Option<Grouping>, arguments: Vec<Self> },
     /// Two sides.
-    Binary { operator: String, left: Box<Node>, right: Box<Node>, matching: Option<Matching> },
+    Binary { operator: String, left: Box<Self>, right: Box<Self>, matching: Option<Matching> },
     /// A sign or parentheses.
-    Inside(Box<Node>),
+    Inside(Box<Self>),
 }
 
 /// `name{label="value"}`.
