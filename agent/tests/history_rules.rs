@@ -1,7 +1,7 @@
 //! The agent and the rules it renders say the same of objectives: one course of events, once as pictures of the inventory and records of
 //! probes, once as the series that a scrape would have had of them, judged by the real promtool.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test says no")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 use std::{ffi::OsString, fmt::Write as _, fs, process::Command, sync::Arc, time::Duration};
 

@@ -225,7 +225,8 @@ impl Board {
             }
             let gone = *Arc::make_mut(record).gone.get_or_insert(now);
             Arc::make_mut(record).unreachable = Some(Unreachable::NoContainer);
-            !id.is_elsewhere() && !exists(id) && now.saturating_sub(gone) < REMEMBERED
+            // Of whom nothing is known nothing is kept: one that Compose recreates bears another name for a moment.
+            record.last.is_some() && !id.is_elsewhere() && !exists(id) && now.saturating_sub(gone) < REMEMBERED
         });
         for (id, wanted) in &plan.wanted {
             match records.by_id.get_mut(id) {

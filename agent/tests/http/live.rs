@@ -1,5 +1,7 @@
 //! The live page: who is told what, how soon, and what it may cost.
 
+#![expect(clippy::indexing_slicing, reason = "a field that is absent fails the test, as it should")]
+
 use std::{
     collections::VecDeque,
     sync::Arc,

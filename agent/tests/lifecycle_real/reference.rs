@@ -23,7 +23,7 @@ struct Service {
 fn services(system: &System) -> BTreeMap<String, Service> {
     let config = system.composed.run(&["config", "--format", "json"]);
     let config: Value = serde_json::from_str(&config).expect("a configuration");
-    let services = config["services"].as_object().expect("services");
+    let services = config.get("services").and_then(serde_json::Value::as_object).expect("services");
     let service = |definition: &Value| Service {
         waits_for: definition["depends_on"].as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default(),
         checked: definition["healthcheck"].is_object(),

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, sync_channel},
     time::{Duration, SystemTime},
 };
 
@@ -51,7 +51,7 @@ impl Browser {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("start node: {error}"));
-        let (output, answers) = (child.stdout.take().unwrap(), channel());
+        let (output, answers) = (child.stdout.take().unwrap(), sync_channel(64));
         std::thread::spawn(move || {
             // Ends with the program, or with whoever waits for answers.
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -180,10 +180,9 @@ impl Drop for Browser {
 
 /// Where `compose/lab/browser.sh` puts what it fetches.
 fn cache() -> PathBuf {
-    let cache = std::env::var_os("SPYHOP_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+    std::env::var_os("SPYHOP_CACHE").map(PathBuf::from).unwrap_or_else(|| {
         let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
         base.unwrap_or_else(home).join("spyhop")
-    });
-    cache
+    })
 }

@@ -4,7 +4,7 @@
 //! Promised of each: it is what its policy says, in each of the ways it is started; all of it can be looked at; each of its probes answers;
 //! what is planted in it is named, each thing once.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test which cannot go on has failed")]
+#![expect(clippy::expect_used, reason = "a test which cannot go on has failed")]
 
 #[path = "../support/loki/mod.rs"]
 mod loki;
