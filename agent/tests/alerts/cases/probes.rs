@@ -68,13 +68,14 @@ const CASES: &[Case] = &[
     },
     Case {
         alert: "SpyhopProbeUnreachable",
-        about: "no way to it for ten minutes; a container that somebody stopped, and a way, are not said",
+        about: "no way to it for ten minutes; a container that somebody stopped, one that is gone, and a way, are not said",
         series: &[(
             "spyhop_probe_reachable{@web.1,probe=\"health\",kind=\"http\",reason=\"no_shared_network\"}",
             "_x4 0x30 stale",
         )],
         quiet: &[
             ("spyhop_probe_reachable{@stopped.1,probe=\"health\",kind=\"http\",reason=\"stopped\"}", "0x60"),
+            ("spyhop_probe_reachable{@scaled.3,probe=\"health\",kind=\"http\",reason=\"no_container\"}", "0x60"),
             ("spyhop_probe_reachable{@db.1,probe=\"health\",kind=\"http\",reason=\"\"}", "1x60"),
             ("spyhop_probe_reachable{@deployed.1,probe=\"health\",kind=\"http\",reason=\"no_address\"}", "0x10 stale"),
         ],
