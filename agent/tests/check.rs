@@ -334,7 +334,7 @@ fn the_running_agent_holds_the_policy_against_what_it_sees() {
     let answer = agent.get(&format!("/api/v1/findings?project={}&service=gone", bench.project), &[]).unwrap();
     assert_eq!(findings(answer.text()), BTreeMap::from([("gone service_missing -".to_owned(), 1)]));
     let page = agent.get("/", &[]).unwrap();
-    assert!(page.text().contains("the policy names it, and it has no container"), "{}", page.text());
+    assert!(page.text().contains("does not run; it has no container"), "{}", page.text());
     // Nobody is missing any more when the policy does not name it.
     bench.file("policy.yml", "tiers: { t: {} }\nprojects: { PROJECT: { services: { web: { tier: t } } } }\n");
     assert!(process::signal(agent.pid(), rustix::process::Signal::HUP));

@@ -113,7 +113,7 @@ fn labels_and_policy_become_series_page_and_table() {
     agent.scrape_openmetrics();
 
     let index = agent.get("/", &[]).expect("the page");
-    assert!(index.text().contains("<td class=\"bad\">failing</td>") && index.text().contains("answered 503"));
+    assert!(index.text().contains("<span class=\"state bad\">failing</span>") && index.text().contains("answered 503"));
     let status = Command::new(binary())
         .args(["status", "--config"])
         .arg(home.config())
