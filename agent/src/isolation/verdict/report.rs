@@ -266,8 +266,12 @@ impl Report {
 
     /// The policy's findings without those that are told here as well, for who tells both side by side; `None` where there are none of those.
     pub fn apart(&self, verdict: &policy::Verdict) -> Option<policy::Verdict> {
-        let kept: Vec<_> = verdict.findings.iter().filter(|finding| !self.tells(finding)).cloned().collect();
-        (kept.len() < verdict.findings.len()).then(|| verdict.with(kept, [], Vec::new(), 0))
+        // Asked at every scrape, and nearly always none: nothing is copied then.
+        let told = verdict.findings.iter().any(|finding| self.tells(finding));
+        told.then(|| {
+            let kept = verdict.findings.iter().filter(|finding| !self.tells(finding)).cloned().collect();
+            verdict.with(kept, [], Vec::new(), 0)
+        })
     }
 
     /// Findings of all kinds in one list: the policy's with those of isolation, and what could not be looked at of either.
