@@ -1,13 +1,12 @@
 //! The host: the last hour of its CPU, memory and load, its engine, its kernel.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::{
     facts::Facts,
     fragment::Sheet,
-    html::{Count, Percent, Size, Text},
-    table,
-    usage::{spark_shares, spark_values},
+    html::{Count, Size, Text},
+    table, usage,
     verdict::last,
 };
 
@@ -22,19 +21,13 @@ fn section(page: &mut String, facts: &Facts<'_>) -> fmt::Result {
     page.push_str("<dl class=\"pairs\">");
     if let Some(sparks) = view.history.and_then(crate::history::Board::host) {
         if let Some(busy) = last(&sparks.cpu_busy) {
-            write!(page, "<div><dt>CPU in use</dt><dd>{} ", Percent(busy))?;
-            spark_shares(page, &sparks.cpu_busy, "CPU in use")?;
-            page.push_str("</dd></div>");
+            usage::share(page, "CPU in use", "", busy, &sparks.cpu_busy, "CPU in use")?;
         }
         if let Some(used) = last(&sparks.memory_used) {
-            write!(page, "<div><dt>Memory in use</dt><dd>{} ", Percent(used))?;
-            spark_shares(page, &sparks.memory_used, "Memory in use")?;
-            page.push_str("</dd></div>");
+            usage::share(page, "Memory in use", "", used, &sparks.memory_used, "Memory in use")?;
         }
         if let Some(load) = last(&sparks.load) {
-            write!(page, "<div><dt>Load</dt><dd>{load:.1} ")?;
-            spark_values(page, &sparks.load, "Load")?;
-            page.push_str("</dd></div>");
+            usage::load(page, load, &sparks.load)?;
         }
     }
     if let Some(cpus) = info.and_then(|info| info.cpus) {

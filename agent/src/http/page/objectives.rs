@@ -55,13 +55,7 @@ fn write_row(page: &mut String, id: &str, objective: &Objective) -> fmt::Result 
         (None, Judge::Agent) if objective.left.is_none() => page.push_str("<td><small>nothing seen yet</small></td>"),
         (None, Judge::Agent) => page.push_str("<td><small>too little seen yet</small></td>"),
         (Some(left), Judge::Agent) => {
-            let class = if left <= 0.0 {
-                "bad"
-            } else if left < 0.25 {
-                "warn"
-            } else {
-                "good"
-            };
+            let class = usage::budget_class(left);
             write!(page, "<td data-label=\"Budget\"><span class=\"state {class}\">{}</span>", Percent(left))?;
             usage::left(page, left)?;
             page.push_str("</td>");

@@ -164,13 +164,7 @@ fn write_budget(page: &mut String, key: &ServiceKey, facts: &Facts<'_>) -> fmt::
         page.push_str("<td></td>");
         return Ok(());
     };
-    let class = if left <= 0.0 {
-        "bad"
-    } else if left < 0.25 {
-        "warn"
-    } else {
-        "good"
-    };
+    let class = usage::budget_class(left);
     table::state(page, class, format_args!("{}", Percent(left)))
 }
 

@@ -55,6 +55,31 @@ fn bar(page: &mut String, share: f64) -> fmt::Result {
     filled(page, share, class)
 }
 
+/// How what is left of a budget is shown.
+pub(super) fn budget_class(left: f64) -> &'static str {
+    match left {
+        left if left <= 0.0 => "bad",
+        left if left < 1.0 - HIGH => "warn",
+        _ => "good",
+    }
+}
+
+/// A share of the host with its line of the last hour; `of` says of how much, or nothing.
+pub(super) fn share(page: &mut String, name: &str, of: &str, share: f64, spark: &[f32], what: &str) -> fmt::Result {
+    write!(page, "<div><dt>{name}</dt><dd>{}{of} ", Percent(share))?;
+    spark_shares(page, spark, what)?;
+    page.push_str("</dd></div>");
+    Ok(())
+}
+
+/// The host's load with its line of the last hour.
+pub(super) fn load(page: &mut String, load: f64, spark: &[f32]) -> fmt::Result {
+    write!(page, "<div><dt>Load</dt><dd>{load:.1} ")?;
+    spark_values(page, spark, "Load")?;
+    page.push_str("</dd></div>");
+    Ok(())
+}
+
 /// A bar of what is left: the emptier, the worse.
 pub(super) fn left(page: &mut String, share: f64) -> fmt::Result {
     let class = if share < 1.0 - HIGH { " warn" } else { "" };
@@ -71,7 +96,7 @@ fn filled(page: &mut String, share: f64, class: &str) -> fmt::Result {
 }
 
 /// A line of shares, 0 to 1.
-pub(super) fn spark_shares(page: &mut String, spark: &[f32], what: &str) -> fmt::Result {
+fn spark_shares(page: &mut String, spark: &[f32], what: &str) -> fmt::Result {
     let label = extremes(spark).map(|(least, most)| {
         format!("{what} in the last hour: {} to {}", Percent(f64::from(least)), Percent(f64::from(most)))
     });
@@ -79,7 +104,7 @@ pub(super) fn spark_shares(page: &mut String, spark: &[f32], what: &str) -> fmt:
 }
 
 /// A line of plain numbers.
-pub(super) fn spark_values(page: &mut String, spark: &[f32], what: &str) -> fmt::Result {
+fn spark_values(page: &mut String, spark: &[f32], what: &str) -> fmt::Result {
     let label = extremes(spark).map(|(least, most)| format!("{what} in the last hour: {least:.1} to {most:.1}"));
     line(page, spark, None, label.as_deref())
 }

@@ -5,9 +5,9 @@ use std::fmt::{self, Write};
 use super::{
     facts::Facts,
     fragment::Sheet,
-    html::{Away, Count, Percent, Size, Text},
+    html::{Away, Count, Size, Text},
     problems::Problem,
-    usage::{spark_shares, spark_values},
+    usage,
 };
 use crate::{model::ContainerState, policy::Severity};
 
@@ -75,21 +75,15 @@ fn figures(page: &mut String, facts: &Facts<'_>) -> fmt::Result {
     if let Some(sparks) = view.history.and_then(crate::history::Board::host) {
         if let Some(busy) = last(&sparks.cpu_busy) {
             let of = info.and_then(|info| info.cpus).map(|cpus| format!(" of {cpus} cores")).unwrap_or_default();
-            write!(page, "<div><dt>CPU</dt><dd>{}<small>{of}</small> ", Percent(busy))?;
-            spark_shares(page, &sparks.cpu_busy, "CPU in use")?;
-            page.push_str("</dd></div>");
+            usage::share(page, "CPU", &format!("<small>{of}</small>"), busy, &sparks.cpu_busy, "CPU in use")?;
         }
         if let Some(used) = last(&sparks.memory_used) {
             let of =
                 info.and_then(|info| info.memory_bytes).map(|all| format!(" of {}", Size(all))).unwrap_or_default();
-            write!(page, "<div><dt>Memory</dt><dd>{}<small>{of}</small> ", Percent(used))?;
-            spark_shares(page, &sparks.memory_used, "Memory in use")?;
-            page.push_str("</dd></div>");
+            usage::share(page, "Memory", &format!("<small>{of}</small>"), used, &sparks.memory_used, "Memory in use")?;
         }
         if let Some(load) = last(&sparks.load) {
-            write!(page, "<div><dt>Load</dt><dd>{load:.1} ")?;
-            spark_values(page, &sparks.load, "Load")?;
-            page.push_str("</dd></div>");
+            usage::load(page, load, &sparks.load)?;
         }
     }
     let engine = view.engine();
