@@ -10,7 +10,9 @@ mod history;
 mod isolation;
 mod logs;
 mod parting;
+mod pictures;
 mod reload;
+mod scraping;
 mod server;
 mod signals;
 mod traces;
@@ -23,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     access::{Files, Keeper},
+    pictures::{Listeners, start_inventory},
     reload::Reload,
+    scraping::{Reports, collector_settings, roots, start_collectors},
     signals::{Signals, follow_signals},
     traces::Traces,
 };
@@ -32,15 +36,12 @@ pub(crate) use self::{
     isolation::{Around as IsolationAround, eyes as isolation_eyes, hands as isolation_hands},
 };
 use crate::{
-    collectors::{self, FromEngine, NamePatterns, Scraper},
+    collectors,
     config::{Config, Sources},
     engine::Engine,
-    helper,
-    host::{self, Host, Roots},
-    http,
-    inventory::{self, Expect, Listener},
+    helper, host, http, inventory,
     isolation::Isolation,
-    logs::{Handle, Pipeline, board::Board},
+    logs::Pipeline,
     net::door::Door,
     policy,
     probes::{self, Probes},
@@ -318,113 +319,6 @@ fn target_trust(config: &Config, sources: &Sources) -> anyhow::Result<Option<Tru
     let Some(name) = &config.targets_ca_file else { return Ok(None) };
     let path = secret::locate(name, &Config::secrets_directory(&sources.environment))?;
     Ok(Some(Trust::open(path)?))
-}
-
-/// Parts that the collectors report of.
-struct Reports<'a> {
-    targets: &'a Targets,
-    logs: Option<&'a Board>,
-    policy: &'a policy::Board,
-    probes: &'a Probes,
-    isolation: &'a Isolation,
-    traces: Option<&'a crate::traces::figures::Board>,
-    history: &'a crate::history::Board,
-}
-
-/// What of the configuration the collectors take; also after a reload.
-fn collector_settings(config: &Config, reports: &Reports<'_>) -> collectors::Settings {
-    collectors::Settings {
-        logs: reports.logs.cloned(),
-        policy: Some(reports.policy.clone()),
-        probes: Some(reports.probes.board().clone()),
-        isolation: Some(reports.isolation.board().clone()),
-        traces: reports.traces.cloned(),
-        history: Some(reports.history.clone()),
-        targets: Some(reports.targets.clone()),
-        groups: config.metrics.collect.clone(),
-        labels: NamePatterns::new(&config.metrics.container_labels),
-        hidden_interfaces: NamePatterns::new(&config.metrics.hidden_interfaces),
-        ..collectors::Settings::default()
-    }
-}
-
-fn roots(config: &Config) -> Roots {
-    Roots { proc: config.host.proc.clone(), sys: config.host.sys.clone(), rootfs: config.host.rootfs.resolve() }
-}
-
-fn start_collectors(
-    config: &Config,
-    settings: collectors::Settings,
-    reader: &inventory::Reader,
-    metrics: &Metrics,
-    figures: &figures::Wanted<'_>,
-) -> Scraper {
-    let host = Host::open(roots(config), metrics.clone());
-    for (collector, _) in host.availability().into_iter().filter(|(_, available)| !available) {
-        tracing::info!(collector, "not available here: its series are absent");
-    }
-    match figures.board(config, &host) {
-        Some(board) => {
-            figures.start(&board, reader);
-            Scraper::new(FromEngine::new(host, board), reader.clone(), settings, metrics.clone())
-        }
-        None => Scraper::new(host, reader.clone(), settings, metrics.clone()),
-    }
-}
-
-/// Who else has to do with the inventory.
-struct Listeners<'a> {
-    reading: Option<Handle>,
-    policy: policy::Board,
-    probes: Probes,
-    isolation: Isolation,
-    traces: Option<&'a Traces>,
-    history: crate::history::Board,
-}
-
-fn start_inventory(
-    engine: Engine,
-    config: &Config,
-    reader: &inventory::Reader,
-    scraper: &Scraper,
-    Listeners { reading, policy, probes, isolation, traces, history }: Listeners<'_>,
-    metrics: &Metrics,
-    shutdown: &CancellationToken,
-) -> impl Future<Output = ()> + Send + use<> {
-    let settings = inventory::Settings {
-        host: config.host.name.clone().map(Into::into),
-        state_dir: config.state.directory.clone(),
-        forget_after: config.services.forget_after,
-        filter: config.containers.clone(),
-        expect: Some(Expect::new(policy.clone())),
-        listener: listener(reading.clone(), traces),
-    };
-    let naming = traces.map(Traces::bell);
-    // Handles of a container that ended are let go when the picture says so, not at the next scrape.
-    let refresh = {
-        let (scraper, reader, metrics) = (scraper.clone(), reader.clone(), metrics.clone());
-        move || {
-            scraper.refresh();
-            history::look(&history, &policy, &reader, &metrics);
-            // First: what comes from a container is named by what is known of it.
-            naming.iter().for_each(|ring| ring());
-            reading.iter().for_each(Handle::ring);
-            probes.ring();
-            isolation.ring();
-        }
-    };
-    inventory::watch(engine, settings, reader.clone(), metrics.clone(), refresh, shutdown.clone())
-}
-
-/// Those who hear the engine's events beside the inventory.
-fn listener(reading: Option<Handle>, traces: Option<&Traces>) -> Option<Listener> {
-    let hearing = traces.map(Traces::hearing);
-    (reading.is_some() || hearing.is_some()).then(|| {
-        Listener::new(move |event| {
-            hearing.iter().for_each(|hear| hear(event));
-            reading.iter().for_each(|reading| reading.event(event));
-        })
-    })
 }
 
 /// Waits for each part in turn and says who was late.

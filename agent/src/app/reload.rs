@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Reports, access::Files};
+use super::{
+    access::Files,
+    scraping::{Reports, collector_settings},
+};
 use crate::{
     collectors::Scraper,
     config::{self, Config, Sources},
@@ -62,7 +65,7 @@ impl Reload {
             traces: self.traces.as_ref(),
             history: &self.history,
         };
-        self.scraper.configure(super::collector_settings(&loaded, &reports));
+        self.scraper.configure(collector_settings(&loaded, &reports));
         self.policy.replace(Arc::clone(&loaded.policy));
         self.probes.ring();
         self.isolation.configure(loaded.isolation.clone());
