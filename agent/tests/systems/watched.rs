@@ -78,8 +78,7 @@ impl Watched {
         found
     }
 
-    /// Waits for exactly these: class and service. A port that is not listed is there twice: among the findings of the policy, and by its address
-    /// among those of isolation.
+    /// Waits for exactly these: class and service.
     #[track_caller]
     pub(crate) fn shows(&self, expected: &[(&str, &str)]) {
         let expected: BTreeMap<_, _> =
