@@ -14,7 +14,7 @@ mod support;
 use std::{
     collections::BTreeMap,
     net::{IpAddr, TcpListener, UdpSocket},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     thread,
     time::{Duration, Instant},
 };
@@ -38,6 +38,10 @@ use support::{
 };
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+/// Written while the engine makes or takes away a network, read while ways are asked for: engines before 21 take their chain of isolation out of
+/// `FORWARD` for a moment and put it back on top (`EnsureJumpRule` of libnetwork), and in that moment every way really is open.
+static RULES: RwLock<()> = RwLock::new(());
 
 /// A project on the real engine, watched.
 struct Yard {
@@ -81,6 +85,7 @@ impl Yard {
 
     fn network(&mut self, stem: &str, options: &[&str]) -> String {
         let name = self.docker.unique(stem);
+        let _changing = RULES.write().unwrap_or_else(PoisonError::into_inner);
         self.docker.run(&[&["network", "create"], options, &[name.as_str()]].concat());
         self.networks.push(name.clone());
         name
@@ -141,6 +146,7 @@ impl Yard {
         let snapshot = self.reader.load();
         let intent = everything_denied(&self.project, &snapshot);
         let observed = self.observed.lock().expect("nobody panics with it").clone();
+        let _unchanged = RULES.read().unwrap_or_else(PoisonError::into_inner);
         self.runtime.block_on(prober.round(&intent, &snapshot, Some(&observed), settings))
     }
 }
@@ -148,6 +154,7 @@ impl Yard {
 impl Drop for Yard {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        let _changing = RULES.write().unwrap_or_else(PoisonError::into_inner);
         // Only where no container is left on it.
         for network in &self.networks {
             self.docker.cli(&["network", "rm", network]).ok();
@@ -161,6 +168,7 @@ fn settings(host_ports: Vec<u16>) -> Settings {
 
 /// What a client inside the container finds: whether a connection comes about within two seconds.
 fn connects(from: &Running, address: &str, port: u16) -> bool {
+    let _unchanged = RULES.read().unwrap_or_else(PoisonError::into_inner);
     from.exec(&format!("timeout 2 nc -w 1 {address} {port} -e true >/dev/null 2>&1; echo $?")).trim() == "0"
 }
 
