@@ -9,6 +9,7 @@ mod support;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    ops::ControlFlow,
     os::fd::OwnedFd,
     path::Path,
     sync::atomic::{AtomicU16, Ordering},
@@ -21,13 +22,13 @@ use rustix::{
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 use spyhop::{
-    host::sockets::{Counts, Namespace, Table},
+    host::sockets::{Buffer, Counts, Namespace, Row, Table},
     inventory::Snapshot,
     isolation::{
         Edge, End,
         passive::{Around, Graph, Observed, Sweeper},
     },
-    model::{Protocol, ServiceKey},
+    model::{Protocol, ServiceKey, SocketState},
 };
 use support::{
     container::{Recipe, Role, Running},
@@ -310,6 +311,55 @@ fn a_container_that_starts_anew_with_its_address_is_itself_again() {
     let seen = sweeper.sweep(&lab.picture(), &around(None));
     assert_eq!(seen.fresh.get(&edge), Some(&1), "{seen:#?}");
     assert!(seen.unseen.is_empty() && seen.left_out.ambiguous == 0, "{seen:#?}");
+}
+
+#[test]
+fn a_first_look_blames_nobody_for_what_a_former_holder_of_his_address_did() {
+    let Some(mut lab) = Lab::or_skip() else { return };
+    let base = format!("10.{}.{}", 200 + std::process::id() % 50, std::process::id() / 50 % 250);
+    let (subnet, address) = (format!("{base}.0/24"), format!("{base}.77"));
+    let front = lab.network("heir", &["--subnet", &subnet]);
+    let on = ["--ip", address.as_str()];
+    let api = lab.start(lab.recipe("api", &front, "sleep 100000"));
+    let api_pid = lab.containers[api].pid();
+    let at: SocketAddr = format!("{}:8080", lab.address(api, &front, "IPAddress")).parse().unwrap();
+    let listener = inside(api_pid, || TcpListener::bind(at).unwrap());
+
+    // It asked, and the side that was asked said the last word, which its kernel keeps for a minute.
+    let former = lab.recipe("former", &front, "sleep 100000").options(&on).start();
+    let asking = inside(former.pid(), || TcpStream::connect(at).unwrap());
+    drop(listener.accept().unwrap());
+    drop(asking);
+    let listed = || {
+        let mut rows = Vec::new();
+        let add = |row: Row| {
+            rows.extend((row.socket.remote.ip().to_string() == address).then_some(row.socket.state));
+            ControlFlow::Continue(())
+        };
+        Namespace::of(Path::new(PROC), api_pid).rows(Table::Tcp, &mut Buffer::default(), add).unwrap();
+        rows
+    };
+    eventually("the end is listed", || holds(listed() == [SocketState::TimeWait], || format!("{:?}", listed())));
+    former.remove();
+
+    let heir = lab.start(lab.recipe("heir", &front, "sleep 100000").options(&on));
+    assert_eq!(lab.address(heir, &front, "IPAddress"), address);
+    let mut sweeper = Sweeper::new();
+    let seen = sweeper.sweep(&lab.picture(), &around(None));
+    assert_eq!(listed(), [SocketState::TimeWait], "it was there to be seen");
+    assert!(seen.flows.is_empty() && seen.strangers.is_empty(), "{seen:#?}");
+    assert_eq!(seen.left_out.ambiguous, 1, "{seen:#?}");
+    let again = sweeper.sweep(&lab.picture(), &around(None));
+    assert_eq!((again.flows.len(), again.left_out.ambiguous), (0, 0), "{again:#?}");
+
+    // What it does itself is its own, from a first look on and when it ends after it.
+    let edge = lab.to("heir", "api", 8080);
+    let own = inside(lab.containers[heir].pid(), || TcpStream::connect(at).unwrap());
+    let taken = listener.accept().unwrap();
+    assert_eq!(Sweeper::new().sweep(&lab.picture(), &around(None)).flows.get(&edge), Some(&1));
+    drop((taken, own));
+    let seen = sweeper.sweep(&lab.picture(), &around(None));
+    assert_eq!(seen.fresh.get(&edge), Some(&1), "{seen:#?}");
 }
 
 /// A descriptor as the helper makes them.

@@ -332,8 +332,10 @@ pub(super) fn addresses(snapshot: &Snapshot) -> HashMap<IpAddr, Option<&ServiceK
 
 /// An address that can be connected to without naming an interface, and is somebody's.
 fn is_plain(address: IpAddr) -> bool {
+    // One of IPv4 written as one of IPv6 goes where that of IPv4 goes.
+    let address = address.to_canonical();
     let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     };
     !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || link_local)

@@ -11,14 +11,18 @@ use std::{
 
 use futures_util::future::join_all;
 use rustix::io::Errno;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 
 use super::{
     Answer, Own, Settings, dns,
-    plan::{Question, Visit},
+    plan::{Pace, Question, Visit},
 };
 use crate::{
     helper::{self, Family, Kind, MAX_SOCKETS},
+    isolation::End,
     model::{InOrder as _, Process, Protocol},
 };
 
@@ -34,6 +38,10 @@ const RESOLVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0,
 
 /// Time for a name: whoever is asked asks others.
 const NAME_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Time until a way across networks that was found open is tried again: an engine before 21 that makes a network takes its chain of isolation
+/// out of `FORWARD` and puts it back (`EnsureJumpRule` of libnetwork), two calls of `iptables` apart.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Longest answer about a name that is looked at.
 const MAX_ANSWER: usize = 512;
@@ -98,8 +106,30 @@ impl Runner<'_> {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    /// Questions of one kind, with a second try for those which nothing came back for: one packet may get lost.
+    /// Questions of one kind. What is open across networks is open a second later as well, or was so by accident.
     async fn batch(
+        &self,
+        visit: &Visit,
+        process: Process,
+        family: Family,
+        protocol: Protocol,
+        batch: &[(usize, &Question)],
+        room: &Semaphore,
+    ) -> Vec<Result<Answer, Arc<str>>> {
+        let mut answers = self.tried(visit, process, family, protocol, batch, room).await;
+        let asked = batch.iter().zip(&answers);
+        let open = asked.filter(|((_, question), answer)| is_doubted(question, answer)).map(|(asked, _)| *asked);
+        let open: Vec<_> = open.collect();
+        if !open.is_empty() {
+            // Nobody's place is held meanwhile.
+            sleep(AGAIN).await;
+            settle(batch, &mut answers, self.tried(visit, process, family, protocol, &open, room).await);
+        }
+        answers
+    }
+
+    /// The same, with a second try for those which nothing came back for: one packet may get lost.
+    async fn tried(
         &self,
         visit: &Visit,
         process: Process,
@@ -202,6 +232,26 @@ impl Runner<'_> {
     }
 }
 
+/// Whether an answer counts only when a second try says the same: packets got to a service over something that should keep them from it.
+fn is_doubted(question: &Question, answer: &Result<Answer, Arc<str>>) -> bool {
+    let across = question.pace == Pace::Always && matches!(question.edge.to, End::Service(_));
+    across && answer.as_ref().is_ok_and(|answer| answer.is_reachable())
+}
+
+/// Puts second answers where first ones are doubted, in their order. What could not be asked again is not known.
+fn settle(
+    batch: &[(usize, &Question)],
+    answers: &mut [Result<Answer, Arc<str>>],
+    again: Vec<Result<Answer, Arc<str>>>,
+) {
+    let mut again = again.into_iter();
+    for ((_, question), answer) in batch.iter().zip(answers) {
+        if is_doubted(question, answer) {
+            *answer = Ok(again.next().and_then(Result::ok).unwrap_or(Answer::Unknown));
+        }
+    }
+}
+
 /// What the kernel's word for a failure says of the way.
 fn judge(error: &io::Error) -> Answer {
     match error.kind() {
@@ -220,6 +270,46 @@ fn judge(error: &io::Error) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{isolation::Edge, model::ServiceKey};
+
+    #[test]
+    fn what_is_open_across_networks_has_to_be_so_twice() {
+        use Answer::{Dropped, NoRoute, Open, Refused, Unknown};
+        let key = |service: &str| ServiceKey { project: "shop".into(), service: service.into() };
+        let db = || End::Service(key("db"));
+        let no_socket = || Err(Arc::from("no socket"));
+        for (to, pace, first, second, expected) in [
+            (db(), Pace::Always, Open, Some(Ok(Dropped)), Dropped),
+            (db(), Pace::Always, Refused, Some(Ok(NoRoute)), NoRoute),
+            (db(), Pace::Always, Open, Some(Ok(Open)), Open),
+            (db(), Pace::Always, Refused, Some(Ok(Open)), Open),
+            (db(), Pace::Always, Open, Some(no_socket()), Unknown),
+            (db(), Pace::Always, Open, None, Unknown),
+            // Not asked again, so that what is handed over is another question's.
+            (db(), Pace::Always, Dropped, Some(Ok(Open)), Dropped),
+            (db(), Pace::Always, Unknown, Some(Ok(Open)), Unknown),
+            // Nothing of the engine's is in the way to a neighbour, or to the host.
+            (db(), Pace::Seldom, Open, Some(Ok(Dropped)), Open),
+            (End::Host, Pace::Always, Open, Some(Ok(Dropped)), Open),
+        ] {
+            let edge = Edge { from: key("web"), to, port: 5432, protocol: Protocol::Tcp };
+            let question = Question { edge, to: SocketAddr::from(([172, 20, 0, 2], 5432)), pace, turns: 1 };
+            let mut answers = [Ok(first)];
+            settle(&[(0, &question)], &mut answers, second.clone().into_iter().collect());
+            assert_eq!(answers, [Ok(expected)], "{question:?}: {first:?}, then {second:?}");
+        }
+        // Each second answer goes to its own question.
+        let to_db = |port: u16, pace| {
+            let edge = Edge { from: key("web"), to: db(), port, protocol: Protocol::Tcp };
+            Question { edge, to: SocketAddr::from(([172, 20, 0, 2], port)), pace, turns: 1 }
+        };
+        let questions =
+            [to_db(1, Pace::Always), to_db(2, Pace::Always), to_db(3, Pace::Seldom), to_db(4, Pace::Always)];
+        let batch: Vec<_> = questions.iter().enumerate().collect();
+        let mut answers = [Ok(Open), Ok(Dropped), Ok(Open), Ok(Refused)];
+        settle(&batch, &mut answers, vec![Ok(Dropped), Ok(Open)]);
+        assert_eq!(answers, [Ok(Dropped), Ok(Dropped), Ok(Open), Ok(Open)]);
+    }
 
     #[test]
     fn what_the_kernel_says_is_judged() {

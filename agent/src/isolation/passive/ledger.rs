@@ -58,6 +58,8 @@ impl Life {
 enum Way {
     /// It counts nowhere.
     Nowhere,
+    /// The same, because nothing says whose an address was.
+    Unclear,
     /// Between those who are known; `None` where nobody shares a namespace with either, so that there is nothing to be told apart.
     Known(Arc<Edge>, Option<OneOf>),
     /// From an address of nobody.
@@ -68,7 +70,7 @@ impl Way {
     const fn edge(&self) -> Option<&Arc<Edge>> {
         match self {
             Self::Known(edge, _) => Some(edge),
-            Self::Nowhere | Self::Strange(_) => None,
+            Self::Nowhere | Self::Unclear | Self::Strange(_) => None,
         }
     }
 }
@@ -135,7 +137,7 @@ impl Ledger {
         let mut through: HashMap<(Protocol, SocketAddr), Arc<Edge>> = HashMap::new();
         for candidate in &candidates {
             let Connection { protocol, client, server } = candidate.connection;
-            if !self.connections.contains_key(&candidate.connection) {
+            if self.connections.get(&candidate.connection).is_none_or(|known| known.is_over(candidate.life)) {
                 let way = self.way(page, candidate, &inbound, observed);
                 let known_through = through.get(&(protocol, client));
                 let twice = !candidate.outbound && known_through.is_some() && way.edge() == known_through;
@@ -227,9 +229,9 @@ impl Ledger {
     ) -> Way {
         let Some(seen) = page.seen.get(candidate.space) else { return Way::Nowhere };
         let found = if candidate.outbound {
-            outbound(page, seen, candidate.connection, inbound)
+            outbound(page, seen, candidate, inbound)
         } else {
-            inbound_of(page, seen, candidate.connection)
+            inbound_of(page, seen, candidate)
         };
         let left_out = &mut observed.left_out;
         match found {
@@ -240,7 +242,7 @@ impl Ledger {
             }
             Found::Unclear => {
                 left_out.ambiguous += 1;
-                Way::Nowhere
+                Way::Unclear
             }
             Found::Strange(stranger) => {
                 let kept = self.intern_stranger(stranger);
@@ -300,14 +302,22 @@ fn is_ours(page: &Page<'_, '_>, group: &Group<'_>, client: SocketAddr, to: Optio
     group.members.iter().any(|(_, process)| (page.ours)(process.pid, client, to))
 }
 
+/// Whether a connection may have ended before the first picture: one that ended later was listed, or was not there, in an earlier sweep.
+fn is_early(page: &Page<'_, '_>, seen: &Seen<'_, '_>, candidate: &Candidate) -> bool {
+    candidate.life == Life::Ended && seen.space.is_first() && page.picture.is_older(seen.group)
+}
+
 /// By the client's row.
-fn outbound(page: &Page<'_, '_>, seen: &Seen<'_, '_>, connection: Connection, inbound: &HashSet<Connection>) -> Found {
-    let Connection { protocol, client, server } = connection;
+fn outbound(page: &Page<'_, '_>, seen: &Seen<'_, '_>, candidate: &Candidate, inbound: &HashSet<Connection>) -> Found {
+    let Connection { protocol, client, server } = candidate.connection;
     if seen.group.is_agent || is_ours(page, seen.group, client, Some(server)) {
         return Found::Nowhere;
     }
     let from = seen.owners.of(seen.group, protocol, client, server);
-    match page.picture.whom(protocol, server, || inbound.contains(&connection)) {
+    match page
+        .picture
+        .whom(protocol, server, is_early(page, seen, candidate), || inbound.contains(&candidate.connection))
+    {
         Whom::End(End::External(_) | End::Host, DNS) if seen.space.has_resolver => Found::Resolver,
         // A resolver in a container that is published for the whole machine is asked by the engine's on behalf of everybody.
         Whom::End(_, DNS) | Whom::Container(_, DNS) if seen.space.has_resolver && page.picture.is_host(server.ip()) => {
@@ -326,8 +336,8 @@ fn outbound(page: &Page<'_, '_>, seen: &Seen<'_, '_>, connection: Connection, in
 }
 
 /// By the server's row alone.
-fn inbound_of(page: &Page<'_, '_>, seen: &Seen<'_, '_>, connection: Connection) -> Found {
-    let Connection { protocol, client, server } = connection;
+fn inbound_of(page: &Page<'_, '_>, seen: &Seen<'_, '_>, candidate: &Candidate) -> Found {
+    let Connection { protocol, client, server } = candidate.connection;
     let peer = page.picture.space_of(client.ip()).and_then(|index| page.seen.get(index));
     // A published port was asked for at another address than the server has.
     if peer.is_some_and(|peer| is_ours(page, peer.group, client, None)) {
@@ -335,7 +345,7 @@ fn inbound_of(page: &Page<'_, '_>, seen: &Seen<'_, '_>, connection: Connection) 
     }
     let to = seen.owners.of(seen.group, protocol, server, client);
     let port = server.port();
-    let from = match page.picture.who(client.ip()) {
+    let from = match page.picture.who(client.ip(), is_early(page, seen, candidate)) {
         Who::Service(key) => key,
         Who::Others => return Found::Nowhere,
         Who::Stranger(_) if seen.group.is_agent => return Found::Nowhere,
@@ -370,6 +380,11 @@ pub(super) const fn is_loose(end: &End) -> bool {
 }
 
 impl Known {
+    /// Whether a row is of another connection between the same ports, after one of which it is not known whose it was.
+    fn is_over(&self, life: Life) -> bool {
+        self.way == Way::Unclear && self.rows.is_none() && self.life == Life::Ended && life == Life::There
+    }
+
     /// Takes what the rows of a sweep say of it; whether there were any.
     fn advance(&mut self, observed: &mut Observed, told: &mut HashSet<Edge>) -> bool {
         let Some((life, retransmits)) = self.rows.take() else { return false };

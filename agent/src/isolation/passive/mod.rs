@@ -127,7 +127,8 @@ pub struct LeftOut {
     pub rows: u64,
     /// Connections of edges above [`MAX_EDGES`].
     pub edges: u64,
-    /// Which side began is not known, as long as that is so; or the address changed its owner while nobody looked.
+    /// Which side began is not known, as long as that is so; or the address changed its owner while nobody looked, or may have: a connection
+    /// that had ended before the first sweep, with an address of a container that had started within a minute before.
     pub ambiguous: u64,
     /// Of those from addresses that are nobody's, above [`MAX_STRANGERS`].
     pub strangers: u64,

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    groups::{Groups, is_named, key},
+    groups::{Group, Groups, is_named, key},
     past::Past,
 };
 use crate::{
@@ -56,7 +56,7 @@ pub(super) enum Whom<'s> {
     End(End, u16),
     /// A container, at this port of its own.
     Container(&'s Container, u16),
-    /// The address has changed hands since the last sweep: whose it was when the connection began is not known.
+    /// The address has changed hands since the last sweep, or may have before the first one: whose it was when the connection began is not known.
     Unclear,
 }
 
@@ -181,14 +181,26 @@ impl<'s> Picture<'s> {
         self.published.contains_key(&(protocol, port))
     }
 
-    /// Whom a connection to this address goes to. `proven` says whether the one who has it now has the other end.
-    pub(super) fn whom(&self, protocol: Protocol, at: SocketAddr, proven: impl FnOnce() -> bool) -> Whom<'s> {
+    /// Whether what a namespace lists may be older than the first picture.
+    pub(super) fn is_older(&self, group: &Group<'_>) -> bool {
+        group.members.iter().any(|(container, _)| self.past.is_older(container))
+    }
+
+    /// Whom a connection to this address goes to. `proven` says whether the one who has it now has the other end; `early` is a connection
+    /// that may have ended before anybody looked.
+    pub(super) fn whom(
+        &self,
+        protocol: Protocol,
+        at: SocketAddr,
+        early: bool,
+        proven: impl FnOnce() -> bool,
+    ) -> Whom<'s> {
         let service = |container: &'s Container, port: u16| match self.is_agent(container) {
             true => Whom::End(End::Agent, port),
             false => Whom::Container(container, port),
         };
         if let Some(container) = self.holders.get(&at.ip()) {
-            return if self.changed_hands(at.ip(), container) && !proven() {
+            return if self.is_unclear(at.ip(), container, early) && !proven() {
                 Whom::Unclear
             } else {
                 service(container, at.port())
@@ -212,11 +224,11 @@ impl<'s> Picture<'s> {
         Whom::End(end, at.port())
     }
 
-    /// Who a connection from this address comes from, seen at its other end alone.
-    pub(super) fn who(&self, address: IpAddr) -> Who<'_> {
+    /// Who a connection from this address comes from, seen at its other end alone; `early` as in [`Self::whom`].
+    pub(super) fn who(&self, address: IpAddr, early: bool) -> Who<'_> {
         match self.holders.get(&address) {
             Some(container) if self.is_agent(container) => Who::Others,
-            Some(container) if self.changed_hands(address, container) => Who::Unclear,
+            Some(container) if self.is_unclear(address, container, early) => Who::Unclear,
             Some(container) => Who::Service(key(container)),
             None if self.is_host(address) => Who::Others,
             None => match self.past.holder(address) {
@@ -224,6 +236,11 @@ impl<'s> Picture<'s> {
                 None => self.network_of(address).map_or(Who::Others, Who::Stranger),
             },
         }
+    }
+
+    /// Whether a connection with this address may be of somebody who had it before.
+    fn is_unclear(&self, address: IpAddr, container: &Container, early: bool) -> bool {
+        self.changed_hands(address, container) || (early && self.past.may_have_inherited(container))
     }
 
     /// Whether somebody else had the address when the last sweep looked, so that a row which is new may be his.

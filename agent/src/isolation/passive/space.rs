@@ -45,6 +45,8 @@ pub(super) struct Space {
     pub(super) gateways: Vec<IpAddr>,
     /// Sockets of the last reading that were above the ceilings.
     pub(super) over: u64,
+    /// How many looks there were.
+    looks: u64,
 }
 
 /// What a look at a namespace came to.
@@ -103,6 +105,7 @@ impl Space {
         self.udp = rows;
         self.over = if look.read { over } else { self.over.max(over) };
         self.counts = counts;
+        self.looks += 1;
         self.find_listeners(how.sweep);
         Ok(look)
     }
@@ -123,6 +126,11 @@ impl Space {
     /// All sockets.
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.tcp.iter().chain(&self.udp)
+    }
+
+    /// Whether nobody has looked before: of what has ended nothing says when.
+    pub(super) const fn is_first(&self) -> bool {
+        self.looks <= 1
     }
 
     /// How many sockets are kept.

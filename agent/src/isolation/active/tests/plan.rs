@@ -1,13 +1,12 @@
 //! Whom a round asks what.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     inventory::EngineStatus,
-    isolation::active::plan::addresses,
     model::{EngineInfo, IntoTree as _},
 };
 
@@ -172,6 +171,55 @@ fn a_name_is_asked_for_on_internal_networks_alone() {
     assert_eq!(asks([Some(true), None]), ["web"]);
 }
 
+/// What may stand where an address belongs: public ones, those of nobody, and no address at all.
+const ODD: [&str; 16] = [
+    "172.20.0.2",
+    "fd21::2",
+    "203.0.113.9",
+    "198.51.100.7",
+    "2001:db8::9",
+    "8.8.8.8",
+    "0.0.0.0",
+    "::",
+    "127.0.0.1",
+    "::ffff:127.0.0.1",
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "224.0.0.1",
+    "255.255.255.255",
+    "",
+    "host.example",
+];
+
+fn ip_of(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
+}
+
+/// Whether somebody of the picture is behind an address: a container, the host as gateway of a bridge, or a port that the engine has published
+/// on that address of the host. Said without what the plan itself goes by.
+///
+/// A published port's address may be a public one, and is asked all the same: the engine listens on it, which it can only on an address of this
+/// very host, so that the packet does not leave it. At no other port is that address asked.
+fn is_somebodys(picture: &Snapshot, at: SocketAddr, end: &End) -> bool {
+    let containers = || picture.containers.iter().map(|entry| &entry.container);
+    let of_container =
+        containers().flat_map(|container| &container.networks).any(|net| net.addresses.contains(&at.ip()));
+    let of_host = picture.networks.iter().any(|network| {
+        let inhibited = at.is_ipv4() && network.options.inhibit_ipv4 == Some(true);
+        network.driver.as_deref() == Some("bridge") && !inhibited && network.gateways.contains(&at.ip())
+    });
+    let published = containers().flat_map(|container| &container.ports);
+    let mut published = published.filter_map(|port| Some(SocketAddr::new(ip_of(&port.host_ip)?, port.host_port)));
+    let system = picture.engine.info.as_deref().and_then(|info| info.operating_system.as_deref());
+    let desktop =
+        system == Some("Docker Desktop") && ["192.168.65.7:2375", "192.168.65.7:2376"].contains(&&*at.to_string());
+    match end {
+        End::Service(_) => of_container || of_host || published.any(|published| published == at),
+        End::Host => of_host || desktop,
+        _ => false,
+    }
+}
+
 proptest! {
     /// Whatever the picture says, nothing is sent to anybody who is not in it.
     #[test]
@@ -202,13 +250,51 @@ proptest! {
         networks[0].options.icc = Some(icc);
         let picture = snapshot(containers, networks);
         let wanted = Asking { host_ports: vec![22, 2375], allowed: true, ..asking() };
-        let known = addresses(&picture);
         for question in wanted.plan(&picture, round).iter().flat_map(|visit| &visit.questions) {
             let ip = question.to.ip();
-            prop_assert!(known.contains_key(&ip), "{question:?}");
+            prop_assert!(is_somebodys(&picture, question.to, &question.edge.to), "{question:?}");
             prop_assert!(!ip.is_loopback() && !ip.to_string().starts_with("fe80"), "{question:?}");
             prop_assert!(question.edge.to != End::Service(question.edge.from.clone()));
             prop_assert!(question.turns >= 1);
+        }
+    }
+    /// The same of pictures in which everything is wrong that somebody who runs containers can have a say in.
+    #[test]
+    fn no_picture_makes_the_tier_ask_the_world_outside(
+        places in proptest::collection::vec((0u8..3, 0..ODD.len(), 0..ODD.len(), 0..ODD.len(), 0u8..4), 1..7),
+        networks in proptest::collection::vec((0..ODD.len(), 0usize..4, any::<bool>()), 3),
+        (desktop, round) in (any::<bool>(), 0usize..20),
+    ) {
+        let mut containers = Vec::new();
+        for (number, (service, address, other, on, mode)) in (1..).zip(&places) {
+            let addresses: Vec<_> = [address, other].iter().copied().filter(|at| ip_of(ODD[**at]).is_some()).map(|at| ODD[*at]).collect();
+            let net = format!("net{service}");
+            let container = container(&format!("s{service}"), number, &[(&net, &addresses)]);
+            let mode = match mode {
+                0 => NetworkMode::Host,
+                1 => NetworkMode::Container(format!("shop-s{}-1", (service + 1) % 3).into()),
+                _ => NetworkMode::Own("x".into()),
+            };
+            containers.push(in_mode(publishing(container, ODD[*on], 80), mode));
+        }
+        let made = networks.iter().enumerate().map(|(number, (gateway, driver, inhibited))| {
+            let gateways: Vec<_> = [ODD[*gateway]].into_iter().filter(|at| ip_of(at).is_some()).collect();
+            let mut network = network(&format!("net{number}"), &gateways);
+            network.driver = Some(["bridge", "macvlan", "ipvlan", "overlay"][*driver].into());
+            network.options.inhibit_ipv4 = Some(*inhibited);
+            network
+        });
+        let mut picture = snapshot(containers, made.collect());
+        if desktop {
+            let info = EngineInfo { operating_system: Some("Docker Desktop".into()), ..EngineInfo::default() };
+            picture.engine = EngineStatus { info: Some(Arc::new(info)), ..EngineStatus::default() };
+        }
+        let wanted = Asking { host_ports: vec![22, 2375], allowed: true, ..asking() };
+        for question in wanted.plan(&picture, round).iter().flat_map(|visit| &visit.questions) {
+            let ip = question.to.ip().to_canonical();
+            prop_assert!(is_somebodys(&picture, question.to, &question.edge.to), "{question:?}");
+            let special = ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]);
+            prop_assert!(!special && !ip.to_string().starts_with("169.254."), "{question:?}");
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct World {
     /// Users of sockets by their own port; root of all others.
     pub(super) users: BTreeMap<u16, u32>,
     changes: u64,
+    /// Nobody has looked yet: whoever runs has done so for an hour.
+    early: bool,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             ours: Vec::new(),
             users: BTreeMap::new(),
             changes: 0,
+            early: true,
         };
         this.write("2/comm", "kthreadd\n");
         let addresses = ["172.18.0.1", "172.19.0.1", "192.0.2.2"].map(|ip| format!("|-- {ip}\n/32 host LOCAL\n"));
@@ -84,7 +87,8 @@ impl World {
         self.write(&format!("{pid}/stat"), &stat(pid, u64::from(pid) * 100));
         self.write(&format!("{pid}/cgroup"), &format!("0::/docker/{id}\n"));
         self.sockets(pid, &[]);
-        let mut container = container(&id, name, pid, self.now);
+        let age = SignedDuration::from_hours(i64::from(self.early));
+        let mut container = container(&id, name, pid, self.now.checked_sub(age).unwrap());
         container.networks = addresses
             .iter()
             .map(|address| Attachment {
@@ -167,13 +171,19 @@ impl World {
         self.write(&format!("{pid}/net/sockstat6"), "TCP6: inuse 9\nUDP6: inuse 9\n");
     }
 
+    /// A look ten seconds later.
     pub(super) fn sweep(&mut self) -> Observed {
-        self.now = self.now.checked_add(SignedDuration::from_secs(10)).unwrap();
+        self.passes(10);
+        self.early = false;
         let ours = self.ours.clone();
         let proc = self.proc();
         let around =
             Around { proc: &proc, now: self.now, own: self.own.as_deref(), ours: &|_, at, _| ours.contains(&at) };
         self.sweeper.sweep(&self.snapshot, &around)
+    }
+
+    pub(super) fn passes(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }
 
     /// What a sweep has seen, in words: flows with their counts.
