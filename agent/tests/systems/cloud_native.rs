@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 use super::{
-    finds, is_clean, once,
+    finds,
+    guarded::Guarded,
+    is_clean, once,
     otlp_backend::{Backend, Request, Speaks},
     support::{
         compose::free_port,
@@ -62,6 +64,7 @@ fn it_is_what_its_policy_says() {
     let watched = Watched::start_with(&system, &more);
     // Three of each service, the gateway and two stores.
     watched.all_is_well(SERVICES.len() * 3 + 3);
+    let guarded = Guarded::start(&system, &watched);
     let project = &system.composed.project;
     // RED and business: what customers do is counted by the services, and read through the agent.
     for (service, event) in [
@@ -90,6 +93,11 @@ fn it_is_what_its_policy_says() {
         holds(whole, || format!("{} traces: {:?}", traces.len(), traces.values().collect::<BTreeSet<_>>()))
     });
     backend.is_content();
+    if let Some(guarded) = guarded {
+        guarded.has_a_quiet_minute();
+        let served = guarded.number(&format!("sum(rate(http_requests_total{{project=\"{project}\"}}[30s]))"));
+        assert!(served.as_ref().is_ok_and(|rate| *rate > 0.0), "RED of the applications is in Prometheus: {served:?}");
+    }
     let stock = of_application(&watched, project, "inventory-service", 1, "demo_stock_items{");
     assert!((0.0..=500.0).contains(&stock), "{stock}");
 }
@@ -122,4 +130,18 @@ fn what_is_planted_is_named_once() {
         let errors: f64 = (1..=3).map(of).sum();
         holds(errors > 0.0, || format!("{errors}"))
     });
+    let Some(guarded) = Guarded::start(&system, &watched) else { return };
+    // One error in twenty is fifty times what the objective allows.
+    let errors = format!("{}-errors", system.composed.project);
+    guarded.tells(&[
+        ("SpyhopSloBurnFast", ("slo", &errors)),
+        ("SpyhopReplicasMissing", ("service", "order-service")),
+        ("SpyhopIsolationWarning", ("class", "placement")),
+        ("SpyhopIsolationWarning", ("class", "unexpected_flow")),
+        ("SpyhopIsolationViolation", ("service", "inventory-service")),
+        ("SpyhopFindings", ("class", "restart_policy_missing")),
+    ]);
+    system.restart_with(&["compose.yml"]);
+    watched.shows(&[]);
+    guarded.is_well_again();
 }

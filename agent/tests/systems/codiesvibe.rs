@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    finds, is_clean, once,
+    finds,
+    guarded::Guarded,
+    is_clean, once,
     support::{
         page::Sample,
         system::System,
@@ -22,6 +24,10 @@ fn production_is_scaled_to_three_and_back() {
     is_clean(&system, &[]);
     let watched = Watched::start(&system);
     watched.all_is_well(7);
+    let guarded = Guarded::start(&system, &watched);
+    if let Some(guarded) = &guarded {
+        guarded.has_a_quiet_minute();
+    }
     for replicas in [3.0, 2.0] {
         let scale = format!("nestjs-api={replicas}");
         system.composed.run(&["up", "--detach", "--wait", "--no-recreate", "--scale", &scale]);
@@ -79,7 +85,8 @@ fn what_is_planted_is_named_once() {
         "gateway restart_policy_missing -".to_owned(),
     ]);
     finds(&system, &system.policy, expected);
-    Watched::start_with(&system, "host:\n  rootfs: /\n").shows(&[
+    let watched = Watched::start_with(&system, "host:\n  rootfs: /\n");
+    watched.shows(&[
         ("replicas_excess", "nestjs-api"),
         ("secret_stale", "fastify-api"),
         ("exposure", "redis"),
@@ -87,4 +94,15 @@ fn what_is_planted_is_named_once() {
         ("root_user", "mongodb"),
         ("restart_policy_missing", "gateway"),
     ]);
+    let Some(guarded) = Guarded::start(&system, &watched) else { return };
+    guarded.tells(&[
+        ("SpyhopIsolationViolation", ("service", "redis")),
+        ("SpyhopFindings", ("class", "secret_stale")),
+        ("SpyhopFindings", ("class", "limit_wrong")),
+        ("SpyhopFindings", ("class", "root_user")),
+        ("SpyhopFindings", ("class", "restart_policy_missing")),
+    ]);
+    system.restart_with(&[BASE, PRODUCTION]);
+    watched.shows(&[]);
+    guarded.is_well_again();
 }

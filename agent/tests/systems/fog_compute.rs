@@ -1,6 +1,6 @@
 //! Four compose files, four ways to start, one policy.
 
-use super::{finds, is_clean, once, support::system::System, watched::Watched};
+use super::{finds, guarded::Guarded, is_clean, once, support::system::System, watched::Watched};
 
 const BASE: &str = "compose.yml";
 const DEVELOPMENT: &str = "compose.override.yml";
@@ -59,6 +59,9 @@ fn production() {
     // Limits are asked for in production alone.
     let frugal = system.policy.replace("redis: { limits: { memory: 256MiB", "redis: { limits: { memory: 128MiB");
     assert_eq!(system.check(&frugal), (Some(1), once(["redis limit_wrong memory"])));
+    if let Some(guarded) = Guarded::start(&system, &watched) {
+        guarded.has_a_quiet_minute();
+    }
 }
 
 #[test]
@@ -90,7 +93,8 @@ fn what_is_planted_is_named_once() {
         "grafana service_missing -".to_owned(),
     ]);
     finds(&system, &system.policy, expected);
-    Watched::start(&system).shows(&[
+    let watched = Watched::start(&system);
+    watched.shows(&[
         ("placement", "betanet-mixnode-2"),
         ("unexpected_flow", "betanet-client"),
         ("exposure", "backend"),
@@ -98,4 +102,15 @@ fn what_is_planted_is_named_once() {
         ("health_check_missing", "loki"),
         ("service_missing", "grafana"),
     ]);
+    let Some(guarded) = Guarded::start(&system, &watched) else { return };
+    guarded.tells(&[
+        ("SpyhopServiceDown", ("service", "grafana")),
+        ("SpyhopIsolationWarning", ("class", "placement")),
+        ("SpyhopIsolationWarning", ("class", "unexpected_flow")),
+        ("SpyhopIsolationViolation", ("service", "backend")),
+        ("SpyhopFindings", ("class", "health_check_missing")),
+    ]);
+    system.restart_with(&[BASE, BETANET]);
+    watched.shows(&[]);
+    guarded.is_well_again();
 }

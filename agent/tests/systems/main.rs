@@ -2,7 +2,8 @@
 //! (`motovault.rs`, `isolation_system`).
 //!
 //! Promised of each: it is what its policy says, in each of the ways it is started; all of it can be looked at; each of its probes answers;
-//! what is planted in it is named, each thing once.
+//! what is planted in it is named, each thing once. A healthy minute of it is no news to anybody (fifty minutes of the rules' time); what is planted is
+//! told by the real Prometheus and Alertmanager, and its end too.
 
 #![expect(clippy::expect_used, reason = "a test which cannot go on has failed")]
 
@@ -16,6 +17,7 @@ mod support;
 mod cloud_native;
 mod codiesvibe;
 mod fog_compute;
+mod guarded;
 mod motovault_small;
 mod watched;
 

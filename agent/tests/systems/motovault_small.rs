@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    finds, is_clean,
+    finds,
+    guarded::Guarded,
+    is_clean,
     loki::Receiver,
     once,
     support::{
@@ -22,6 +24,10 @@ fn it_is_what_its_policy_says() {
     is_clean(&system, &[]);
     let watched = Watched::start(&system);
     watched.all_is_well(7);
+    let guarded = Guarded::start(&system, &watched);
+    if let Some(guarded) = &guarded {
+        guarded.has_a_quiet_minute();
+    }
     // The backend's health is that of both stores.
     system.composed.run(&["stop", "--timeout", "1", "redis"]);
     eventually("the backend is not well without Redis", || {
@@ -29,6 +35,12 @@ fn it_is_what_its_policy_says() {
         let health = watched.of_service(&page, "spyhop_probe_success", "backend");
         holds(health == Some(0.0), || format!("{health:?}"))
     });
+    if let Some(guarded) = &guarded {
+        guarded.tells(&[("SpyhopServiceDown", ("service", "redis"))]);
+        system.composed.run(&["start", "redis"]);
+        watched.all_is_well(7);
+        guarded.is_well_again();
+    }
 }
 
 #[test]
