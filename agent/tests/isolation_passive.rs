@@ -336,7 +336,7 @@ fn a_first_look_blames_nobody_for_what_a_former_holder_of_his_address_did() {
             rows.extend((row.socket.remote.ip().to_string() == address).then_some(row.socket.state));
             ControlFlow::Continue(())
         };
-        Namespace::of(Path::new(PROC), api_pid).rows(Table::Tcp, &mut Buffer::default(), add).unwrap();
+        Namespace::of(Path::new(PROC), api_pid).rows(Table::Tcp4, &mut Buffer::default(), add).unwrap();
         rows
     };
     eventually("the end is listed", || holds(listed() == [SocketState::TimeWait], || format!("{:?}", listed())));
