@@ -277,7 +277,7 @@ async fn every_field_is_what_docker_inspect_says() {
         lab.make(&["create"], "created", &["-p", "80", "-p", "127.0.0.1:0:81", "--health-cmd", "true"], sleep),
     ];
     let done = lab.make(run, "done", &[], "exit 3");
-    let oom = lab.make(run, "oom", &["-m", "8m"], "x=a; while :; do x=$x$x; done");
+    let oom = lab.make(run, "oom", &["-m", "16m"], "x=a; while :; do x=$x$x; done");
     let paused = lab.make(run, "paused", &[], sleep);
     docker(&["pause", paused.as_str()]).expect("docker pause");
     lab.until(&done, |container| container.finished_at.is_some()).await;
