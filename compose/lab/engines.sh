@@ -3,8 +3,8 @@
 #
 # Each engine lives in a file tree of its own (a bootstrapped Debian release below $SPYHOP_CACHE/engines) and in mount and network
 # namespaces of its own: a second engine in the machine's network namespace would take away the first one's bridge and rules.
-# Process ids and cgroups are the machine's: an agent outside sees every container's /proc/<pid> and cgroup as the engine made them,
-# and reaches the socket through /proc/<pid of the engine>/root.
+# Process ids and cgroups are the machine's: an agent outside sees every container's /proc/<pid> and cgroup as the engine made them.
+# Sockets are in a folder which trees and machine share: an agent without capabilities may not look through /proc/<pid of the engine>/root.
 #
 # `up` prints the value for DOCKER_HOST on standard output; it is idempotent. `down` ends the engine and its containers and leaves
 # the tree for the next time.
@@ -45,13 +45,8 @@ packages() {
 release_of() { engines | awk -v name="$1" '$1 == name { print $2 }'; }
 program_of() { engines | awk -v name="$1" '$1 == name { print $3 }'; }
 
-# Path of an engine's socket inside its tree. The name is in it, for two engines may share a tree.
-socket_of() {
-    case "$1" in
-    *-rootless) printf '/run/user/%s/%s.sock' "$USER_ID" "$1" ;;
-    *) printf '/run/%s.sock' "$1" ;;
-    esac
-}
+# Path of an engine's socket inside its tree: in a folder of the machine's. The name is in it, for two engines may share a tree.
+socket_of() { printf '/sockets/%s.sock' "$1"; }
 pid_file() { printf '%s/%s.pid' "$TREES" "$1"; }
 log_file() { printf '%s/%s.log' "$TREES" "$1"; }
 
@@ -63,10 +58,9 @@ pid_of() {
 }
 
 address() {
-    local pid
     if [[ $(release_of "$1") == - ]]; then echo "unix:///var/run/docker.sock" && return; fi
-    pid="$(pid_of "$1")" || return 1
-    printf 'unix:///proc/%s/root%s\n' "$pid" "$(socket_of "$1")"
+    pid_of "$1" >/dev/null || return 1
+    printf 'unix://%s%s\n' "$TREES" "$(socket_of "$1")"
 }
 
 answers() {
@@ -153,6 +147,8 @@ inside() {
     mount --rbind /dev "$tree/dev"
     mount -t tmpfs tmpfs "$tree/run"
     mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
+    mkdir -p -m 1777 "$tree/sockets" "$TREES/sockets"
+    mount --bind "$TREES/sockets" "$tree/sockets"
     ip link set lo up
     # Not chroot: runc pivots again for each container, and `docker load` fails below a chroot.
     # Folders of the machine's own tree are not there.

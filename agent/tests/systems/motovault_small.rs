@@ -36,7 +36,8 @@ fn it_is_what_its_policy_says() {
         holds(health == Some(0.0), || format!("{health:?}"))
     });
     if let Some(guarded) = &guarded {
-        guarded.tells(&[("SpyhopServiceDown", ("service", "redis"))]);
+        // Redis was stopped by somebody, which is no news; that the backend is not well without it is.
+        guarded.tells(&[("SpyhopProbeFailing", ("service", "backend"))]);
         system.composed.run(&["start", "redis"]);
         watched.all_is_well(7);
         guarded.is_well_again();

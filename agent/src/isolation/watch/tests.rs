@@ -165,6 +165,7 @@ async fn eyes_that_fail_are_not_used_again_and_the_others_go_on() {
 struct Crowd {
     judge: std::thread::ThreadId,
     judged_beside: Arc<AtomicUsize>,
+    judged_here: Arc<AtomicUsize>,
 }
 
 const SERVICES: usize = 48;
@@ -201,6 +202,7 @@ impl Eyes for Crowd {
     fn note(&mut self, _snapshot: &Snapshot, _now: Timestamp) {
         let beside = std::thread::current().id() != self.judge;
         self.judged_beside.fetch_add(usize::from(beside), Ordering::SeqCst);
+        self.judged_here.fetch_add(usize::from(!beside), Ordering::SeqCst);
     }
 }
 
@@ -208,16 +210,19 @@ impl Eyes for Crowd {
 #[tokio::test]
 async fn thousands_of_listeners_are_judged_beside_the_runtime_and_within_bounds() {
     let picture = Crowd::picture();
-    let began = std::time::Instant::now();
     let intent = Intent::resolve(&Crowd::policy(), &picture);
     let direct = super::super::fixed::excess(&intent, &picture, &Crowd::observed().listeners);
-    let cost = began.elapsed();
     assert_eq!((direct.drafts.len(), direct.left_out), (SERVICES * (SERVICES - 1), 0), "each pair once");
     assert!(direct.drafts[0].message.contains("8/tcp and 56 more"), "64 of a thousand: {}", direct.drafts[0].message);
 
-    let (reader, shutdown, beside) = (Reader::new(), CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    let (reader, shutdown) = (Reader::new(), CancellationToken::new());
+    let (beside, here) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     reader.publish(picture);
-    let eyes = Crowd { judge: std::thread::current().id(), judged_beside: Arc::clone(&beside) };
+    let eyes = Crowd {
+        judge: std::thread::current().id(),
+        judged_beside: Arc::clone(&beside),
+        judged_here: Arc::clone(&here),
+    };
     let parts = Parts {
         reader,
         policy: policy::Board::new(Arc::new(Crowd::policy()), RootFiles::default(), Default::default()),
@@ -228,7 +233,7 @@ async fn thousands_of_listeners_are_judged_beside_the_runtime_and_within_bounds(
     let isolation = Isolation::new(Settings { active: false, ..settings() });
     let task = tokio::spawn(isolation.clone().run(parts, shutdown.clone()));
     isolation.ring();
-    let (mut longest, mut last) = (Duration::ZERO, std::time::Instant::now());
+    let began = std::time::Instant::now();
     let report = loop {
         let report = isolation.board().report();
         let counted = report.projects.get("shop").map_or(0, |shop| shop.counts[&policy::Class::ExcessReachability]);
@@ -237,12 +242,10 @@ async fn thousands_of_listeners_are_judged_beside_the_runtime_and_within_bounds(
         }
         assert!(began.elapsed() < Duration::from_secs(300), "nothing comes of it");
         sleep(Duration::from_millis(1)).await;
-        longest = longest.max(last.elapsed());
-        last = std::time::Instant::now();
     };
     assert!(report.projects["shop"].truncated, "more findings than are kept are counted and cut");
     assert!(beside.load(Ordering::SeqCst) > 0, "pictures are judged on another thread");
-    assert!(longest < cost, "the runtime stood still for {longest:?} of {cost:?}");
+    assert_eq!(here.load(Ordering::SeqCst), 0, "and none on that of the runtime");
     shutdown.cancel();
     task.await.unwrap();
 }
