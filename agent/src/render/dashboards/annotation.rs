@@ -12,7 +12,7 @@ const EVENTS: [Event; 4] = [
     (
         "Deploys",
         "blue",
-        "changes(max by (<id>) (spyhop_container_created_timestamp_seconds{<scope>})[2m:30s]) > 0",
+        "changes(max by (<id>) (spyhop_container_created_timestamp_seconds{<scope>})[2m:15s]) > 0",
         "{{host}} {{project}}/{{service}}",
     ),
     (

@@ -73,14 +73,27 @@ fn series(labels: &[&str]) -> Vec<String> {
     all
 }
 
+/// What it does beside that, each for ever: it tells the agent of statements of SQL, and knocks where nobody is and no flow of the policy leads.
+fn beside(otlp: u16) -> String {
+    let span = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"exporters"}}]},"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","name":"SELECT orders","kind":3,"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d020000000","attributes":[{"key":"db.system.name","value":{"stringValue":"postgresql"}}]}]}]}]}"#;
+    format!(
+        "(while sleep 1; do now=$(date +%s); printf '{span}' $now $now $now $now >/span; \
+         wget -q -O /dev/null --header 'Content-Type: application/json' --post-file /span \
+         http://host.docker.internal:{otlp}/v1/traces; done) & \
+         own=$(hostname -i); (while :; do nc -w 9 ${{own%.*}}.254 81 </dev/null; sleep 1; done) & "
+    )
+}
+
 /// A container of a project that serves the page.
-pub(crate) fn start(docker: &Docker, project: &str) -> Running {
-    let script = format!(
-        "mkdir -p /www/cgi-bin; cat > /page <<'PAGE'\n{}PAGE\n\
+pub(crate) fn start(docker: &Docker, project: &str, otlp: u16) -> Running {
+    let script = beside(otlp)
+        + &format!(
+            "mkdir -p /www/cgi-bin; cat > /page <<'PAGE'\n{}PAGE\n\
          printf '#!/bin/sh\\nprintf \"Content-Type: text/plain; version=0.0.4\\\\r\\\\n\\\\r\\\\n\"\\nbusybox sed \"s/@$/$(busybox date +%%s)/\" /page\\n' \
          > /www/cgi-bin/metrics; chmod +x /www/cgi-bin/metrics; exec httpd -f -p 8080 -h /www",
-        page()
-    );
+            page()
+        );
     let recipe = docker.container("exporters").compose(project, "exporters", 1).label("spyhop.metrics.port", "8080");
+    let recipe = recipe.options(&["--add-host", "host.docker.internal:host-gateway"]);
     recipe.label("spyhop.metrics.path", "/cgi-bin/metrics").role(Role::Script(script)).start()
 }

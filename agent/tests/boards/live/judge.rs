@@ -1,9 +1,9 @@
 //! Each query in each mode: data, or a sentence that says why not.
 
-use std::{sync::Mutex, thread, time::Instant};
+use std::{collections::BTreeMap, sync::Mutex, thread, time::Instant};
 
 use super::{
-    CANNOT_BE_HAD,
+    CANNOT_BE_FED, CANNOT_BE_HAD,
     ask::{Answer, Asking, clock},
     workload::Server,
 };
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Choices of one value each that are tried at most.
-const CHOICES: usize = 24;
+const CHOICES: usize = 64;
 /// How many ask at a time.
 const AT_ONCE: usize = 3;
 
@@ -24,13 +24,14 @@ pub(crate) fn all(boards: &[&Board], server: &Server) -> Vec<String> {
     let asking = Asking::new(server);
     let waiting = Mutex::new(boards.iter());
     let found = Mutex::new(Vec::new());
+    let events = Events::default();
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
                     let Some(board) = waiting.lock().expect("no panic under it").next() else { return };
                     let began = Instant::now();
-                    let complaints = of_board(board, &asking);
+                    let complaints = of_board(board, &asking, &events);
                     println!(
                         "Prometheus {}: {}: {} complaints, {:.1?}",
                         server.version,
@@ -46,10 +47,19 @@ pub(crate) fn all(boards: &[&Board], server: &Server) -> Vec<String> {
             });
         }
     });
-    found.into_inner().expect("no panic under it")
+    let mut found = found.into_inner().expect("no panic under it");
+    let events = events.into_inner().expect("no panic under it");
+    let nowhere = events.into_iter().filter(|(_, seen)| !seen);
+    found.extend(
+        nowhere.map(|(name, _)| format!("Prometheus {}: annotation {name}: nothing on any board", server.version)),
+    );
+    found
 }
 
-fn of_board(board: &Board, asking: &Asking<'_>) -> Vec<String> {
+/// Annotations by name, and whether one of them had something on some board: on others nothing may have happened to what they choose.
+type Events = Mutex<BTreeMap<String, bool>>;
+
+fn of_board(board: &Board, asking: &Asking<'_>, events: &Events) -> Vec<String> {
     let mut found = Vec::new();
     for mode in MODES {
         let choices = match choices(board, mode, asking) {
@@ -66,8 +76,11 @@ fn of_board(board: &Board, asking: &Asking<'_>) -> Vec<String> {
             if matches!(asked.place, Place::Variable(_)) {
                 continue;
             }
-            match try_all(&asked, &choices, &mut last, asking) {
-                Ok(answer) if answer.series > 0 || may_be_empty(&asked) => {}
+            match try_all(board, &asked, &choices, &mut last, asking) {
+                Ok(answer) if let Place::Annotation(name) = asked.place => {
+                    *events.lock().expect("no panic under it").entry(name.to_owned()).or_default() |= answer.series > 0;
+                }
+                Ok(answer) if answer.series > 0 || may_be_empty(board, &asked) => {}
                 Ok(_) => found.push(format!(
                     "{}: nothing in any of {} choices: {}",
                     asked.place,
@@ -88,9 +101,15 @@ fn shown(asked: &Asked<'_>, values: &Values) -> String {
 }
 
 /// The first answer with data, beginning with the choice that gave some before; remarks of Prometheus are mistakes.
-fn try_all(asked: &Asked<'_>, choices: &[Values], last: &mut usize, asking: &Asking<'_>) -> Result<Answer, String> {
+fn try_all(
+    board: &Board,
+    asked: &Asked<'_>,
+    choices: &[Values],
+    last: &mut usize,
+    asking: &Asking<'_>,
+) -> Result<Answer, String> {
     // What may be empty need not be looked for everywhere.
-    let tries = if may_be_empty(asked) { choices.len().min(2) } else { choices.len() };
+    let tries = if may_be_empty(board, asked) { choices.len().min(2) } else { choices.len() };
     let mut answer = Answer::default();
     for step in 0..tries {
         let at = (*last + step) % choices.len();
@@ -108,8 +127,11 @@ fn try_all(asked: &Asked<'_>, choices: &[Values], last: &mut usize, asking: &Ask
 }
 
 /// By the description of the panel, unless what it is empty without is here.
-fn may_be_empty(asked: &Asked<'_>) -> bool {
-    let Place::Panel(panel, _) = asked.place else { return false };
+fn may_be_empty(board: &Board, asked: &Asked<'_>) -> bool {
+    let Place::Panel(panel, reference) = asked.place else { return false };
+    if CANNOT_BE_FED.iter().any(|(uid, id, query, _)| *uid == board.uid && *id == panel.id && *query == reference) {
+        return true;
+    }
     match emptiness_of(panel) {
         Ok(Emptiness::Healthy) => true,
         Ok(Emptiness::Without(feature)) => CANNOT_BE_HAD.iter().any(|(name, _)| *name == feature),

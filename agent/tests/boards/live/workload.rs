@@ -30,6 +30,8 @@ use crate::{
 /// most of what this machine does.
 const SCALE: &str = "0.1";
 const DEMO: &str = "spyhop-demo:test";
+/// Redis of Debian, as it is packaged.
+const SERVICES: &str = "spyhop-lab/services:1";
 
 /// One Prometheus.
 pub(crate) struct Server {
@@ -62,7 +64,7 @@ impl Workload {
             return skip("Prometheus", "neither line is here");
         }
         let mut system = System::or_skip("boards", &["compose.yml"])?;
-        let mut shop = Composed::or_skip(&system.docker, "boards-shop", &["demo.yml"], &[DEMO])?;
+        let mut shop = Composed::or_skip(&system.docker, "boards-shop", &["demo.yml"], &[DEMO, SERVICES])?;
         let (door, otlp) = (free_port(), free_port());
         shop.set("DEMO_IMAGE", DEMO).set("DEMO_PORT", &door.to_string());
         shop.set("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://host.docker.internal:{otlp}"));
@@ -70,7 +72,7 @@ impl Workload {
         let policy = policy(&system, &shop);
         system.composed.start();
         shop.start();
-        let exporters = exporters::start(&system.docker, &shop.project);
+        let exporters = exporters::start(&system.docker, &shop.project, otlp);
 
         let (loki, tempo) = (Receiver::usual(), Backend::start(Speaks::Grpc));
         let helper = NetnsHelper::start(&[]);
@@ -82,7 +84,7 @@ impl Workload {
              loki:\n  url: {}\n\
              logs:\n  batch_wait: 500ms\n\
              otlp:\n  endpoint: {}\n\
-             traces:\n  grpc: off\n  http: \"[::]:{otlp}\"\n\
+             traces:\n  grpc: off\n  http: \"[::]:{otlp}\"\n  ratio: 0.5\n  keep_errors: 1s\n\
              isolation:\n  interval: 10s\n  active: true\n  helper: {}\n",
             system.composed.project,
             shop.project,
@@ -117,8 +119,8 @@ impl Workload {
     /// Waits until everything that takes its time has happened and was scraped; what has not come in time is told, not waited for.
     pub(crate) fn ripen(&self) -> Vec<String> {
         let until = Instant::now() + patience() * 4;
-        // A deploy, once it is known what is deployed.
-        let known = ("the shop is known", "count(spyhop_container_created_timestamp_seconds) > 15");
+        // A deploy, once it has been known for a step of the annotation what is deployed: it compares what was there at two of them.
+        let known = ("the shop is known", "count(spyhop_container_created_timestamp_seconds offset 16s) > 15");
         let mut missing = self.wait(until, &[known]);
         self.shop.run(&["up", "--detach", "--no-deps", "--force-recreate", "catalogue"]);
         missing.extend(self.wait(until, &RIPE));
@@ -163,7 +165,7 @@ fn last_scrape(server: &Server) -> String {
 }
 
 /// What has to be there before anybody is asked; the slowest last.
-const RIPE: [(&str, &str); 14] = [
+const RIPE: [(&str, &str); 20] = [
     ("applications are scraped", "count(up{job=\"applications\"} == 1) >= 5"),
     ("applications count", "sum(rate(http_requests_total[30s])) > 0"),
     ("the front door counts", "count(traefik_entrypoint_requests_total) > 0"),
@@ -180,14 +182,31 @@ const RIPE: [(&str, &str); 14] = [
     ("somebody is killed for want of memory", "sum(increase(spyhop_service_oom_kills_total[1m])) > 0"),
     ("somebody got healthy", "sum(spyhop_service_startup_duration_seconds_count) > 0"),
     ("calls between services are counted", "sum(rate(traces_service_graph_request_total[30s])) > 0"),
+    ("a service shows a certificate", "count(spyhop_probe_certificate_not_after_timestamp_seconds{project!=\"\"}) > 0"),
+    (
+        "Redis has keys and a limit, and finds some",
+        "count(spyhop_redis_keys) > 0 and count(spyhop_redis_max_memory_bytes) > 0 and sum(rate(spyhop_redis_keyspace_hits_total[12s])) > 0",
+    ),
+    ("somebody was denied", "count(spyhop_isolation_denied_attempts_total) > 0"),
+    ("statements are counted", "sum(rate(traces_spanmetrics_latency_count{span_name=~\"SELECT.*\"}[30s])) > 0"),
+    ("traces wait for a decision", "count(spyhop_otlp_waiting_bytes) > 0"),
+    (
+        "a deploy is seen",
+        "count(changes(max by (host, project, service) (spyhop_container_created_timestamp_seconds)[2m:15s]) > 0) > 0",
+    ),
     ("alerts fire", "count(ALERTS{alertstate=\"firing\",alertname!=\"SpyhopWatchdog\"}) > 0"),
 ];
 
-/// The shop with a way to the agent on this host.
+/// The shop with a way to the agent on this host, and a cache with a limit in which its own health check looks for what is and what is not.
 fn overlay() -> String {
     let way = "{ extra_hosts: [\"host.docker.internal:host-gateway\"] }";
+    let cache = format!(
+        "\n    image: {SERVICES}\n    pull_policy: never\n    networks: [back]\n    tmpfs: [/tmp]\n\
+         \x20   command: [redis-server, --save, '', --dir, /tmp, --protected-mode, 'no', --maxmemory, 16mb]\n\
+         \x20   healthcheck: {{ interval: 2s, test: [CMD-SHELL, 'redis-cli set known 1 && redis-cli get known && redis-cli get unknown'] }}"
+    );
     format!(
-        "services:\n  shop: {way}\n  catalogue: {way}\n  payments: {way}\n\
+        "services:\n  shop: {way}\n  catalogue: {way}\n  payments: {way}\n  cache: {cache}\n\
          networks:\n  # An internal network has no way out, not even to this host.\n  back: {{ internal: false }}\n"
     )
 }
@@ -196,12 +215,19 @@ fn overlay() -> String {
 fn policy(system: &System, shop: &Composed) -> String {
     let more = system.policy.replace("redis: 6379,", "redis: 6379, info: true, interval: 5s,");
     let more = more.replace("postgres: 5432,", "postgres: 5432, statistics: true, interval: 5s,");
+    // The front door by itself, too: what stands at the top of a policy is of no project, and no project's name chooses it.
+    let more = more.replace(
+        "          ping: http:8080/ping\n",
+        "          ping: http:8080/ping\n          door: { tls: 443, server_name: motovaultpro.com, ca_file: authority.pem, interval: 5s }\n",
+    );
+    assert!(more.contains("door: { tls: 443"), "the front door of the policy is elsewhere");
     let (before, after) = more.split_once("\n# Through the front door").expect("the policy of the system");
     let shop = format!(
         "  {}:
     services:
       shop: {{ tier: \"2\", publish: [\"127.0.0.1:1\"], probes: {{ health: {{ http: 8080/health, interval: 2s }} }} }}
       catalogue: {{ tier: \"3\", replicas: 3 }}
+      cache: {{ tier: \"2\", probes: {{ ping: {{ redis: 6379, info: true, interval: 2s }} }} }}
       payments: {{ tier: \"1\", probes: {{ health: {{ http: 8080/health, interval: 2s }} }} }}
       \"*\": {{ tier: \"3\" }}
     flows:

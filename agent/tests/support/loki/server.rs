@@ -302,6 +302,7 @@ fn requests<S: Read + Write>(
         let mut words = line.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let (path, parameters) = target.split_once('?').unwrap_or((target, ""));
+        let last = headers.get("connection").is_some_and(|word| word.eq_ignore_ascii_case("close"));
         let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0_usize);
         let most = shared.state().limits.body;
         if length > most {
@@ -324,6 +325,10 @@ fn requests<S: Read + Write>(
             }
             (_, "/loki/api/v1/push" | "/loki/api/v1/query_range") => answer(stream.get_mut(), 405, "", "")?,
             _ => answer(stream.get_mut(), 404, "", "404 page not found\n")?,
+        }
+        // Who reads until the end waits for it.
+        if last {
+            return Ok(());
         }
     }
     Ok(())
