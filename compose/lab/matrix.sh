@@ -15,6 +15,8 @@ readonly USUAL="engine_real reach_real reach_pairs inventory_real lifecycle heal
 # Without cgroups there are no figures, no limits and no pauses to test; that there are none is a test of its own.
 readonly WITHOUT_CGROUPS="health restart rootless_real"
 readonly PAGE="$here/../../docs/engines.md"
+# About the walls between Docker's networks, of which Podman has fewer.
+readonly DOCKER_ALONE="reach_real reach_pairs"
 # Longest run of one test file; the slowest takes a minute and a half.
 readonly LIMIT_S=600
 
@@ -85,6 +87,7 @@ runs() {
     case "$1 $2" in
     *-rootless\ *) [[ " $WITHOUT_CGROUPS " == *" $2 "* ]] ;;
     *\ rootless_real) return 1 ;;
+    podman-*) [[ " $DOCKER_ALONE " != *" $2 "* ]] ;;
     *) return 0 ;;
     esac
 }
