@@ -141,7 +141,5 @@ fn what_is_planted_is_named_once() {
         ("SpyhopIsolationViolation", ("service", "inventory-service")),
         ("SpyhopFindings", ("class", "restart_policy_missing")),
     ]);
-    system.restart_with(&["compose.yml"]);
-    watched.shows(&[]);
-    guarded.is_well_again();
+    guarded.is_put_right(&mut system, &watched, &["compose.yml"]);
 }

@@ -102,7 +102,5 @@ fn what_is_planted_is_named_once() {
         ("SpyhopFindings", ("class", "root_user")),
         ("SpyhopFindings", ("class", "restart_policy_missing")),
     ]);
-    system.restart_with(&[BASE, PRODUCTION]);
-    watched.shows(&[]);
-    guarded.is_well_again();
+    guarded.is_put_right(&mut system, &watched, &[BASE, PRODUCTION]);
 }

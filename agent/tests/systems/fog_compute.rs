@@ -110,7 +110,5 @@ fn what_is_planted_is_named_once() {
         ("SpyhopIsolationViolation", ("service", "backend")),
         ("SpyhopFindings", ("class", "health_check_missing")),
     ]);
-    system.restart_with(&[BASE, BETANET]);
-    watched.shows(&[]);
-    guarded.is_well_again();
+    guarded.is_put_right(&mut system, &watched, &[BASE, BETANET]);
 }

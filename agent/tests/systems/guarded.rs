@@ -124,6 +124,14 @@ scrape_configs:
         });
     }
 
+    /// Puts the system right, started with other files, and waits until neither the agent nor Prometheus has anything left to say of it.
+    #[track_caller]
+    pub(crate) fn is_put_right(&self, system: &mut System, watched: &Watched, files: &[&str]) {
+        system.restart_with(files);
+        watched.shows(&[]);
+        self.is_well_again();
+    }
+
     /// A query that has one answer.
     pub(crate) fn number(&self, expression: &str) -> Result<f64, String> {
         self.prometheus.number(expression)

@@ -55,6 +55,16 @@ pub(super) struct Found {
     pub(super) resolved: Option<bool>,
 }
 
+/// Where questions of one kind are asked from, and how.
+#[derive(Clone, Copy)]
+struct Stand<'a> {
+    visit: &'a Visit,
+    process: Process,
+    family: Family,
+    protocol: Protocol,
+    room: &'a Semaphore,
+}
+
 /// Who asks.
 pub(super) struct Runner<'a> {
     pub(super) helper: &'a helper::Client,
@@ -98,7 +108,7 @@ impl Runner<'_> {
         let batches =
             kinds.iter().flat_map(|(kind, questions)| questions.chunks(BATCH).map(move |batch| (*kind, batch)));
         let asked = batches.map(|((family, protocol), batch)| async move {
-            let answers = self.batch(visit, process, family, protocol, batch, room).await;
+            let answers = self.batch(Stand { visit, process, family, protocol, room }, batch).await;
             batch.iter().map(|(number, _)| *number).zip(answers).collect::<Vec<_>>()
         });
         let mut answers: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
@@ -107,42 +117,26 @@ impl Runner<'_> {
     }
 
     /// Questions of one kind. What is open across networks is open a second later as well, or was so by accident.
-    async fn batch(
-        &self,
-        visit: &Visit,
-        process: Process,
-        family: Family,
-        protocol: Protocol,
-        batch: &[(usize, &Question)],
-        room: &Semaphore,
-    ) -> Vec<Result<Answer, Arc<str>>> {
-        let mut answers = self.tried(visit, process, family, protocol, batch, room).await;
+    async fn batch(&self, stand: Stand<'_>, batch: &[(usize, &Question)]) -> Vec<Result<Answer, Arc<str>>> {
+        let mut answers = self.tried(stand, batch).await;
         let asked = batch.iter().zip(&answers);
         let open = asked.filter(|((_, question), answer)| is_doubted(question, answer)).map(|(asked, _)| *asked);
         let open: Vec<_> = open.collect();
         if !open.is_empty() {
             // Nobody's place is held meanwhile.
             sleep(AGAIN).await;
-            settle(batch, &mut answers, self.tried(visit, process, family, protocol, &open, room).await);
+            settle(batch, &mut answers, self.tried(stand, &open).await);
         }
         answers
     }
 
     /// The same, with a second try for those which nothing came back for: one packet may get lost.
-    async fn tried(
-        &self,
-        visit: &Visit,
-        process: Process,
-        family: Family,
-        protocol: Protocol,
-        batch: &[(usize, &Question)],
-        room: &Semaphore,
-    ) -> Vec<Result<Answer, Arc<str>>> {
+    async fn tried(&self, stand: Stand<'_>, batch: &[(usize, &Question)]) -> Vec<Result<Answer, Arc<str>>> {
         let most = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         // Never closed.
-        let Ok(_place) = room.acquire_many(most).await else { return Vec::new() };
+        let Ok(_place) = stand.room.acquire_many(most).await else { return Vec::new() };
         let addresses: Vec<_> = batch.iter().map(|(_, question)| question.to).collect();
-        let mut answers = match self.all(visit, process, family, protocol, &addresses).await {
+        let mut answers = match self.all(stand, &addresses).await {
             Ok(answers) => answers,
             Err(error) => {
                 let reason: Arc<str> = format!("no socket in its network: {error}").into();
@@ -153,21 +147,15 @@ impl Runner<'_> {
         let silent: Vec<_> = silent.into_iter().map(|(_, address)| *address).collect();
         if !silent.is_empty() {
             // Without a second try the first stands.
-            let again = self.all(visit, process, family, protocol, &silent).await.unwrap_or_default();
+            let again = self.all(stand, &silent).await.unwrap_or_default();
             let dropped = answers.iter_mut().filter(|answer| **answer == Answer::Dropped);
             dropped.zip(again).for_each(|(answer, again)| *answer = again);
         }
         answers.into_iter().map(Ok).collect()
     }
 
-    async fn all(
-        &self,
-        visit: &Visit,
-        process: Process,
-        family: Family,
-        protocol: Protocol,
-        to: &[SocketAddr],
-    ) -> io::Result<Vec<Answer>> {
+    async fn all(&self, stand: Stand<'_>, to: &[SocketAddr]) -> io::Result<Vec<Answer>> {
+        let Stand { visit, process, family, protocol, .. } = stand;
         let kind = match protocol {
             Protocol::Tcp => Kind::Stream,
             Protocol::Udp => Kind::Datagram,
