@@ -36,7 +36,7 @@ super::families! { Traces;
     SAMPLED_TRACES: Counter "spyhop_otlp_sampled_traces_total" "" ["decision"]
         "Traces that waited for a decision (traces.keep_errors), by what it was: error, slow, asked (sampling.priority), drawn by the ratio, dropped.";
     SAMPLED_EARLY: Counter "spyhop_otlp_sampled_early_traces_total" "" []
-        "Those of the last two which did not wait for their time, because traces.max_waiting_bytes was full.";
+        "Those of the last two which did not wait for their time, because traces.max_waiting_size was full.";
     LATE_SPANS: Counter "spyhop_otlp_late_spans_total" "" ["outcome"]
         "Spans that came after their trace was decided: sent or dropped.";
     WAITING_BYTES: Gauge "spyhop_otlp_waiting_bytes" "bytes" []
